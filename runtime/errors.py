@@ -1,0 +1,87 @@
+"""What a user can do wrong, as one tree; each message says what is, what was expected and the mend.
+
+SkyfixError
+    SettingsError          a configuration file or a command's values
+    FlightError            a recorded flight's folder or files
+    ImageryError           a map: no CRS, broken, nothing usable in it
+    BundleError            an encoder or matcher bundle
+    CacheError             a tile cache
+        CacheEngineError   the cache was built with another model than the loaded one
+    DataError              training or calibration data
+    TrainError             a training run
+    ExportError            a graph that cannot be made
+        GateError          a graph that was made and is not good enough
+    MissingPackageError    an optional package that this command needs
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+class SkyfixError(Exception):
+    """Base of all errors that a command tells in one line on stderr, with exit code 1."""
+
+
+class SettingsError(SkyfixError):
+    """A configuration file or a command's values do not fit."""
+
+
+class FlightError(SkyfixError):
+    """A recorded flight is incomplete or says something impossible."""
+
+
+class ImageryError(SkyfixError):
+    """A map cannot be read, has no place on Earth, or shows nothing."""
+
+
+class BundleError(SkyfixError):
+    """A bundle is incomplete, altered, or of a newer format."""
+
+
+class CacheError(SkyfixError):
+    """A tile cache is truncated, altered, or of a newer format."""
+
+
+class CacheEngineError(CacheError):
+    """The cache was built with another model than the loaded one."""
+
+
+class DataError(SkyfixError):
+    """Training or calibration data is missing, broken or laid out otherwise."""
+
+
+class TrainError(SkyfixError):
+    """A training run cannot go on."""
+
+
+class ExportError(SkyfixError):
+    """A graph cannot be made."""
+
+
+class GateError(ExportError):
+    """A graph was made and is not good enough."""
+
+
+class MissingPackageError(SkyfixError):
+    """An optional package that this command needs is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; this command needs it: pip install 'skyfix[{extra}]'")
+
+
+def run_command(program: str, command: Callable[[], int | None]) -> int:
+    """The exit code of ``command``: a :class:`SkyfixError` becomes one line on stderr and 1."""
+    try:
+        return command() or 0
+    except SkyfixError as error:
+        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our pipe has gone (``| head``): say nothing, and keep the interpreter's last flush quiet.
+        sys.stderr.close()
+        return 0

@@ -1,0 +1,141 @@
+"""A pinhole camera, its attitude, and what it sees of flat ground.
+
+Camera axes are OpenCV's: x right, y down, z along the optical axis. Attitude is yaw-pitch-roll of an
+airframe whose nose is the optical axis (aerospace order, Z-Y'-X''): pitch -90 looks straight down, 0 at
+the horizon; yaw is clockwise from true north. Straight down, yaw is where the picture's top points.
+Ground coordinates are metres east and north of the point under the camera.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from runtime.errors import FlightError
+
+FloatArray = NDArray[np.float64]
+Picture = NDArray[np.uint8]
+
+_NED_FROM_CAMERA = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+_ENU_FROM_NED = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+
+
+@dataclass(frozen=True, slots=True)
+class Attitude:
+    """Where the camera looks, degrees."""
+
+    roll_deg: float
+    pitch_deg: float
+    yaw_deg: float
+
+    def enu_from_camera(self) -> FloatArray:
+        """(3, 3) rotation from camera axes to east-north-up."""
+        roll, pitch, yaw = (math.radians(a) for a in (self.roll_deg, self.pitch_deg, self.yaw_deg))
+        cr, sr, cp, sp, cy, sy = (
+            math.cos(roll),
+            math.sin(roll),
+            math.cos(pitch),
+            math.sin(pitch),
+            math.cos(yaw),
+            math.sin(yaw),
+        )
+        ned_from_body = np.array(
+            [
+                [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
+                [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
+                [-sp, cp * sr, cp * cr],
+            ]
+        )
+        rotation: FloatArray = _ENU_FROM_NED @ ned_from_body @ _NED_FROM_CAMERA
+        return rotation
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Intrinsics in pixels, after the ROS ``camera_info`` convention (plumb_bob distortion)."""
+
+    width_px: int
+    height_px: int
+    matrix: FloatArray  # (3, 3)
+    distortion: FloatArray  # (5,) k1 k2 p1 p2 k3
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> Camera:
+        """Read a ROS ``camera_info`` file; raises FlightError naming the field that does not fit."""
+        try:
+            fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+            matrix = np.array(fields["camera_matrix"]["data"], float).reshape(3, 3)
+            distortion = np.array(fields.get("distortion_coefficients", {}).get("data", [0.0] * 5), float)
+            size = int(fields["image_width"]), int(fields["image_height"])
+        except FileNotFoundError:
+            raise FlightError(f"{path} is missing; a flight needs its camera (ROS camera_info YAML)") from None
+        except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
+            raise FlightError(f"{path} is not a ROS camera_info file: {error}") from None
+        model = fields.get("distortion_model", "plumb_bob")
+        if model != "plumb_bob" or distortion.shape != (5,):
+            raise FlightError(f"{path}: distortion {model} with {distortion.size} numbers; expected plumb_bob with 5")
+        if not (np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0 and min(size) > 0):
+            raise FlightError(f"{path}: focal lengths and picture size must be positive numbers")
+        return cls(*size, matrix, distortion)
+
+    def to_yaml(self, path: Path) -> None:
+        """Write the ROS ``camera_info`` file that :meth:`from_yaml` reads."""
+        k = self.matrix
+        fields = {
+            "image_width": self.width_px,
+            "image_height": self.height_px,
+            "camera_name": "main",
+            "camera_matrix": {"rows": 3, "cols": 3, "data": [float(v) for v in k.ravel()]},
+            "distortion_model": "plumb_bob",
+            "distortion_coefficients": {"rows": 1, "cols": 5, "data": [float(v) for v in self.distortion]},
+        }
+        path.write_text(yaml.safe_dump(fields, sort_keys=False), encoding="utf-8")
+
+    def resized(self, width_px: int, height_px: int) -> Camera:
+        """The same lens with pictures of another size (the same shape of picture)."""
+        sx, sy = width_px / self.width_px, height_px / self.height_px
+        # Pixel centres are at whole numbers, so a resize moves them by half a pixel.
+        scale = np.array([[sx, 0.0, (sx - 1) / 2], [0.0, sy, (sy - 1) / 2], [0.0, 0.0, 1.0]])
+        return replace(self, width_px=width_px, height_px=height_px, matrix=scale @ self.matrix)
+
+    def undistorted(self, picture: Picture) -> Picture:
+        """The picture as a lens without distortion would have taken it."""
+        if not self.distortion.any():
+            return picture
+        return np.asarray(cv2.undistort(picture, self.matrix, self.distortion), np.uint8)
+
+    def rays(self, pixels: FloatArray) -> FloatArray:
+        """(N, 3) directions in camera axes of (N, 2) undistorted pixels."""
+        homogeneous = np.column_stack([pixels, np.ones(len(pixels))])
+        directions: FloatArray = homogeneous @ np.linalg.inv(self.matrix).T
+        return directions
+
+
+def pixels_from_ground(camera: Camera, attitude: Attitude, height_m: float) -> FloatArray:
+    """(3, 3) homography from ground (east, north, 1) to undistorted pixels; w > 0 in front of the camera."""
+    ground_to_enu = np.diag([1.0, 1.0, -height_m])
+    homography: FloatArray = camera.matrix @ attitude.enu_from_camera().T @ ground_to_enu
+    return homography
+
+
+def ground_from_pixels(camera: Camera, attitude: Attitude, height_m: float, pixels: FloatArray) -> FloatArray:
+    """(N, 2) metres east and north at which (N, 2) pixels see the ground; NaN at and above the horizon."""
+    directions = camera.rays(pixels) @ attitude.enu_from_camera().T
+    down = -directions[:, 2:3]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ground: FloatArray = np.where(down > 1e-6, directions[:, :2] * (height_m / down), np.nan)
+    return ground
+
+
+def axis_ground(attitude: Attitude, height_m: float) -> tuple[float, float] | None:
+    """Metres east and north at which the optical axis meets the ground; None at and above the horizon."""
+    east, north, up = attitude.enu_from_camera()[:, 2]
+    if not up < -1e-6:
+        return None
+    return float(-east / up * height_m), float(-north / up * height_m)

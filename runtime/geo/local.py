@@ -1,0 +1,47 @@
+"""A flat local frame: metres east and north of an origin on WGS 84."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from runtime.geo.mercator import LatLon
+
+_SEMI_MAJOR_M = 6378137.0
+_ECCENTRICITY_2 = 6.69437999014e-3
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFrame:
+    """East-north metres about an origin, from the ellipsoid's radii of curvature there.
+
+    The error is the Earth's curvature: under 1 cm within 5 km of the origin, under 1 m within 50 km
+    at 60 degrees. Source: Groves, Principles of GNSS, 2nd ed., eqs. 2.105 and 2.106.
+    """
+
+    origin: LatLon
+
+    def metres_per_degree(self) -> tuple[float, float]:
+        """Metres in a degree of longitude and of latitude at the origin."""
+        sin_lat = math.sin(math.radians(self.origin.lat))
+        flat = 1.0 - _ECCENTRICITY_2 * sin_lat * sin_lat
+        prime_vertical_m = _SEMI_MAJOR_M / math.sqrt(flat)
+        meridian_m = _SEMI_MAJOR_M * (1.0 - _ECCENTRICITY_2) / flat**1.5
+        cos_lat = math.cos(math.radians(self.origin.lat))
+        return math.radians(prime_vertical_m * cos_lat), math.radians(meridian_m)
+
+    def to_en(self, place: LatLon) -> tuple[float, float]:
+        """Metres east and north of the origin; longitude differences are taken the short way round."""
+        east_m, north_m = self.metres_per_degree()
+        d_lon = (place.lon - self.origin.lon + 180.0) % 360.0 - 180.0
+        return d_lon * east_m, (place.lat - self.origin.lat) * north_m
+
+    def to_latlon(self, east_m: float, north_m: float) -> LatLon:
+        """The place so many metres east and north of the origin."""
+        per_lon_m, per_lat_m = self.metres_per_degree()
+        return LatLon(self.origin.lat + north_m / per_lat_m, self.origin.lon + east_m / per_lon_m)
+
+
+def distance_m(a: LatLon, b: LatLon) -> float:
+    """Horizontal distance of two places near each other, metres."""
+    return math.hypot(*LocalFrame(a).to_en(b))

@@ -1,0 +1,100 @@
+"""A bundle: a folder with graphs and a ``manifest.json`` that names and hashes each of them.
+
+Format 1: ``format``, ``kind`` (``encoder`` or ``matcher``), ``name``, ``files`` ({name: {sha256, bytes, precision}}),
+``input``, ``licence``; an encoder also has ``encoder`` (backbone, dim, truncations, side_px), ``training`` and ``gates``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import BundleError
+from runtime.files import sha256_of, write_text_whole
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ENCODER_FILES: Mapping[str, str] = {
+    "fp32": "encoder.onnx",
+    "fp16": "encoder.fp16.onnx",
+    "int8": "encoder.int8.onnx",
+}
+DEFAULT_BUNDLE = Path(__file__).parent / "default.bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose manifest has been read; its files are checked when they are asked for."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, path: Path, kind: str = "encoder") -> Bundle:
+        """Read and check the manifest; raises BundleError."""
+        try:
+            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise BundleError(
+                f"{path} is no bundle: it has no {MANIFEST}; make one with python -m export.onnx"
+            ) from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise BundleError(f"{path / MANIFEST} is not JSON ({error}); export the bundle again") from None
+        found = manifest.get("format") if isinstance(manifest, dict) else None
+        if found != FORMAT:
+            raise BundleError(
+                f"{path} has bundle format {found}; this Skyfix reads {FORMAT}: update it, or export again"
+            )
+        if manifest.get("kind") != kind:
+            raise BundleError(f"{path} is a bundle of kind {manifest.get('kind')!r}; expected {kind!r}")
+        return cls(path, manifest)
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest.get("name", self.path.stem))
+
+    @property
+    def side_px(self) -> int:
+        return int(self.manifest["encoder"]["side_px"])
+
+    @property
+    def dim(self) -> int:
+        return int(self.manifest["encoder"]["dim"])
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """The precisions whose graphs are in the bundle, in the order fp32, fp16, int8."""
+        return tuple(p for p, name in ENCODER_FILES.items() if name in self.manifest["files"])
+
+    def file(self, name: str) -> Path:
+        """The path of one of its files, its hash checked; raises BundleError."""
+        entry = self.manifest["files"].get(name)
+        if entry is None:
+            held = ", ".join(self.manifest["files"]) or "nothing"
+            raise BundleError(f"{self.path} has no {name}; it holds {held}")
+        path = self.path / name
+        if not path.is_file():
+            raise BundleError(f"{path} is missing though the manifest names it; export the bundle again")
+        found = sha256_of(path)
+        if found != entry["sha256"]:
+            raise BundleError(
+                f"{path} was altered: SHA-256 {found[:12]}, the manifest says {entry['sha256'][:12]}; export the bundle again"
+            )
+        return path
+
+    def sha256(self, name: str) -> str:
+        """The hash that the manifest states for a file."""
+        return str(self.manifest["files"][name]["sha256"])
+
+
+def file_entry(path: Path, precision: str) -> dict[str, Any]:
+    """The manifest's line for a file that has just been written."""
+    return {"sha256": sha256_of(path), "bytes": path.stat().st_size, "precision": precision}
+
+
+def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Write a bundle's manifest, whole or not at all."""
+    write_text_whole(path / MANIFEST, json.dumps(manifest, indent=2, sort_keys=False) + "\n")
