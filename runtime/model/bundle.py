@@ -1,12 +1,14 @@
 """A bundle: a folder with graphs and a ``manifest.json`` that names and hashes each of them.
 
-Format 1: ``format``, ``kind`` (``encoder`` or ``matcher``), ``name``, ``files`` ({name: {sha256, bytes, precision}}),
-``input``, ``licence``; an encoder also has ``encoder`` (backbone, dim, truncations, side_px), ``training`` and ``gates``.
+Format 1: ``format``, ``kind`` (``encoder`` or ``matcher``), ``name``, ``input``, ``licence`` and ``files``
+({name: {sha256, bytes, precision}}); an encoder also has ``encoder`` (backbone, dim, truncations, side_px),
+``training`` and ``gates``.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,14 @@ ENCODER_FILES: Mapping[str, str] = {
     "fp16": "encoder.fp16.onnx",
     "int8": "encoder.int8.onnx",
 }
+MATCHER_FILE = "matcher.onnx"
 DEFAULT_BUNDLE = Path(__file__).parent / "default.bundle"
+
+
+def matcher_home() -> Path:
+    """Where ``export.matcher`` puts the matcher's bundle and the runtime looks for it: the user's data folder."""
+    data = os.environ.get("XDG_DATA_HOME")  # the XDG base directory specification; unset or empty means the default
+    return (Path(data) if data else Path.home() / ".local" / "share") / "skyfix" / "xfeat-1.bundle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +47,13 @@ class Bundle:
         try:
             manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
-            raise BundleError(
-                f"{path} is no bundle: it has no {MANIFEST}; make one with python -m export.onnx"
-            ) from None
+            raise BundleError(f"{path} has no {MANIFEST}: no bundle; make one: python -m export.onnx") from None
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise BundleError(f"{path / MANIFEST} is not JSON ({error}); export the bundle again") from None
         found = manifest.get("format") if isinstance(manifest, dict) else None
         if found != FORMAT:
             raise BundleError(
-                f"{path} has bundle format {found}; this Skyfix reads {FORMAT}: update it, or export again"
+                f"{path} has bundle format {found}; this Skyfix reads {FORMAT}: update it or export again"
             )
         if manifest.get("kind") != kind:
             raise BundleError(f"{path} is a bundle of kind {manifest.get('kind')!r}; expected {kind!r}")
@@ -81,7 +88,7 @@ class Bundle:
         found = sha256_of(path)
         if found != entry["sha256"]:
             raise BundleError(
-                f"{path} was altered: SHA-256 {found[:12]}, the manifest says {entry['sha256'][:12]}; export the bundle again"
+                f"{path} was altered: SHA-256 {found[:12]}, its manifest says {entry['sha256'][:12]}; export again"
             )
         return path
 

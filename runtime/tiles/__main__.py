@@ -1,0 +1,106 @@
+"""python -m runtime.tiles build | info | verify"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from runtime.errors import CacheError, run_command
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    command = {"build": _build, "info": _info, "verify": _verify}[args.command]
+    return run_command("runtime.tiles", lambda: command(args))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m runtime.tiles",
+        description="Tile caches: what a map looks like to the encoder, ready to be searched in flight.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="build | info | verify")
+    build = commands.add_parser(
+        "build",
+        help="make a cache from a map",
+        description="Read a map, embed it window by window, and write AREA.tiles with AREA.mbtiles beside it.",
+        epilog="example: python -m runtime.tiles build --imagery map.tif --out town.tiles",
+    )
+    build.add_argument("--imagery", type=Path, required=True, help="GeoTIFF of any CRS, MBTiles file or XYZ folder")
+    build.add_argument("--out", type=Path, required=True, metavar="AREA.tiles")
+    build.add_argument("--bundle", type=Path, help="encoder bundle; left out: the default encoder")
+    build.add_argument("--precision", choices=("fp32", "fp16", "int8"), help="left out: the bundle's floating graph")
+    build.add_argument("--footprints", type=float, nargs="+", metavar="M", help="tile sides in metres, one a level")
+    build.add_argument("--date", default="", help="when the imagery was taken, kept in the cache")
+    build.add_argument("--attribution", default="", help="whom the imagery's licence asks you to name")
+    build.add_argument("--threads", type=int, default=0, help="for the encoder; 0: one a core")
+    for name, text in (("info", "what a cache holds"), ("verify", "check its hashes, its map's and sampled rows")):
+        command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+        command.add_argument("cache", type=Path, metavar="AREA.tiles")
+        command.add_argument("--bundle", type=Path, help="encoder bundle; left out: the default encoder")
+    return parser
+
+
+def _build(args: argparse.Namespace) -> None:
+    from runtime.model.load import open_engine
+    from runtime.progress import progress
+    from runtime.tiles.build import FOOTPRINTS_M, build
+    from runtime.tiles.sources import import_imagery
+
+    if args.out.suffix != ".tiles":
+        raise CacheError(f"--out {args.out} must end in .tiles; the map is written beside it as .mbtiles")
+    engine = open_engine(args.bundle, args.precision, args.threads)
+    started = time.perf_counter()
+    with progress("map") as tick:
+        imagery = import_imagery(
+            args.imagery,
+            args.out.with_suffix(".mbtiles"),
+            name=args.imagery.stem,
+            date=args.date,
+            attribution=args.attribution,
+            tick=tick,
+        )
+    footprints_m = tuple(sorted(args.footprints)) if args.footprints else FOOTPRINTS_M
+    with progress("tiles") as tick:
+        result = build(imagery, engine, args.out, footprints_m=footprints_m, tick=tick)
+    seconds = time.perf_counter() - started
+    levels = ", ".join(f"{n} of {f:g} m" for n, f in zip(result.rows_by_level, footprints_m, strict=True))
+    print(f"{args.out}: {result.rows} tiles ({levels}); {result.left_out} blank windows left out; {seconds:.1f} s")
+    print(f"map: {imagery.path}, zoom {imagery.zoom}; encoder: {engine.name}")
+
+
+def _info(args: argparse.Namespace) -> None:
+    from runtime.tiles.cache import TileCache
+
+    cache = TileCache.open(args.cache)
+    held, imagery = cache.metadata["encoder"], cache.metadata["imagery"]
+    west, south, east, north = cache.metadata["bounds_deg"]
+    print(
+        f"{cache.path}: {len(cache.centre)} tiles, {held['dim']} dimensions, {args.cache.stat().st_size / 1e6:.2f} MB"
+    )
+    print(f"encoder   {held['name']}, {held['sha256'][:12]}")
+    print(f"bounds    lat {south:.6f} to {north:.6f}, lon {west:.6f} to {east:.6f}")
+    print(
+        f"imagery   {imagery['name']} {imagery['date']} {imagery['attribution']}".rstrip()
+        + f", {imagery['bytes'] / 1e6:.1f} MB"
+    )
+    for level in cache.metadata["levels"]:
+        print(f"level     {level['footprint_m']:g} m tiles every {level['stride_m']:g} m: {level['rows']}")
+
+
+def _verify(args: argparse.Namespace) -> None:
+    from runtime.model.load import open_engine
+    from runtime.tiles.cache import TileCache
+    from runtime.tiles.verify import worst_cosine
+
+    cache = TileCache.open(args.cache)
+    engine = open_engine(args.bundle, cache.metadata["encoder"]["precision"], 0)
+    cache.check_engine(engine)
+    worst = worst_cosine(cache, cache.open_imagery(), engine)
+    print(f"{cache.path}: hashes good; sampled tiles embed to themselves, worst cosine {worst:.5f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

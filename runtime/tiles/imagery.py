@@ -1,0 +1,198 @@
+"""Map imagery as one MBTiles file: square windows of it, at any place, size and resolution.
+
+MBTiles 1.3: SQLite, ``tiles(zoom_level, tile_column, tile_row, tile_data)``, rows counted from the south (TMS).
+One zoom is stored. Tiles are JPEG where the map is whole and PNG with alpha where some of it is missing.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import ImageryError
+from runtime.files import whole_file
+from runtime.geo.mercator import TILE_PX, LatLon, Metres, Tile, metres_per_px, north_west_of, tile_at, to_latlon
+
+Picture = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+JPEG_QUALITY = 90
+_KEPT_TILES = 512  # decoded, 256 kB each
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A box in Web Mercator metres."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    @property
+    def centre(self) -> LatLon:
+        """The place in the middle."""
+        return to_latlon(Metres((self.west + self.east) / 2, (self.south + self.north) / 2))
+
+    def as_degrees(self) -> tuple[float, float, float, float]:
+        """West, south, east and north in degrees."""
+        low, high = to_latlon(Metres(self.west, self.south)), to_latlon(Metres(self.east, self.north))
+        return low.lon, low.lat, high.lon, high.lat
+
+
+class Imagery:
+    """Reads windows from an MBTiles file; keeps the tiles it decoded last. One thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open for reading; raises ImageryError."""
+        if not path.is_file():
+            raise ImageryError(f"{path} is missing; build it with python -m runtime.tiles build")
+        self.path = path
+        try:
+            self._db = sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+            )
+            self.metadata = dict(self._db.execute("SELECT name, value FROM metadata"))
+            self.zoom = int(self._db.execute("SELECT MAX(zoom_level) FROM tiles").fetchone()[0])
+            self.bounds = self._read_bounds()
+        except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+            raise ImageryError(f"{path} is not an MBTiles file with pictures in it ({error})") from None
+        self._kept: OrderedDict[Tile, tuple[Picture, Mask] | None] = OrderedDict()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _read_bounds(self) -> Bounds:
+        """Of the stored tiles themselves: the metadata's box is a hint that some writers leave out."""
+        columns = "MIN(tile_column), MAX(tile_column), MIN(tile_row), MAX(tile_row)"
+        left, right, bottom, top = self._db.execute(
+            f"SELECT {columns} FROM tiles WHERE zoom_level = ?", (self.zoom,)
+        ).fetchone()
+        rows = 1 << self.zoom
+        north_west = north_west_of(Tile(self.zoom, left, rows - 1 - top))
+        south_east = north_west_of(Tile(self.zoom, right + 1, rows - bottom))
+        return Bounds(north_west.x, south_east.y, south_east.x, north_west.y)
+
+    @property
+    def metres_per_px(self) -> float:
+        """Web Mercator metres a pixel of the stored zoom."""
+        return metres_per_px(self.zoom)
+
+    def _tile(self, tile: Tile) -> tuple[Picture, Mask] | None:
+        if tile in self._kept:
+            self._kept.move_to_end(tile)
+            return self._kept[tile]
+        row = self._db.execute(
+            "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?",
+            (tile.z, tile.x, (1 << tile.z) - 1 - tile.y),
+        ).fetchone()
+        decoded = None if row is None else decode_tile(row[0], f"{self.path} tile {tile.z}/{tile.x}/{tile.y}")
+        self._kept[tile] = decoded
+        if len(self._kept) > _KEPT_TILES:
+            self._kept.popitem(last=False)
+        return decoded
+
+    def window(self, centre: Metres, side_m: float, side_px: int) -> tuple[Picture, Mask]:
+        """A north-up square of ``side_m`` Web Mercator metres about ``centre``.
+
+        Returns (side_px, side_px, 3) RGB and (side_px, side_px) bool, False where the map has nothing.
+        """
+        native_px = side_m / self.metres_per_px
+        crop_px = side_px if native_px < side_px else math.ceil(native_px)
+        step = native_px / crop_px  # native pixels a crop pixel, at most 1
+        left, top = self._pixel_of(Metres(centre.x - side_m / 2, centre.y + side_m / 2))
+        mosaic, mask, (origin_x, origin_y) = self._mosaic(left, top, native_px)
+        # Pixel centres at half pixels on both sides.
+        shift = np.array([[step, 0.0, left - origin_x + step / 2 - 0.5], [0.0, step, top - origin_y + step / 2 - 0.5]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        size = (crop_px, crop_px)
+        picture = cv2.warpAffine(mosaic, shift, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        seen = cv2.warpAffine(mask, shift, size, flags=flags)
+        if crop_px != side_px:
+            picture = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
+            seen = cv2.resize(seen, (side_px, side_px), interpolation=cv2.INTER_AREA)
+        return np.asarray(picture, np.uint8), np.asarray(seen) > 127
+
+    def _pixel_of(self, point: Metres) -> tuple[float, float]:
+        """Continuous pixel column and row of the whole world at the stored zoom."""
+        corner = north_west_of(Tile(self.zoom, 0, 0))
+        return (point.x - corner.x) / self.metres_per_px, (corner.y - point.y) / self.metres_per_px
+
+    def _mosaic(self, left: float, top: float, side: float) -> tuple[Picture, Picture, tuple[int, int]]:
+        """Whole tiles that cover a square of pixels, a margin of one pixel included, their mask and their origin."""
+        first_x, first_y = math.floor((left - 1) / TILE_PX), math.floor((top - 1) / TILE_PX)
+        last_x, last_y = math.floor((left + side + 1) / TILE_PX), math.floor((top + side + 1) / TILE_PX)
+        shape = ((last_y - first_y + 1) * TILE_PX, (last_x - first_x + 1) * TILE_PX)
+        mosaic, mask = np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
+        for y in range(first_y, last_y + 1):
+            for x in range(first_x, last_x + 1):
+                found = self._tile(Tile(self.zoom, x, y))
+                if found is not None:
+                    rows = slice((y - first_y) * TILE_PX, (y - first_y + 1) * TILE_PX)
+                    columns = slice((x - first_x) * TILE_PX, (x - first_x + 1) * TILE_PX)
+                    mosaic[rows, columns], mask[rows, columns] = found[0], found[1] * np.uint8(255)
+        return mosaic, mask, (first_x * TILE_PX, first_y * TILE_PX)
+
+
+def decode_tile(data: bytes, what: str) -> tuple[Picture, Mask]:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if picture is None or picture.dtype != np.uint8 or picture.shape[:2] != (TILE_PX, TILE_PX):
+        raise ImageryError(f"{what} is not a {TILE_PX}-pixel JPEG or PNG; build the map again")
+    if picture.ndim == 2:
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
+    mask = picture[..., 3] > 127 if picture.shape[2] == 4 else np.ones(picture.shape[:2], bool)
+    return np.ascontiguousarray(picture[..., 2::-1]), mask
+
+
+def _encode(picture: Picture, mask: Mask) -> bytes:
+    if mask.all():
+        done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    else:
+        alpha = mask.astype(np.uint8) * 255
+        done, data = cv2.imencode(".png", np.dstack([picture[..., ::-1], alpha]))
+    if not done:
+        raise ImageryError("OpenCV could not encode a map tile")
+    return data.tobytes()
+
+
+def write_mbtiles(path: Path, tiles: Iterable[tuple[Tile, Picture, Mask]], metadata: dict[str, str]) -> int:
+    """Write an MBTiles file whole or not at all; blank tiles are left out. Returns how many were written."""
+    count = 0
+    with whole_file(path) as partial:
+        partial.unlink(missing_ok=True)
+        db = sqlite3.connect(partial)
+        try:
+            db.execute("PRAGMA journal_mode = OFF")
+            db.execute("CREATE TABLE metadata (name text, value text)")
+            db.execute("CREATE TABLE tiles (zoom_level integer, tile_column integer, tile_row integer, tile_data blob)")
+            db.executemany("INSERT INTO metadata VALUES (?, ?)", sorted(metadata.items()))
+            for tile, picture, mask in tiles:
+                if mask.any():
+                    row = (1 << tile.z) - 1 - tile.y
+                    db.execute("INSERT INTO tiles VALUES (?, ?, ?, ?)", (tile.z, tile.x, row, _encode(picture, mask)))
+                    count += 1
+            db.execute("CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)")
+            db.commit()
+        finally:
+            db.close()
+        if count == 0:
+            raise ImageryError("the map has no pixel with anything in it; nothing was written")
+    return count
+
+
+def tiles_over(bounds: Bounds, zoom: int) -> Iterator[Tile]:
+    """Every tile that touches a box, row by row from the north."""
+    first = tile_at(Metres(bounds.west, bounds.north), zoom)
+    last = tile_at(Metres(bounds.east, bounds.south), zoom)
+    for y in range(first.y, last.y + 1):
+        for x in range(first.x, last.x + 1):
+            yield Tile(zoom, x, y)

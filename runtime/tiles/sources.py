@@ -1,0 +1,133 @@
+"""Maps as users have them -- GeoTIFF of any CRS, MBTiles, XYZ folders -- turned into one MBTiles file.
+
+Only this file knows rasterio, and only when a GeoTIFF is read: nothing here runs in flight.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import ImageryError, MissingPackageError
+from runtime.files import whole_file
+from runtime.geo.mercator import TILE_PX, Tile, metres_per_px, north_west_of
+from runtime.tiles.imagery import Bounds, Imagery, decode_tile, tiles_over, write_mbtiles
+
+Picture = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Tick = Callable[[int, int], None]  # done, total
+
+MAX_ZOOM = 22
+_COLLAR_LEVEL = 8  # JPEG leaves a black collar at up to about this
+_COLLAR_PX = 15  # smaller black spots are shadows
+
+
+def import_imagery(source: Path, out: Path, *, name: str, date: str, attribution: str, tick: Tick) -> Imagery:
+    """Write ``source`` as the MBTiles file ``out`` and open it; raises ImageryError."""
+    metadata = {"name": name, "format": "jpg", "type": "baselayer", "date": date, "attribution": attribution}
+    if source.is_dir():
+        write_mbtiles(out, _xyz_tiles(source, tick), metadata)
+    elif source.suffix.lower() == ".mbtiles":
+        _copy_mbtiles(source, out)
+    elif source.is_file():
+        _import_geotiff(source, out, metadata, tick)
+    else:
+        raise ImageryError(f"{source} is missing; --imagery takes a GeoTIFF, an MBTiles file or an XYZ folder")
+    return Imagery(out)
+
+
+def _copy_mbtiles(source: Path, out: Path) -> None:
+    Imagery(source).close()  # refuses what is no MBTiles file
+    if source.resolve() == out.resolve():
+        return
+    with whole_file(out) as partial:
+        shutil.copyfile(source, partial)
+
+
+def _import_geotiff(source: Path, out: Path, metadata: dict[str, str], tick: Tick) -> None:
+    try:
+        import rasterio
+        from rasterio.errors import RasterioError
+    except ModuleNotFoundError:
+        raise MissingPackageError("rasterio", "dev") from None
+    try:
+        with rasterio.open(source) as dataset:
+            _check_geotiff(source, dataset)
+            write_mbtiles(out, _geotiff_tiles(dataset, tick), metadata)
+    except (RasterioError, sqlite3.DatabaseError) as error:
+        raise ImageryError(f"{source} cannot be read as a map: {error}") from None
+
+
+def _check_geotiff(source: Path, dataset: Any) -> None:
+    if dataset.crs is None or dataset.transform.is_identity:
+        raise ImageryError(
+            f"{source} has no place on Earth (no CRS or transform): gdal_translate -a_srs EPSG:.. -a_ullr .."
+        )
+    if dataset.dtypes[0] != "uint8":
+        raise ImageryError(f"{source} has {dataset.dtypes[0]} pixels, expected 8 bits: gdal_translate -ot Byte -scale")
+    if dataset.count == 2 or dataset.count > 4:
+        raise ImageryError(
+            f"{source} has {dataset.count} bands, expected grey, RGB or RGBA: gdal_translate -b 1 -b 2 -b 3"
+        )
+
+
+def _geotiff_tiles(dataset: Any, tick: Tick) -> Iterator[tuple[Tile, Picture, Mask]]:
+    """Tiles at the zoom nearest to the map's own resolution, a row of them warped at a time."""
+    from rasterio.enums import Resampling
+    from rasterio.transform import from_origin
+    from rasterio.vrt import WarpedVRT
+    from rasterio.warp import calculate_default_transform
+
+    transform, width, height = calculate_default_transform(
+        dataset.crs, "EPSG:3857", dataset.width, dataset.height, *dataset.bounds
+    )
+    west, north = transform.c, transform.f
+    bounds = Bounds(west, north + height * transform.e, west + width * transform.a, north)
+    zoom = min(max(round(math.log2(metres_per_px(0) / transform.a)), 0), MAX_ZOOM)
+    tiles = list(tiles_over(bounds, zoom))
+    columns = [t.x for t in tiles if t.y == tiles[0].y]
+    colour = [1, 1, 1] if dataset.count == 1 else [1, 2, 3]
+    has_mask = dataset.nodata is not None or dataset.count == 4
+    options = {"crs": "EPSG:3857", "resampling": Resampling.cubic, "height": TILE_PX, "width": TILE_PX * len(columns)}
+    for start in range(0, len(tiles), len(columns)):
+        corner = north_west_of(tiles[start])
+        strip_transform = from_origin(corner.x, corner.y, metres_per_px(zoom), metres_per_px(zoom))
+        with WarpedVRT(dataset, transform=strip_transform, add_alpha=dataset.count != 4, **options) as strip:
+            picture = np.ascontiguousarray(np.moveaxis(strip.read(colour), 0, 2))
+            mask = strip.read(strip.count) > 127
+        if not has_mask:
+            mask &= ~_black_collar(picture)
+        for i, tile in enumerate(tiles[start : start + len(columns)]):
+            part = slice(i * TILE_PX, (i + 1) * TILE_PX)
+            yield tile, picture[:, part], mask[:, part]
+        tick(start + len(columns), len(tiles))
+
+
+def _black_collar(picture: Picture) -> Mask:
+    """Wide black areas: what mosaics without a nodata value paint where they have nothing."""
+    black = (picture.max(axis=2) <= _COLLAR_LEVEL).astype(np.uint8)
+    return np.asarray(cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((_COLLAR_PX, _COLLAR_PX), np.uint8))) > 0
+
+
+def _xyz_tiles(folder: Path, tick: Tick) -> Iterator[tuple[Tile, Picture, Mask]]:
+    """The deepest zoom of a ``z/x/y.png|jpg`` folder."""
+    zooms = sorted(int(p.name) for p in folder.iterdir() if p.is_dir() and p.name.isdigit())
+    if not zooms:
+        raise ImageryError(f"{folder} is no XYZ folder: it has no zoom folders like 18/x/y.png")
+    paths = sorted(
+        p for p in (folder / str(zooms[-1])).glob("*/*") if p.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"}
+    )
+    for i, path in enumerate(paths):
+        if not (path.stem.isdigit() and path.parent.name.isdigit()):
+            raise ImageryError(f"{path} is not named z/x/y by numbers")
+        picture, mask = decode_tile(path.read_bytes(), str(path))
+        yield Tile(zooms[-1], int(path.parent.name), int(path.stem)), picture, mask
+        tick(i + 1, len(paths))
