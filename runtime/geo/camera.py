@@ -117,25 +117,44 @@ class Camera:
         return directions
 
 
-def pixels_from_ground(camera: Camera, attitude: Attitude, height_m: float) -> FloatArray:
+Orientation = Attitude | FloatArray
+"""An attitude, or the (3, 3) rotation from camera axes to east-north-up that it stands for."""
+
+
+def rotation_of(orientation: Orientation) -> FloatArray:
+    """(3, 3) rotation from camera axes to east-north-up."""
+    return orientation.enu_from_camera() if isinstance(orientation, Attitude) else orientation
+
+
+def yaw_of(orientation: Orientation) -> float:
+    """Where the camera heads, degrees clockwise from north in 0 to 360, also when it looks straight down.
+
+    Half-way between the optical axis and the picture's top: one of them always points along the ground.
+    """
+    rotation = rotation_of(orientation)
+    east, north, _ = rotation[:, 2] - rotation[:, 1]
+    return math.degrees(math.atan2(east, north)) % 360.0
+
+
+def pixels_from_ground(camera: Camera, attitude: Orientation, height_m: float) -> FloatArray:
     """(3, 3) homography from ground (east, north, 1) to undistorted pixels; w > 0 in front of the camera."""
     ground_to_enu = np.diag([1.0, 1.0, -height_m])
-    homography: FloatArray = camera.matrix @ attitude.enu_from_camera().T @ ground_to_enu
+    homography: FloatArray = camera.matrix @ rotation_of(attitude).T @ ground_to_enu
     return homography
 
 
-def ground_from_pixels(camera: Camera, attitude: Attitude, height_m: float, pixels: FloatArray) -> FloatArray:
+def ground_from_pixels(camera: Camera, attitude: Orientation, height_m: float, pixels: FloatArray) -> FloatArray:
     """(N, 2) metres east and north at which (N, 2) pixels see the ground; NaN at and above the horizon."""
-    directions = camera.rays(pixels) @ attitude.enu_from_camera().T
+    directions = camera.rays(pixels) @ rotation_of(attitude).T
     down = -directions[:, 2:3]
     with np.errstate(divide="ignore", invalid="ignore"):
         ground: FloatArray = np.where(down > 1e-6, directions[:, :2] * (height_m / down), np.nan)
     return ground
 
 
-def axis_ground(attitude: Attitude, height_m: float) -> tuple[float, float] | None:
+def axis_ground(attitude: Orientation, height_m: float) -> tuple[float, float] | None:
     """Metres east and north at which the optical axis meets the ground; None at and above the horizon."""
-    east, north, up = attitude.enu_from_camera()[:, 2]
+    east, north, up = rotation_of(attitude)[:, 2]
     if not up < -1e-6:
         return None
     return float(-east / up * height_m), float(-north / up * height_m)

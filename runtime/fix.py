@@ -1,0 +1,72 @@
+"""What the localizer says of a frame: a position with its uncertainty, or why there is none."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+# P(error > K sigma) = exp(-K^2 / 2) = 1e-3 for a Gaussian of equal sigma in east and north (Rayleigh): K = 3.72.
+# Taking the larger sigma for both bounds every other Gaussian.
+K_HPL = math.sqrt(-2.0 * math.log(1e-3))
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One position fix of one frame."""
+
+    t_us: int  # exposure
+    lat: float
+    lon: float
+    ground_lat: float | None  # where the optical axis meets the ground
+    ground_lon: float | None
+    alt_msl_m: float | None
+    yaw_deg: float | None
+    cov_en_m2: tuple[float, float, float]  # ee, en, nn
+    source: str  # registration | retrieval | dead_reckoning
+    anchor_age_s: float  # since the last look at the map
+    quality: int  # 0-100
+    latency_ms: float
+
+    @property
+    def hpl_m(self) -> float:
+        """Horizontal protection level at 1e-3: K sqrt(largest eigenvalue of the covariance)."""
+        ee, en, nn = self.cov_en_m2
+        largest = (ee + nn) / 2 + math.hypot((ee - nn) / 2, en)
+        return K_HPL * math.sqrt(largest)
+
+    def to_json(self) -> str:
+        """One line of ``fixes.jsonl``."""
+        return json.dumps(
+            {
+                "t_us": self.t_us,
+                "lat": round(self.lat, 8),
+                "lon": round(self.lon, 8),
+                "ground_lat": None if self.ground_lat is None else round(self.ground_lat, 8),
+                "ground_lon": None if self.ground_lon is None else round(self.ground_lon, 8),
+                "alt_msl_m": self.alt_msl_m,
+                "yaw_deg": None if self.yaw_deg is None else round(self.yaw_deg, 2),
+                "cov_en_m2": [round(v, 4) for v in self.cov_en_m2],
+                "hpl_m": round(self.hpl_m, 2),
+                "source": self.source,
+                "anchor_age_s": round(self.anchor_age_s, 3),
+                "quality": self.quality,
+                "latency_ms": round(self.latency_ms, 2),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NoFix:
+    """A frame without a position, and why."""
+
+    t_us: int
+    reason: str
+    latency_ms: float = 0.0
+
+    def to_json(self) -> str:
+        """One line of ``fixes.jsonl``."""
+        return json.dumps({"t_us": self.t_us, "no_fix": self.reason})
+
+
+Verdict = Fix | NoFix

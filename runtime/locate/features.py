@@ -1,0 +1,99 @@
+"""Local features: keypoints with descriptors from a matcher bundle's graph.
+
+The graph gives dense maps (see ``export.matcher``); here they become a list of points: local maxima of the keypoint
+map, scored by keypoint probability times reliability, with descriptors read between the cells of the stride-8 map.
+Source: Potje et al., XFeat, CVPR 2024, section 3.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.model.bundle import Bundle
+from runtime.model.engine_onnx import open_session
+
+GRID_PX = 32  # the graph wants sides that are whole multiples
+STRIDE_PX = 8
+_MIN_PROBABILITY = 0.05
+_EDGE_PX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """Points of one picture, best first."""
+
+    xy: NDArray[np.float32]  # (N, 2) pixels, centres at whole numbers
+    descriptor: NDArray[np.float32]  # (N, 64) unit-norm
+
+
+class LocalFeatures:
+    """A matcher bundle, running."""
+
+    def __init__(self, bundle: Bundle, threads: int = 0) -> None:
+        """Raises BundleError."""
+        self._session = open_session(bundle.file("matcher.onnx"), threads)
+        self.name = bundle.name
+
+    def detect(
+        self,
+        picture: NDArray[np.uint8],  # (H, W, 3) RGB
+        seen: NDArray[np.bool_],  # (H, W)
+        most: int,
+    ) -> Keypoints:
+        """At most ``most`` keypoints where the picture shows something, a few pixels away from what it does not."""
+        height, width = picture.shape[:2]
+        padded = _pad_to_grid(picture)
+        names = ["descriptor", "keypoint", "reliability"]
+        descriptor, keypoint, reliability = self._session.run(names, {"image": padded[None]})
+        inner = _away_from_unseen(seen)
+        xy, score = _peaks(keypoint[0][:height, :width], inner)
+        score = score * _bilinear(reliability[0][..., None], xy)[:, 0]
+        best = np.argsort(-score, kind="stable")[:most]
+        vectors = _bilinear(np.moveaxis(descriptor[0], 0, 2), xy[best])
+        norm = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return Keypoints(xy[best], (vectors / norm).astype(np.float32))
+
+
+def _pad_to_grid(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = picture.shape[:2]
+    down, right = -height % GRID_PX, -width % GRID_PX
+    if not down and not right:
+        return picture
+    return np.asarray(cv2.copyMakeBorder(picture, 0, down, 0, right, cv2.BORDER_REFLECT_101), np.uint8)
+
+
+def _away_from_unseen(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """False near what was not seen and near the picture's edge: corners there are the mask's, not the ground's."""
+    bordered = cv2.copyMakeBorder(seen.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    kernel = np.ones((2 * _EDGE_PX + 1, 2 * _EDGE_PX + 1), np.uint8)
+    return np.asarray(cv2.erode(bordered, kernel))[1:-1, 1:-1] > 0
+
+
+def _peaks(
+    keypoint: NDArray[np.float32],  # (H, W)
+    inner: NDArray[np.bool_],  # (H, W)
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # (N, 2), (N,)
+    """Local maxima in 5 by 5 pixels."""
+    highest = cv2.dilate(keypoint, np.ones((5, 5), np.uint8))
+    rows, columns = np.nonzero((keypoint == highest) & (keypoint > _MIN_PROBABILITY) & inner)
+    return np.column_stack([columns, rows]).astype(np.float32), keypoint[rows, columns]
+
+
+def _bilinear(
+    cells: NDArray[np.float32],  # (h, w, C) at stride 8
+    xy: NDArray[np.float32],  # (N, 2) pixels
+) -> NDArray[np.float32]:  # (N, C)
+    """Values between the cells' centres, which lie at pixels 3.5, 11.5, ..."""
+    height, width = cells.shape[:2]
+    x = np.clip((xy[:, 0] + 0.5) / STRIDE_PX - 0.5, 0, width - 1)
+    y = np.clip((xy[:, 1] + 0.5) / STRIDE_PX - 0.5, 0, height - 1)
+    left, top = np.minimum(x.astype(int), width - 2), np.minimum(y.astype(int), height - 2)
+    fx, fy = (x - left)[:, None], (y - top)[:, None]
+    upper = cells[top, left] * (1 - fx) + cells[top, left + 1] * fx
+    lower = cells[top + 1, left] * (1 - fx) + cells[top + 1, left + 1] * fx
+    between: NDArray[np.float32] = upper * (1 - fy) + lower * fy
+    return between

@@ -1,0 +1,64 @@
+"""Position and velocity between looks at the map: a Kalman filter with nearly constant velocity.
+
+Source: Bar-Shalom, Li, Kirubarajan, Estimation with Applications to Tracking and Navigation, 6.2.2 (continuous white
+noise acceleration). The covariance grows without looks and never shrinks without one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from runtime.geo.camera import FloatArray
+
+GATE_99 = 9.21  # chi-square, two degrees of freedom
+_ACCELERATION_PSD = 4.0  # m^2/s^3: a small drone turns at some 2 m/s^2
+_FIRST_SPEED_SIGMA_MPS = 12.0
+_VELOCITY_SIGMA_MPS = 1.0  # of the autopilot's velocity, wind and yaw errors included
+
+
+class Track:
+    """Metres east and north of the map's middle, and metres a second."""
+
+    def __init__(self, t_us: int, position_en_m: FloatArray, cov_m2: FloatArray) -> None:
+        self.t_us = t_us
+        self.mean: FloatArray = np.concatenate([position_en_m, [0.0, 0.0]])
+        self.cov: FloatArray = np.zeros((4, 4))
+        self.cov[:2, :2] = cov_m2
+        self.cov[2:, 2:] = np.eye(2) * _FIRST_SPEED_SIGMA_MPS**2
+
+    @property
+    def position_en_m(self) -> FloatArray:
+        return self.mean[:2]
+
+    @property
+    def position_cov_m2(self) -> FloatArray:
+        return self.cov[:2, :2]
+
+    def predict(self, t_us: int) -> None:
+        """Carry the state forward in time."""
+        dt = (t_us - self.t_us) * 1e-6
+        forward = np.eye(4)
+        forward[0, 2] = forward[1, 3] = dt
+        noise = np.kron(np.array([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]]), np.eye(2)) * _ACCELERATION_PSD
+        self.mean = forward @ self.mean
+        self.cov = forward @ self.cov @ forward.T + noise
+        self.t_us = t_us
+
+    def distance2(self, position_en_m: FloatArray, cov_m2: FloatArray) -> float:
+        """Squared Mahalanobis distance of a measured position."""
+        innovation = position_en_m - self.position_en_m
+        return float(innovation @ np.linalg.solve(self.position_cov_m2 + cov_m2, innovation))
+
+    def see_position(self, position_en_m: FloatArray, cov_m2: FloatArray) -> None:
+        """Take in a measured position."""
+        self._update(np.eye(4)[:2], position_en_m, cov_m2)
+
+    def see_velocity(self, velocity_en_mps: FloatArray) -> None:
+        """Take in the autopilot's velocity."""
+        self._update(np.eye(4)[2:], velocity_en_mps, np.eye(2) * _VELOCITY_SIGMA_MPS**2)
+
+    def _update(self, observe: FloatArray, measured: FloatArray, noise: FloatArray) -> None:
+        gain = self.cov @ observe.T @ np.linalg.inv(observe @ self.cov @ observe.T + noise)
+        keep = np.eye(4) - gain @ observe
+        self.mean = self.mean + gain @ (measured - observe @ self.mean)
+        self.cov = keep @ self.cov @ keep.T + gain @ noise @ gain.T  # Joseph's form stays symmetric

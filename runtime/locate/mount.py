@@ -1,0 +1,55 @@
+"""What stays wrong along a flight: camera mount, heading reference, altitude and focal length.
+
+Each frame's offset is the slowly varying mount plus the frame's own jitter. A frame's solved offset says something of
+the mount, and the mount is the next frame's prior (Rauch-Tung-Striebel's step, backwards from frame to mount).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from runtime.geo.camera import FloatArray
+from runtime.locate.pose import Mounting
+
+_DRIFT = np.array([0.005, 0.001, 0.001, 0.002])  # a frame: log height, radians
+_JITTER = np.array([0.03, math.radians(1.5), math.radians(1.5), math.radians(3.0)])
+
+
+class MountEstimate:
+    """Belief about the mount, narrowed by every pose that was believed."""
+
+    def __init__(self) -> None:
+        self._mean: FloatArray = np.zeros(4)
+        self._cov: FloatArray | None = None
+
+    def prior(self, first: FloatArray) -> Mounting:
+        """For the next frame; ``first`` (4, 4) is how wrong the claims may be before anything was seen."""
+        cov = first if self._cov is None else self._cov
+        return Mounting(self._mean, cov + np.diag(_JITTER**2))
+
+    def learn(self, first: FloatArray, offset: FloatArray, cov: FloatArray) -> None:
+        """Take in a frame's solved offset (4,) with its covariance (4, 4)."""
+        before = (first if self._cov is None else self._cov) + np.diag(_DRIFT**2)
+        frame = before + np.diag(_JITTER**2)
+        gain = before @ np.linalg.inv(frame)
+        self._mean = self._mean + gain @ (offset - self._mean)
+        self._cov = before - gain @ (frame - cov) @ gain.T
+
+
+def first_uncertainty(
+    rotation: FloatArray,  # (3, 3) nominal, east-north-up from camera
+    roll_known: bool,
+    yaw_sigma_deg: float,
+) -> FloatArray:  # (4, 4)
+    """How wrong a claimed attitude and altitude are before a flight has shown it: nominal pitch, heading from the track."""
+    up = rotation.T @ np.array([0.0, 0.0, 1.0])
+    across, along = np.eye(3)[0], np.eye(3)[2]
+    roll_sigma_deg = 2.0 if roll_known else 4.0
+    cov = np.zeros((4, 4))
+    cov[0, 0] = 0.10**2
+    for axis, sigma_deg in ((up, yaw_sigma_deg), (across, 4.0), (along, roll_sigma_deg)):
+        cov[1:, 1:] += math.radians(sigma_deg) ** 2 * np.outer(axis, axis)
+    cov[1:, 1:] += math.radians(2.0) ** 2 * np.eye(3)  # straight down, roll does not tilt sideways, yet cameras do
+    return cov

@@ -1,0 +1,121 @@
+"""The camera's pose from pixels and the ground they show, with the attitude and altitude that it claims as a prior.
+
+Six unknowns: place, the logarithm of height, and a small rotation in camera axes (yaw-pitch-roll is singular straight
+down). Iteratively reweighted Gauss-Newton with Cauchy weights; residuals are metres on the ground. Roofs and crowns
+stand off the plane and do so together, so many matches do not make the errors as small as their number claims: the
+information is capped at that of ``_EFFECTIVE`` independent points.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from runtime.geo.camera import Camera, FloatArray
+
+_ROUNDS = 12
+_STEP = np.array([1e-2, 1e-2, 1e-5, 1e-5, 1e-5, 1e-5])  # metres, metres, 1, radians: for the numeric Jacobian
+_CAUCHY = 2.385  # 95% efficient on Gaussian residuals (Huber & Ronchetti, Robust Statistics, table 4.1)
+_EFFECTIVE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Mounting:
+    """How far attitude and height may be off: log height and a rotation vector in camera axes (radians)."""
+
+    mean: FloatArray  # (4,)
+    cov: FloatArray  # (4, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where the camera was and how it looked."""
+
+    east_m: float
+    north_m: float
+    height_m: float
+    rotation: FloatArray  # (3, 3) east-north-up from camera
+    offset: FloatArray  # (4,) log height and rotation vector found, against the nominal ones
+    cov: FloatArray  # (6, 6) of east, north, log height, rotation vector
+    residual_m: float  # robust standard deviation of the ground residuals
+
+
+def solve_pose(
+    camera: Camera,
+    rotation: FloatArray,  # (3, 3) nominal
+    height_m: float,
+    pixel: FloatArray,  # (N, 2)
+    place_en_m: FloatArray,  # (N, 2)
+    prior: Mounting,
+    floor_m: float,
+) -> Pose | None:
+    """The most probable pose; None when it sees a point above the horizon or does not settle.
+
+    ``floor_m`` is the least that a residual can be believed to mean, about a pixel of the map.
+    """
+    rays = camera.rays(pixel)
+    state = np.concatenate([[0.0, 0.0], prior.mean])
+    start = _ground(rays, rotation, height_m, state)
+    if not np.isfinite(start).all():
+        return None
+    state[:2] = np.median(place_en_m - start, axis=0)
+    prior_information = np.zeros((6, 6))
+    prior_information[2:, 2:] = np.linalg.inv(prior.cov)
+    centre = np.concatenate([[0.0, 0.0], prior.mean])
+    for _ in range(_ROUNDS):
+        predicted = _ground(rays, rotation, height_m, state)
+        if not np.isfinite(predicted).all():
+            return None
+        residual = place_en_m - predicted
+        sigma_m = max(_spread(residual), floor_m)
+        weight = 1.0 / (1.0 + (residual / (_CAUCHY * sigma_m)) ** 2).ravel()
+        weight *= min(1.0, _EFFECTIVE / (weight.sum() / 2)) / sigma_m**2
+        jacobian = _jacobian(rays, rotation, height_m, state, predicted)
+        information = jacobian.T @ (weight[:, None] * jacobian) + prior_information
+        gradient = jacobian.T @ (weight * residual.ravel()) - prior_information @ (state - centre)
+        step = np.linalg.solve(information, gradient)
+        state = state + step
+    if not (np.isfinite(state).all() and np.abs(step[:2]).max() < 0.1):
+        return None
+    return Pose(
+        float(state[0]),
+        float(state[1]),
+        height_m * math.exp(state[2]),
+        rotation @ rotation_from_vector(state[3:]),
+        state[2:],
+        np.linalg.inv(information),
+        sigma_m,
+    )
+
+
+def rotation_from_vector(vector: FloatArray) -> FloatArray:
+    """(3, 3) rotation by |vector| radians about it (Rodrigues)."""
+    return np.asarray(cv2.Rodrigues(np.asarray(vector, np.float64))[0])
+
+
+def _ground(rays: FloatArray, rotation: FloatArray, height_m: float, state: FloatArray) -> FloatArray:
+    """(N, 2) where rays meet the ground; NaN above the horizon."""
+    directions = rays @ (rotation @ rotation_from_vector(state[3:])).T
+    down = -directions[:, 2:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.where(down > 1e-6, height_m * math.exp(state[2]) / down, np.nan)
+    ground: FloatArray = state[:2] + directions[:, :2] * reach
+    return ground
+
+
+def _jacobian(rays: FloatArray, rotation: FloatArray, height_m: float, state: FloatArray, at: FloatArray) -> FloatArray:
+    """(2 N, 6) by forward differences."""
+    columns = []
+    for i, step in enumerate(_STEP):
+        moved = state.copy()
+        moved[i] += step
+        columns.append((_ground(rays, rotation, height_m, moved) - at).ravel() / step)
+    return np.column_stack(columns)
+
+
+def _spread(residual: FloatArray) -> float:
+    """Robust standard deviation a coordinate: 1.4826 times the median absolute value."""
+    return 1.4826 * float(np.median(np.abs(residual)))

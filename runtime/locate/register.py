@@ -1,0 +1,116 @@
+"""Local features of a frame against the map's: which ground does each pixel show?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.geo.camera import FloatArray, pixels_from_ground
+from runtime.geo.local import LocalFrame
+from runtime.geo.mercator import RADIUS_M, LatLon, ground_scale, to_metres
+from runtime.geo.rectify import Patch, View, rectify
+from runtime.locate.features import Keypoints, LocalFeatures
+from runtime.locate.mapfeatures import MapFeatures, MapPoints
+
+PATCH_PX = 640
+_POINTS = 1024
+_SCALE_LIMITS = (0.7, 1.4)  # altitude above ground and focal length together
+_MIN_MATCHES = 6
+_RANSAC_ROUNDS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class FramePoints:
+    """Keypoints of a frame, found in its rectified patch."""
+
+    keypoints: Keypoints
+    patch: Patch
+    pixel: FloatArray  # (N, 2) in the frame
+    ground_en_m: FloatArray  # (N, 2) from the point under the camera, by the nominal attitude
+    rung: int  # of the map's resolutions
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Pixels of a frame and the places they show, agreeing on one similarity."""
+
+    origin: LocalFrame
+    pixel: FloatArray  # (N, 2) in the frame, inliers only
+    place_en_m: FloatArray  # (N, 2) about ``origin``
+    matches: int  # before the robust fit
+    shift_en_m: FloatArray  # (2,) where the fit puts the patch's centre, about ``origin``
+    scale: float  # found over nominal ground distances
+    turn_deg: float  # anticlockwise, of the nominal ground onto the map
+
+    @property
+    def inliers(self) -> int:
+        return len(self.pixel)
+
+
+def frame_points(view: View, centre_en_m: tuple[float, float], side_m: float, map_: MapFeatures, features: LocalFeatures, lat: float) -> FramePoints:  # fmt: skip
+    """Keypoints of what a frame sees of a square of ground, at a resolution that the map has."""
+    scale = ground_scale(lat)
+    rung = map_.rung_for(side_m / scale, PATCH_PX)
+    side_px = max(round(side_m / (map_.metres_per_px(rung) * scale)), 64)
+    patch = rectify(view, centre_en_m, side_m, side_px)
+    found = features.detect(patch.picture, patch.seen, _POINTS)
+    homogeneous = np.column_stack([found.xy.astype(np.float64), np.ones(len(found.xy))])
+    ground = homogeneous @ patch.ground_from_patch().T
+    pixel = ground @ pixels_from_ground(view.camera, view.attitude, view.alt_agl_m).T
+    return FramePoints(found, patch, pixel[:, :2] / pixel[:, 2:], ground[:, :2], rung)
+
+
+def register(points: FramePoints, map_: MapFeatures, near: LatLon, reach_m: float, max_turn_deg: float) -> Registration | None:  # fmt: skip
+    """Fit the frame's points to the map within ``reach_m`` of where the patch's centre may be; None without a fit."""
+    scale = ground_scale(near.lat)
+    around = map_.around(to_metres(near), (points.patch.side_m + 2 * reach_m) / scale, points.rung)
+    if len(around.place_m) < _MIN_MATCHES or len(points.pixel) < _MIN_MATCHES:
+        return None
+    mine, theirs = mutual_matches(points.keypoints.descriptor, around.descriptor)
+    if len(mine) < _MIN_MATCHES:
+        return None
+    origin = LocalFrame(near)
+    place_en_m = _local(around, theirs, origin)
+    ground_en_m = points.ground_en_m[mine] - points.patch.centre_en_m
+    # A nominal attitude a few degrees off bends the ground by a few per cent of the patch; the pose takes it out later.
+    tolerance_m = max(3.0 * points.patch.metres_per_px, 0.02 * points.patch.side_m)
+    affine, inlier = cv2.estimateAffinePartial2D(
+        ground_en_m,
+        place_en_m,
+        method=cv2.RANSAC,
+        ransacReprojThreshold=tolerance_m,
+        maxIters=_RANSAC_ROUNDS,
+        confidence=0.999,
+    )
+    if affine is None:
+        return None
+    found_scale, turn_deg = math.hypot(affine[0, 0], affine[1, 0]), math.degrees(math.atan2(affine[1, 0], affine[0, 0]))
+    if not (_SCALE_LIMITS[0] <= found_scale <= _SCALE_LIMITS[1] and abs(turn_deg) <= max_turn_deg):
+        return None
+    keep = inlier.ravel() > 0
+    return Registration(
+        origin, points.pixel[mine][keep], place_en_m[keep], len(mine), np.asarray(affine[:, 2]), found_scale, turn_deg
+    )
+
+
+def mutual_matches(
+    a: NDArray[np.float32],  # (N, C) unit-norm
+    b: NDArray[np.float32],  # (M, C) unit-norm
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of ``a`` and ``b`` that are each other's nearest."""
+    cosine = a @ b.T
+    of_a, of_b = cosine.argmax(axis=1), cosine.argmax(axis=0)
+    mine = np.nonzero(of_b[of_a] == np.arange(len(a)))[0]
+    return mine, of_a[mine]
+
+
+def _local(points: MapPoints, rows: NDArray[np.intp], origin: LocalFrame) -> FloatArray:
+    """(N, 2) metres east and north of ``origin``: on the ellipsoid, which Web Mercator's sphere misses by up to 0.7%."""
+    x, y = points.place_m[rows].T / RADIUS_M
+    lat, lon = np.degrees(np.arctan(np.sinh(y))), np.degrees(x)
+    per_lon_m, per_lat_m = origin.metres_per_degree()
+    return np.column_stack([(lon - origin.origin.lon) * per_lon_m, (lat - origin.origin.lat) * per_lat_m])

@@ -1,0 +1,36 @@
+"""A camera frame with what the aircraft knew when it was exposed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """The aircraft's own knowledge; NaN where it knows nothing."""
+
+    t_us: int
+    alt_agl_m: float
+    cam_roll_deg: float
+    cam_pitch_deg: float  # -90 straight down, 0 the horizon
+    cam_yaw_deg: float  # clockwise from true north
+    vel_north_mps: float = float("nan")
+    vel_east_mps: float = float("nan")
+    alt_msl_m: float = float("nan")
+    session: str = ""  # another session may have another mount or camera set-up
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture; ``picture`` is (H, W, 3) RGB."""
+
+    telemetry: Telemetry
+    picture: NDArray[np.uint8]
+    name: str = ""
+
+    @property
+    def t_us(self) -> int:
+        return self.telemetry.t_us
