@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import GateError
 
+Embeddings = NDArray[np.float32]
+_BATCH = 16
+
+
+def embed(
+    graph: Path,
+    pictures: NDArray[np.uint8],  # (N, S, S, 3) RGB
+    *,
+    optimise: bool = True,
+) -> Embeddings:  # (N, D)
+    """Embeddings by ONNX Runtime on the CPU.
+
+    ``optimise`` False computes each node as it is written. A Q/DQ graph needs that: the integer kernels of a CPU
+    without VNNI saturate, and would judge another arithmetic than the device's.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    if not optimise:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    batches = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
+    return np.concatenate([session.run(["embedding"], {"image": batch})[0] for batch in batches])
+
 
 def check_parity(
-    want: NDArray[np.float32],  # (N, D) unit-norm
-    got: NDArray[np.float32],  # (N, D) unit-norm
+    want: Embeddings,  # (N, D) unit-norm
+    got: Embeddings,  # (N, D) unit-norm
     *,
     what: str,
     min_cosine: float,
@@ -25,8 +52,8 @@ def check_parity(
 
 
 def check_close(
-    want: NDArray[np.float32],
-    got: NDArray[np.float32],  # the shape of want
+    want: Embeddings,
+    got: Embeddings,  # the shape of want
     *,
     what: str,
     max_error: float,
@@ -39,6 +66,6 @@ def check_close(
     return error
 
 
-def _check_shape(want: NDArray[np.float32], got: NDArray[np.float32], what: str) -> None:
+def _check_shape(want: Embeddings, got: Embeddings, what: str) -> None:
     if want.shape != got.shape:
         raise GateError(f"{what}: shape {got.shape}, expected {want.shape}")
