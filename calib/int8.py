@@ -1,0 +1,96 @@
+"""``python -m calib.int8``: choose the pictures that a bundle's INT8 ranges will be measured on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime.errors import DataError, run_command
+
+if TYPE_CHECKING:
+    from calib.sources import Sample
+
+MIN_COUNT = 8  # under this the range of a layer is a matter of luck
+
+
+def choose(sources: Sequence[Path], count: int, side_px: int, seed: int) -> list[Sample]:
+    """About ``count`` samples, the same number of each source where they have them; seeded.
+
+    Raises DataError where there are not enough to measure anything.
+    """
+    import numpy as np
+
+    from calib.sources import samples
+
+    chosen: list[Sample] = []
+    for i, source in enumerate(sources):
+        rng = np.random.default_rng((seed, i))
+        share = -(-(count - len(chosen)) // (len(sources) - i))  # what earlier sources lacked, later ones make up
+        chosen += samples(source, share, side_px, rng)
+    if len(chosen) < MIN_COUNT:
+        raise DataError(
+            f"{len(chosen)} usable pictures are too few; give --from more folders, {MIN_COUNT} is the least"
+        )
+    return chosen
+
+
+def contact_sheet(chosen: Sequence[Sample], path: Path) -> None:
+    """A picture of the first 64 samples, for people to judge."""
+    import cv2
+    import numpy as np
+
+    thumbs = [cv2.resize(sample.picture, (96, 96), interpolation=cv2.INTER_AREA) for sample in chosen[:64]]
+    thumbs += [np.full((96, 96, 3), 255, np.uint8)] * (-len(thumbs) % 8)
+    sheet = np.vstack([np.hstack(thumbs[i : i + 8]) for i in range(0, len(thumbs), 8)])
+    cv2.imwrite(str(path), sheet[..., ::-1])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Choose a calibration set; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m calib.int8",
+        description="Choose the pictures on which INT8 ranges are measured, and store them in the bundle's folder. "
+        "Take what the drone will see and the map it will search: ranges are only right for what was shown.",
+        epilog="Example: python -m calib.int8 --from flights/one --from area.mbtiles --bundle edge.bundle\n"
+        "Next: python -m export.trt --int8 edge.bundle",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--from",
+        dest="sources",
+        type=Path,
+        action="extend",
+        nargs="+",
+        required=True,
+        metavar="FOLDER",
+        help="a recorded flight, a map.mbtiles, or a folder of pictures; give several",
+    )
+    parser.add_argument("--bundle", type=Path, required=True, metavar="NAME.bundle", help="from python -m export.onnx")
+    parser.add_argument("--count", type=int, default=256, help="pictures in all (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed, the same pictures (%(default)s)")
+    parser.add_argument("--sheet", type=Path, metavar="PNG", help="also draw the first 64 of them")
+    args = parser.parse_args(argv)
+    if args.count < MIN_COUNT:
+        parser.error(f"--count {args.count} is too few: {MIN_COUNT} is the least")
+    return run_command("calib.int8", lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> None:
+    from calib.sets import LIST, PICTURES, write_set
+    from runtime.model.bundle import Bundle, write_manifest
+
+    bundle = Bundle.open(args.bundle)
+    chosen = choose(args.sources, args.count, bundle.side_px, args.seed)
+    sha256 = write_set(bundle.path, chosen, args.seed)
+    about = {"list": LIST, "pictures": len(chosen), "seed": args.seed, "sha256": sha256}
+    write_manifest(bundle.path, {**bundle.manifest, "calibration": about})
+    if args.sheet:
+        contact_sheet(chosen, args.sheet)
+    print(f"{bundle.path / PICTURES}: {len(chosen)} pictures of {len(args.sources)} sources, set {sha256[:12]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

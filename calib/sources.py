@@ -1,0 +1,103 @@
+"""Pictures as the encoder will meet them: frames of a flight laid on the ground, tiles of a map, or plain pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import DataError, FlightError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
+
+
+class Sample(NamedTuple):
+    """One encoder input and where it came from."""
+
+    source: str
+    picture: NDArray[np.uint8]  # (S, S, 3) RGB
+
+
+def samples(source: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
+    """Up to ``count`` samples of a flight's folder, a map (``.mbtiles``) or a folder of pictures; raises DataError."""
+    return _reader(source)(source, count, side_px, rng)
+
+
+def _reader(source: Path) -> Callable[[Path, int, int, np.random.Generator], Iterator[Sample]]:
+    if (source / "telemetry.csv").is_file():
+        return _frames
+    if source.is_dir():
+        return _pictures
+    if source.suffix == ".mbtiles":
+        return _windows
+    raise DataError(
+        f"{source} is not a recorded flight, a folder of pictures or a map.mbtiles; --from takes one of them"
+    )
+
+
+def _pictures(folder: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
+    """A random square of each picture; one that has the encoder's size already is taken whole."""
+    from runtime.model.preprocess import encoder_input
+    from runtime.sensors.flight import read_picture
+
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not found:
+        raise DataError(f"{folder} holds no pictures; expected {', '.join(SUFFIXES)}")
+    for i in _some(len(found), count, rng):
+        try:
+            picture = read_picture(found[i])
+        except FlightError:
+            raise DataError(f"{found[i]} is no picture that OpenCV can read; mend it, or take it out") from None
+        name = found[i].relative_to(folder.parent).as_posix()
+        yield Sample(name, encoder_input(_square(picture, side_px, rng), None, side_px))
+
+
+def _square(picture: NDArray[np.uint8], side_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    height, width = picture.shape[:2]
+    if height == width == side_px:
+        return picture
+    side = int(min(height, width) * rng.uniform(0.5, 1.0))
+    top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
+    return np.ascontiguousarray(picture[top : top + side, left : left + side])
+
+
+def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
+    """Frames as the localizer embeds them: laid on the ground, north up, at a random level."""
+    from runtime.geo.rectify import rectify
+    from runtime.locate.look import looks, unusable
+    from runtime.locate.mount import MountEstimate
+    from runtime.model.preprocess import encoder_input
+    from runtime.sensors.flight import Flight, read_picture
+    from runtime.sensors.frame import Frame
+    from runtime.tiles.build import FOOTPRINTS_M
+
+    flight = Flight.open(flight_folder)
+    for i in _some(len(flight.images), count, rng):
+        frame = Frame(flight.telemetry[i], read_picture(flight.images[i]), flight.images[i].name)
+        for look in looks(frame, flight.camera, MountEstimate())[:1] if unusable(frame) is None else []:
+            patch = rectify(look.view, look.middle_en_m, rng.choice(FOOTPRINTS_M), side_px)
+            yield Sample(f"{flight.path.name}/{frame.name}", encoder_input(patch.picture, patch.seen, side_px))
+
+
+def _windows(map_file: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
+    """Windows of a map as the tile cache cuts them."""
+    from runtime.tiles.build import FOOTPRINTS_M, STRIDE_SHARE, window_picture, windows_over
+    from runtime.tiles.imagery import Imagery
+
+    imagery = Imagery(map_file)
+    levels = enumerate(FOOTPRINTS_M)
+    windows = [
+        w for level, side_m in levels for w in windows_over(imagery.bounds, level, side_m, side_m * STRIDE_SHARE)
+    ]
+    for i in _some(len(windows), count, rng):
+        picture = window_picture(imagery, windows[i], side_px)
+        if picture is not None:
+            yield Sample(f"{map_file.name}/{windows[i].centre.x:.0f},{windows[i].centre.y:.0f}", picture)
+    imagery.close()
+
+
+def _some(held: int, count: int, rng: np.random.Generator) -> list[int]:
+    return [int(i) for i in rng.permutation(held)[:count]]
