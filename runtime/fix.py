@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # P(error > K sigma) = exp(-K^2 / 2) = 1e-3 for a Gaussian of equal sigma in east and north (Rayleigh): K = 3.72.
 # Taking the larger sigma for both bounds every other Gaussian.
@@ -35,6 +35,10 @@ class Fix:
         largest = (ee + nn) / 2 + math.hypot((ee - nn) / 2, en)
         return K_HPL * math.sqrt(largest)
 
+    def with_latency(self, latency_ms: float) -> Fix:
+        """The same fix, its latency filled in."""
+        return replace(self, latency_ms=latency_ms)
+
     def to_json(self) -> str:
         """One line of ``fixes.jsonl``."""
         return json.dumps(
@@ -63,6 +67,10 @@ class NoFix:
     t_us: int
     reason: str
     latency_ms: float = 0.0
+
+    def with_latency(self, latency_ms: float) -> NoFix:
+        """The same verdict, its latency filled in."""
+        return replace(self, latency_ms=latency_ms)
 
     def to_json(self) -> str:
         """One line of ``fixes.jsonl``."""

@@ -28,7 +28,7 @@ class MapPoints:
 
 
 class MapFeatures:
-    """Keypoints of the imagery on a ladder of resolutions, each half the one before."""
+    """Keypoints of the imagery on a ladder of resolutions, sqrt(2) apart."""
 
     def __init__(self, imagery: Imagery, features: LocalFeatures) -> None:
         self._imagery = imagery
@@ -37,11 +37,11 @@ class MapFeatures:
 
     def metres_per_px(self, rung: int) -> float:
         """Web Mercator metres a pixel; rung 0 is the imagery's own resolution."""
-        return self._imagery.metres_per_px * 2.0**rung
+        return self._imagery.metres_per_px * math.pow(2.0, rung / 2)
 
     def rung_for(self, side_m: float, most_px: int) -> int:
         """The finest rung on which ``side_m`` Web Mercator metres are at most ``most_px`` pixels."""
-        return max(0, math.ceil(math.log2(side_m / most_px / self._imagery.metres_per_px)))
+        return max(0, math.ceil(2 * math.log2(side_m / most_px / self._imagery.metres_per_px)))
 
     def around(self, centre: Metres, side_m: float, rung: int) -> MapPoints:
         """The keypoints in a square of ``side_m`` Web Mercator metres."""

@@ -1,7 +1,8 @@
 """What stays wrong along a flight: camera mount, heading reference, altitude and focal length.
 
 Each frame's offset is the slowly varying mount plus the frame's own jitter. A frame's solved offset says something of
-the mount, and the mount is the next frame's prior (Rauch-Tung-Striebel's step, backwards from frame to mount).
+the mount, and the mount is the next frame's prior (one Rauch-Tung-Striebel step, backwards from frame to mount).
+Offsets are (4,): log height, and a rotation vector in camera axes, radians.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import math
 import numpy as np
 
 from runtime.geo.camera import FloatArray
-from runtime.locate.pose import Mounting
+from runtime.locate.pose import rotation_from_vector
 
-_DRIFT = np.array([0.005, 0.001, 0.001, 0.002])  # a frame: log height, radians
+_DRIFT = np.array([0.005, 0.001, 0.001, 0.002])  # a frame
 _JITTER = np.array([0.03, math.radians(1.5), math.radians(1.5), math.radians(3.0)])
 
 
@@ -24,26 +25,31 @@ class MountEstimate:
         self._mean: FloatArray = np.zeros(4)
         self._cov: FloatArray | None = None
 
-    def prior(self, first: FloatArray) -> Mounting:
-        """For the next frame; ``first`` (4, 4) is how wrong the claims may be before anything was seen."""
-        cov = first if self._cov is None else self._cov
-        return Mounting(self._mean, cov + np.diag(_JITTER**2))
+    def correct(self, rotation: FloatArray, height_m: float) -> tuple[FloatArray, float]:
+        """The claimed rotation and height with what is known to be wrong taken out."""
+        return rotation @ rotation_from_vector(self._mean[1:]), height_m * math.exp(self._mean[0])
+
+    def frame_cov(self, first: FloatArray) -> FloatArray:
+        """(4, 4) how wrong the corrected ones may still be; ``first`` is the same before anything was seen."""
+        cov: FloatArray = (first if self._cov is None else self._cov) + np.diag(_JITTER**2)
+        return cov
 
     def learn(self, first: FloatArray, offset: FloatArray, cov: FloatArray) -> None:
-        """Take in a frame's solved offset (4,) with its covariance (4, 4)."""
+        """Take in the offset that a frame's pose found beyond the correction, with its covariance."""
         before = (first if self._cov is None else self._cov) + np.diag(_DRIFT**2)
         frame = before + np.diag(_JITTER**2)
         gain = before @ np.linalg.inv(frame)
-        self._mean = self._mean + gain @ (offset - self._mean)
+        self._mean = self._mean + gain @ offset
         self._cov = before - gain @ (frame - cov) @ gain.T
 
 
 def first_uncertainty(
     rotation: FloatArray,  # (3, 3) nominal, east-north-up from camera
+    *,
     roll_known: bool,
     yaw_sigma_deg: float,
 ) -> FloatArray:  # (4, 4)
-    """How wrong a claimed attitude and altitude are before a flight has shown it: nominal pitch, heading from the track."""
+    """How wrong a claimed attitude and altitude may be at first: pitch nominal, heading perhaps from the track."""
     up = rotation.T @ np.array([0.0, 0.0, 1.0])
     across, along = np.eye(3)[0], np.eye(3)[2]
     roll_sigma_deg = 2.0 if roll_known else 4.0

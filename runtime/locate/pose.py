@@ -23,14 +23,6 @@ _EFFECTIVE = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Mounting:
-    """How far attitude and height may be off: log height and a rotation vector in camera axes (radians)."""
-
-    mean: FloatArray  # (4,)
-    cov: FloatArray  # (4, 4)
-
-
-@dataclass(frozen=True, slots=True)
 class Pose:
     """Where the camera was and how it looked."""
 
@@ -49,22 +41,23 @@ def solve_pose(
     height_m: float,
     pixel: FloatArray,  # (N, 2)
     place_en_m: FloatArray,  # (N, 2)
-    prior: Mounting,
+    *,
+    prior_cov: FloatArray,
     floor_m: float,
 ) -> Pose | None:
     """The most probable pose; None when it sees a point above the horizon or does not settle.
 
-    ``floor_m`` is the least that a residual can be believed to mean, about a pixel of the map.
+    ``prior_cov`` (4, 4) is of log height and rotation vector about the nominal ones. ``floor_m`` is the least that a
+    residual can be believed to mean, about a pixel of the map.
     """
     rays = camera.rays(pixel)
-    state = np.concatenate([[0.0, 0.0], prior.mean])
+    state = np.zeros(6)
     start = _ground(rays, rotation, height_m, state)
     if not np.isfinite(start).all():
         return None
     state[:2] = np.median(place_en_m - start, axis=0)
     prior_information = np.zeros((6, 6))
-    prior_information[2:, 2:] = np.linalg.inv(prior.cov)
-    centre = np.concatenate([[0.0, 0.0], prior.mean])
+    prior_information[2:, 2:] = np.linalg.inv(prior_cov)
     for _ in range(_ROUNDS):
         predicted = _ground(rays, rotation, height_m, state)
         if not np.isfinite(predicted).all():
@@ -75,7 +68,7 @@ def solve_pose(
         weight *= min(1.0, _EFFECTIVE / (weight.sum() / 2)) / sigma_m**2
         jacobian = _jacobian(rays, rotation, height_m, state, predicted)
         information = jacobian.T @ (weight[:, None] * jacobian) + prior_information
-        gradient = jacobian.T @ (weight * residual.ravel()) - prior_information @ (state - centre)
+        gradient = jacobian.T @ (weight * residual.ravel()) - prior_information @ state
         step = np.linalg.solve(information, gradient)
         state = state + step
     if not (np.isfinite(state).all() and np.abs(step[:2]).max() < 0.1):

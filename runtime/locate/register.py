@@ -14,13 +14,15 @@ from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import RADIUS_M, LatLon, ground_scale, to_metres
 from runtime.geo.rectify import Patch, View, rectify
 from runtime.locate.features import Keypoints, LocalFeatures
-from runtime.locate.mapfeatures import MapFeatures, MapPoints
+from runtime.locate.mapfeatures import MapFeatures
+from runtime.tiles.imagery import Imagery
 
-PATCH_PX = 640
-_POINTS = 1024
+PATCH_PX = 800
+_POINTS = 1536
 _SCALE_LIMITS = (0.7, 1.4)  # altitude above ground and focal length together
 _MIN_MATCHES = 6
-_RANSAC_ROUNDS = 2000
+_RANSAC_ROUNDS = 5000
+_SUPPORT_CELLS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Registration:
     pixel: FloatArray  # (N, 2) in the frame, inliers only
     place_en_m: FloatArray  # (N, 2) about ``origin``
     matches: int  # before the robust fit
+    support: int  # cells of a 16 by 16 grid over the patch that hold an inlier
     shift_en_m: FloatArray  # (2,) where the fit puts the patch's centre, about ``origin``
     scale: float  # found over nominal ground distances
     turn_deg: float  # anticlockwise, of the nominal ground onto the map
@@ -50,51 +53,87 @@ class Registration:
     def inliers(self) -> int:
         return len(self.pixel)
 
-
-def frame_points(view: View, centre_en_m: tuple[float, float], side_m: float, map_: MapFeatures, features: LocalFeatures, lat: float) -> FramePoints:  # fmt: skip
-    """Keypoints of what a frame sees of a square of ground, at a resolution that the map has."""
-    scale = ground_scale(lat)
-    rung = map_.rung_for(side_m / scale, PATCH_PX)
-    side_px = max(round(side_m / (map_.metres_per_px(rung) * scale)), 64)
-    patch = rectify(view, centre_en_m, side_m, side_px)
-    found = features.detect(patch.picture, patch.seen, _POINTS)
-    homogeneous = np.column_stack([found.xy.astype(np.float64), np.ones(len(found.xy))])
-    ground = homogeneous @ patch.ground_from_patch().T
-    pixel = ground @ pixels_from_ground(view.camera, view.attitude, view.alt_agl_m).T
-    return FramePoints(found, patch, pixel[:, :2] / pixel[:, 2:], ground[:, :2], rung)
+    @property
+    def centre(self) -> LatLon:
+        """Where the fit puts the patch's centre."""
+        return self.origin.to_latlon(float(self.shift_en_m[0]), float(self.shift_en_m[1]))
 
 
-def register(points: FramePoints, map_: MapFeatures, near: LatLon, reach_m: float, max_turn_deg: float) -> Registration | None:  # fmt: skip
-    """Fit the frame's points to the map within ``reach_m`` of where the patch's centre may be; None without a fit."""
-    scale = ground_scale(near.lat)
-    around = map_.around(to_metres(near), (points.patch.side_m + 2 * reach_m) / scale, points.rung)
-    if len(around.place_m) < _MIN_MATCHES or len(points.pixel) < _MIN_MATCHES:
-        return None
-    mine, theirs = mutual_matches(points.keypoints.descriptor, around.descriptor)
-    if len(mine) < _MIN_MATCHES:
-        return None
-    origin = LocalFrame(near)
-    place_en_m = _local(around, theirs, origin)
-    ground_en_m = points.ground_en_m[mine] - points.patch.centre_en_m
-    # A nominal attitude a few degrees off bends the ground by a few per cent of the patch; the pose takes it out later.
-    tolerance_m = max(3.0 * points.patch.metres_per_px, 0.02 * points.patch.side_m)
+class Registrar:
+    """Finds what a frame shows in the imagery of a cache."""
+
+    def __init__(self, imagery: Imagery, features: LocalFeatures) -> None:
+        self._features = features
+        self._map = MapFeatures(imagery, features)
+
+    def points(self, view: View, centre_en_m: tuple[float, float], side_m: float, *, lat: float) -> FramePoints:
+        """Keypoints of what a frame sees of a square of ground, at a resolution that the map has at ``lat``."""
+        scale = ground_scale(lat)
+        rung = self._map.rung_for(side_m / scale, PATCH_PX)
+        side_px = max(round(side_m / (self._map.metres_per_px(rung) * scale)), 64)
+        patch = rectify(view, centre_en_m, side_m, side_px)
+        found = self._features.detect(patch.picture, patch.seen, _POINTS)
+        homogeneous = np.column_stack([found.xy.astype(np.float64), np.ones(len(found.xy))])
+        ground = homogeneous @ patch.ground_from_patch().T
+        pixel = ground @ pixels_from_ground(view.camera, view.attitude, view.alt_agl_m).T
+        return FramePoints(found, patch, pixel[:, :2] / pixel[:, 2:], ground[:, :2], rung)
+
+    def register(
+        self, points: FramePoints, near: LatLon, *, reach_m: float, max_turn_deg: float
+    ) -> Registration | None:
+        """Fit the points to the map where the patch's centre is within ``reach_m`` of ``near``; None without a fit."""
+        side_m = (points.patch.side_m + 2 * reach_m) / ground_scale(near.lat)
+        around = self._map.around(to_metres(near), side_m, points.rung)
+        if min(len(around.place_m), len(points.pixel)) < _MIN_MATCHES:
+            return None
+        mine, theirs = mutual_matches(points.keypoints.descriptor, around.descriptor)
+        if len(mine) < _MIN_MATCHES:
+            return None
+        origin = LocalFrame(near)
+        place_en_m = _local(around.place_m[theirs], origin)
+        ground_en_m = points.ground_en_m[mine] - points.patch.centre_en_m
+        # A nominal attitude a few degrees off bends the ground by some per cent of the patch; the pose takes it out.
+        tolerance_m = max(3.0 * points.patch.metres_per_px, 0.02 * points.patch.side_m)
+        fit = _similarity(ground_en_m, place_en_m, tolerance_m)
+        if fit is None:
+            return None
+        affine, keep = fit
+        scale, turn_deg = math.hypot(*affine[:, 0]), math.degrees(math.atan2(affine[1, 0], affine[0, 0]))
+        if not (_SCALE_LIMITS[0] <= scale <= _SCALE_LIMITS[1] and abs(turn_deg) <= max_turn_deg):
+            return None
+        return Registration(
+            origin=origin,
+            pixel=points.pixel[mine][keep],
+            place_en_m=place_en_m[keep],
+            matches=len(mine),
+            support=_support(ground_en_m[keep], points.patch.side_m),
+            shift_en_m=affine[:, 2],
+            scale=scale,
+            turn_deg=turn_deg,
+        )
+
+
+def _similarity(
+    source: FloatArray,  # (N, 2)
+    target: FloatArray,  # (N, 2)
+    tolerance_m: float,
+) -> tuple[FloatArray, NDArray[np.bool_]] | None:
+    """(2, 3) rotation, scale and shift that most points agree on, and which (N,) do; OpenCV's RANSAC is seeded."""
     affine, inlier = cv2.estimateAffinePartial2D(
-        ground_en_m,
-        place_en_m,
+        source,
+        target,
         method=cv2.RANSAC,
         ransacReprojThreshold=tolerance_m,
         maxIters=_RANSAC_ROUNDS,
         confidence=0.999,
     )
-    if affine is None:
-        return None
-    found_scale, turn_deg = math.hypot(affine[0, 0], affine[1, 0]), math.degrees(math.atan2(affine[1, 0], affine[0, 0]))
-    if not (_SCALE_LIMITS[0] <= found_scale <= _SCALE_LIMITS[1] and abs(turn_deg) <= max_turn_deg):
-        return None
-    keep = inlier.ravel() > 0
-    return Registration(
-        origin, points.pixel[mine][keep], place_en_m[keep], len(mine), np.asarray(affine[:, 2]), found_scale, turn_deg
-    )
+    return None if affine is None else (np.asarray(affine), inlier.ravel() > 0)
+
+
+def _support(ground_en_m: FloatArray, side_m: float) -> int:
+    """How many cells of a 16 by 16 grid hold a point: wrong fits gather their many points in few places."""
+    cells = np.floor(ground_en_m / (side_m / _SUPPORT_CELLS)).astype(int)
+    return len(np.unique(cells, axis=0))
 
 
 def mutual_matches(
@@ -108,9 +147,12 @@ def mutual_matches(
     return mine, of_a[mine]
 
 
-def _local(points: MapPoints, rows: NDArray[np.intp], origin: LocalFrame) -> FloatArray:
-    """(N, 2) metres east and north of ``origin``: on the ellipsoid, which Web Mercator's sphere misses by up to 0.7%."""
-    x, y = points.place_m[rows].T / RADIUS_M
+def _local(
+    place_m: FloatArray,  # (N, 2) Web Mercator metres
+    origin: LocalFrame,
+) -> FloatArray:  # (N, 2)
+    """Metres east and north of ``origin`` on the ellipsoid, which Web Mercator's sphere misses by up to 0.7%."""
+    x, y = place_m.T / RADIUS_M
     lat, lon = np.degrees(np.arctan(np.sinh(y))), np.degrees(x)
     per_lon_m, per_lat_m = origin.metres_per_degree()
     return np.column_stack([(lon - origin.origin.lon) * per_lon_m, (lat - origin.origin.lat) * per_lat_m])

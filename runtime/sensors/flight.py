@@ -1,4 +1,4 @@
-"""Recorded flights: a folder with ``flight.json``, ``camera.yaml``, ``telemetry.csv``, ``frames/`` and the truth, apart.
+"""Recorded flights: folders of ``flight.json``, ``camera.yaml``, ``telemetry.csv``, ``frames/`` and the truth, apart.
 
 Everything is checked when the folder is opened, so that no flight fails half-way. The localizer sees telemetry and
 frames; ``truth.csv`` is read by :func:`read_truth`, which only the scorer calls.

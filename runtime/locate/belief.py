@@ -1,0 +1,68 @@
+"""Which sightings are believed: a gate while there is a track, agreement of several before there is one."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.geo.camera import FloatArray
+from runtime.locate.filter import GATE_99, Track
+
+_REMEMBERED = 4  # sightings not yet believed: two of the last four must agree
+_REMEMBERED_US = 120_000_000
+_MAX_SPEED_MPS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One look's position of the drone, about the map's middle."""
+
+    t_us: int
+    position_en_m: FloatArray  # (2,)
+    cov_m2: FloatArray  # (2, 2)
+    strong: bool  # enough to be believed alone
+
+    def agrees_with(self, other: Sighting) -> bool:
+        """Could one drone have been at both places?"""
+        seconds = abs(self.t_us - other.t_us) * 1e-6
+        sigma_m = float(np.sqrt(np.linalg.eigvalsh(self.cov_m2 + other.cov_m2)[-1]))
+        apart_m = float(np.linalg.norm(self.position_en_m - other.position_en_m))
+        return apart_m <= _MAX_SPEED_MPS * seconds + 3.0 * sigma_m
+
+
+class Belief:
+    """Where the drone is, if that is known."""
+
+    def __init__(self, track: Track | None = None) -> None:
+        """``track`` is a start that somebody vouches for."""
+        self.track = track
+        self.anchored_us: int | None = None  # when the map last confirmed the track
+        self._waiting: deque[Sighting] = deque(maxlen=_REMEMBERED)
+
+    def predict(self, t_us: int, velocity_en_mps: FloatArray) -> None:
+        """Carry the track to a time; a NaN velocity is none."""
+        if self.track is not None:
+            self.track.predict(t_us)
+            if np.isfinite(velocity_en_mps).all():
+                self.track.see_velocity(velocity_en_mps)
+
+    def weigh(self, sighting: Sighting) -> bool:
+        """Take a sighting in; False when it is not believed (yet)."""
+        if self.track is not None and self.track.distance2(sighting.position_en_m, sighting.cov_m2) <= GATE_99:
+            self.track.see_position(sighting.position_en_m, sighting.cov_m2)
+        elif self._confirmed(sighting) or (sighting.strong and self.track is None):
+            self.track = Track(sighting.t_us, sighting.position_en_m, sighting.cov_m2)
+        else:
+            self._waiting.append(sighting)
+            return False
+        self._waiting.clear()
+        self.anchored_us = sighting.t_us
+        return True
+
+    def _confirmed(self, sighting: Sighting) -> bool:
+        """Does a recent sighting that was not believed agree with this one?"""
+        return any(
+            sighting.t_us - other.t_us <= _REMEMBERED_US and sighting.agrees_with(other) for other in self._waiting
+        )

@@ -1,0 +1,76 @@
+"""A frame laid on the ground under one supposed heading."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.geo.camera import Attitude, Camera, FloatArray, axis_ground
+from runtime.geo.rectify import View, visible_outline
+from runtime.locate.mount import MountEstimate, first_uncertainty
+from runtime.sensors.frame import Frame, Telemetry
+
+UNKNOWN_HEADINGS_DEG = tuple(float(a) for a in range(0, 360, 45))
+"""Tried when the heading is unknown: encoder and local features bear some 25 degrees."""
+
+_YAW_SIGMA_DEG = 10.0  # a heading taken from the track crabs in wind; a supposed one is up to 22.5 off
+_MAX_PITCH_DEG = -15.0  # nearer to the horizon there is too little ground
+_MIN_CONTRAST = 4.0  # grey levels: night, fog, a covered lens
+_MAX_SIDE_HEIGHTS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is needed to search for a frame; positions are metres from the point under the camera."""
+
+    view: View
+    first_cov: FloatArray  # (4, 4) how wrong attitude and height may be, before a flight has shown it
+    middle_en_m: tuple[float, float]  # of the ground that is seen
+    side_m: float  # of a square about it that holds what is seen
+    axis_en_m: tuple[float, float]  # where the optical axis meets the ground
+
+
+def unusable(frame: Frame) -> str | None:
+    """Why a frame cannot be used, or None."""
+    telemetry = frame.telemetry
+    if not telemetry.alt_agl_m > 0:
+        return "no_altitude"
+    if math.isnan(telemetry.cam_pitch_deg):
+        return "no_pitch"
+    if not telemetry.cam_pitch_deg <= _MAX_PITCH_DEG:
+        return "near_horizon"
+    if not float(frame.picture[::8, ::8].std()) >= _MIN_CONTRAST:
+        return "blank_picture"
+    return None
+
+
+def looks(frame: Frame, camera: Camera, mount: MountEstimate) -> list[Look]:
+    """One look where the heading is known, else one a supposed heading; none where no ground is seen."""
+    height, width = frame.picture.shape[:2]
+    camera = camera if (width, height) == (camera.width_px, camera.height_px) else camera.resized(width, height)
+    picture = camera.undistorted(frame.picture)
+    yaw = frame.telemetry.cam_yaw_deg
+    headings = UNKNOWN_HEADINGS_DEG if math.isnan(yaw) else (yaw,)
+    made = (_look(View(picture, camera, np.eye(3), 1.0), frame.telemetry, heading, mount) for heading in headings)
+    return [look for look in made if look is not None]
+
+
+def _look(blank: View, telemetry: Telemetry, yaw_deg: float, mount: MountEstimate) -> Look | None:
+    roll_known = not math.isnan(telemetry.cam_roll_deg)
+    attitude = Attitude(telemetry.cam_roll_deg if roll_known else 0.0, telemetry.cam_pitch_deg, yaw_deg)
+    nominal = attitude.enu_from_camera()
+    rotation, height_m = mount.correct(nominal, telemetry.alt_agl_m)
+    view = View(blank.picture, blank.camera, rotation, height_m)
+    outline, axis = visible_outline(view), axis_ground(rotation, height_m)
+    if outline is None or axis is None:
+        return None
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    return Look(
+        view,
+        first_uncertainty(nominal, roll_known=roll_known, yaw_sigma_deg=_YAW_SIGMA_DEG),
+        (float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2),
+        min(float((high - low).max()), _MAX_SIDE_HEIGHTS * height_m),
+        axis,
+    )

@@ -1,0 +1,107 @@
+"""Which tiles of the cache look like the frame? Embed its ground patch and search, inside what is believed already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.geo.camera import FloatArray
+from runtime.geo.local import LocalFrame
+from runtime.geo.mercator import LatLon
+from runtime.geo.rectify import View, rectify
+from runtime.model.engine import Engine
+from runtime.model.preprocess import encoder_input
+from runtime.tiles.cache import TileCache
+from runtime.tiles.search import level_rows, similarities
+
+MIN_SEEN = 0.8  # of a patch, or a smaller level is taken
+TEMPERATURE = 0.03  # cosine into log-probability, until ``calib.score`` fits it on flights
+_OUTLIER_LOG = -8.0  # a prior may be wrong: no tile is less likely than this for being far away
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A tile that may show what the frame shows."""
+
+    place: LatLon
+    score: float  # log-probability up to a constant, with the prior in it
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """Where the ground at the patch's centre is believed to be, about the retriever's frame."""
+
+    mean_en_m: FloatArray  # (2,)
+    cov_m2: FloatArray  # (2, 2)
+
+
+class Retriever:
+    """Searches one cache with one engine."""
+
+    def __init__(self, cache: TileCache, engine: Engine, frame: LocalFrame) -> None:
+        """Raises CacheEngineError when the cache is another model's."""
+        cache.check_engine(engine)
+        self._cache, self._engine = cache, engine
+        per_lon_m, per_lat_m = frame.metres_per_degree()
+        origin = np.array([frame.origin.lon, frame.origin.lat])
+        self._place_en_m = (cache.centre[:, ::-1] - origin) * (per_lon_m, per_lat_m)  # (N, 2)
+        self._rows = [level_rows(cache, level) for level in range(len(cache.footprints_m))]
+
+    def level_for(self, view: View, centre_en_m: tuple[float, float]) -> int | None:
+        """The largest level whose footprint about a ground point the frame sees well; None when it sees none."""
+        for level in reversed(range(len(self._rows))):
+            rows = self._rows[level]
+            if rows.start == rows.stop:
+                continue
+            seen = rectify(view, centre_en_m, self._cache.footprints_m[level], 64).seen
+            if seen.mean() >= MIN_SEEN:
+                return level
+        return None
+
+    def footprint_m(self, level: int) -> float:
+        """Side of the tiles of a level."""
+        return self._cache.footprints_m[level]
+
+    def embed(self, view: View, centre_en_m: tuple[float, float], level: int) -> NDArray[np.float32]:
+        """(1, D) embedding of the ground about a point, as a tile of ``level``."""
+        patch = rectify(view, centre_en_m, self._cache.footprints_m[level], self._engine.side_px)
+        return self._engine.embed(encoder_input(patch.picture, patch.seen, self._engine.side_px)[None])
+
+    def search(
+        self,
+        embedding: NDArray[np.float32],  # (1, D)
+        level: int,
+        prior: Prior | None,
+        most: int,
+    ) -> list[Candidate]:
+        """The best tiles, best first, no two nearer than half a footprint."""
+        rows = self._rows[level]
+        cosine = similarities(self._cache, embedding, rows)[0]
+        place_en_m = self._place_en_m[rows]
+        score = cosine.astype(np.float64) / TEMPERATURE
+        if prior is not None:
+            score += _log_prior(place_en_m, prior, self._cache.footprints_m[level])
+        chosen: list[int] = []
+        for row in np.argsort(-score, kind="stable"):
+            apart = np.abs(place_en_m[chosen] - place_en_m[row]).max(axis=1)
+            if (apart >= self._cache.footprints_m[level] / 2).all():
+                chosen.append(int(row))
+                if len(chosen) == most:
+                    break
+        centre = self._cache.centre[rows]
+        return [Candidate(LatLon(*centre[row].tolist()), float(score[row]), float(cosine[row])) for row in chosen]
+
+
+def _log_prior(
+    place_en_m: FloatArray,  # (N, 2)
+    prior: Prior,
+    footprint_m: float,
+) -> FloatArray:  # (N,)
+    """Gaussian, as wide again as a tile is coarse, with a floor so that a wrong belief can be left."""
+    cov = prior.cov_m2 + np.eye(2) * (footprint_m / 4) ** 2
+    away = place_en_m - prior.mean_en_m
+    distance2: FloatArray = np.einsum("ni,ij,nj->n", away, np.linalg.inv(cov), away)
+    return np.maximum(-distance2 / 2, _OUTLIER_LOG)
