@@ -1,0 +1,140 @@
+"""The generated world: one place, two dates, and a flight that keeps the contract of real ones."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import rasterio
+from numpy.typing import NDArray
+
+from runtime.geo.camera import axis_ground
+from runtime.geo.local import LocalFrame, distance_m
+from runtime.geo.mercator import to_metres
+from runtime.geo.rectify import View, rectify
+from runtime.sensors.flight import Flight, read_truth
+from train.world.__main__ import main
+from train.world.covers import AUTUMN, SUMMER
+from train.world.flight import SMALL, fly, place, write_world
+from train.world.picture import paint
+from train.world.zoning import draw_plan
+
+TELEMETRY = "t_us,image,session,alt_agl_m,cam_roll_deg,cam_pitch_deg,cam_yaw_deg,vel_north_mps,vel_east_mps,alt_msl_m"
+TRUTH = "t_us,true_lat,true_lon,true_ground_lat,true_ground_lon,true_yaw_deg,truth_ok"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("world")
+    write_world(out, SMALL)
+    return out
+
+
+def digest(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_one_seed_writes_the_same_bytes_and_another_seed_another_place(world: Path, tmp_path: Path) -> None:
+    write_world(tmp_path / "again", SMALL)
+    assert digest(tmp_path / "again") == digest(world)
+    write_world(tmp_path / "other", replace(SMALL, seed=8, frames=1))
+    other = digest(tmp_path / "other")
+    assert all(other[name] != digest(world)[name] for name in ("map.tif", "flight/frames/0000.jpg", "flight/truth.csv"))
+
+
+def test_the_flight_keeps_the_contract(world: Path) -> None:
+    folder = world / "flight"
+    assert (folder / "telemetry.csv").read_text().splitlines()[0] == TELEMETRY
+    assert (folder / "truth.csv").read_text().splitlines()[0] == TRUTH
+    flight, truths = Flight.open(folder), read_truth(folder / "truth.csv")
+    assert set(flight.info) == {"name", "place", "date", "camera", "map", "platform", "notes", "licence"}
+    assert "never stands for accuracy" in flight.info["notes"]
+    assert (folder / flight.info["map"]).is_file()
+    assert len(flight.images) == SMALL.frames
+    assert list(truths) == [line.t_us for line in flight.telemetry]
+    for frame in flight.frames():
+        assert frame.picture.shape == (flight.camera.height_px, flight.camera.width_px, 3)
+    assert not list(world.rglob("*.partial"))
+
+
+def test_true_ground_points_lie_where_the_true_attitude_looks(world: Path) -> None:
+    truths = read_truth(world / "flight/truth.csv").values()
+    for truth, pose in zip(truths, fly(SMALL), strict=True):
+        assert truth.drone is not None
+        assert truth.ground is not None
+        ahead = axis_ground(pose.attitude, pose.alt_agl_m)
+        found = LocalFrame(truth.drone).to_en(truth.ground)
+        # The map is a sphere's, the local frame an ellipsoid's: they differ by 0.2% here.
+        assert np.hypot(*np.subtract(found, ahead)) < 0.005 * np.hypot(*ahead)
+
+
+def test_telemetry_is_near_the_truth_and_not_the_truth(world: Path) -> None:
+    known, poses = Flight.open(world / "flight").telemetry, fly(SMALL)
+    yaw = [(a.cam_yaw_deg - b.attitude.yaw_deg + 180) % 360 - 180 for a, b in zip(known, poses, strict=True)]
+    assert 1 < abs(np.mean(yaw)) < 5
+    scale = [a.alt_agl_m / b.alt_agl_m for a, b in zip(known, poses, strict=True)]
+    assert 0.94 < min(scale) < max(scale) < 1.06
+    assert max(scale) - min(scale) > 1e-3
+
+
+def test_frames_laid_on_the_ground_fit_the_map_at_their_true_places(world: Path) -> None:
+    with rasterio.open(world / "map.tif") as file:
+        assert file.crs.to_epsg() == 3857
+        map_edges = edges(file.read().transpose(1, 2, 0))
+        step, west, north = file.transform.a, file.transform.c, file.transform.f
+    flight, truths = Flight.open(world / "flight"), read_truth(world / "flight/truth.csv")
+    errors_m = []
+    for frame, pose in zip(flight.frames(), fly(SMALL), strict=True):
+        ground = truths[frame.t_us].ground
+        assert ground is not None
+        view = View(frame.picture, flight.camera, pose.attitude, pose.alt_agl_m)
+        patch = rectify(view, axis_ground(pose.attitude, pose.alt_agl_m), 30.25, 121)
+        point = to_metres(ground)
+        at_px = (point.x - west) / step - 0.5, (north - point.y) / step - 0.5  # pixel centres at whole numbers
+        around = cv2.getRectSubPix(map_edges, (281, 281), at_px)  # 20 m to each side
+        score = cv2.matchTemplate(around, edges(patch.picture), cv2.TM_CCOEFF_NORMED)
+        best = np.array(np.unravel_index(score.argmax(), score.shape)) - 80
+        errors_m.append(0.25 * float(np.hypot(*best)))
+    assert np.median(errors_m) < 0.6, errors_m
+
+
+def edges(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    smooth = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.5)
+    return cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+
+
+def test_two_dates_share_the_geometry_and_differ_in_colour() -> None:
+    plan = draw_plan(SMALL.seed, 240, 200)
+    a, b = paint(plan, SUMMER, 0.5), paint(plan, AUTUMN, 0.5)
+    other = paint(draw_plan(SMALL.seed + 1, 240, 200), AUTUMN, 0.5)
+    assert np.abs(a.astype(float) - b).mean() > 8
+    of_a, of_b, of_other = (edges(picture).ravel() for picture in (a, b, other))
+    same, different = np.corrcoef(of_a, of_b)[0, 1], np.corrcoef(of_a, of_other)[0, 1]
+    assert same > 0.4, same
+    assert abs(different) < 0.1
+
+
+def test_a_plan_looks_the_same_at_any_resolution() -> None:
+    plan = draw_plan(3, 200, 160)
+    coarse, fine = paint(plan, SUMMER, 0.5), paint(plan, SUMMER, 0.25)
+    shrunk = cv2.resize(fine, coarse.shape[1::-1], interpolation=cv2.INTER_AREA)
+    smooth = [cv2.GaussianBlur(picture, (0, 0), 3).astype(float).ravel() for picture in (coarse, shrunk)]
+    assert np.corrcoef(*smooth)[0, 1] > 0.95
+
+
+def test_map_pixels_are_a_quarter_of_a_metre_on_the_ground(world: Path) -> None:
+    with rasterio.open(world / "map.tif") as file:
+        assert (file.width, file.height) == (SMALL.width_m * 4, SMALL.height_m * 4)
+    assert distance_m(place(0, 100), place(200, 100)) == pytest.approx(200, rel=0.003)
+    assert distance_m(place(50, 0), place(50, 200)) == pytest.approx(200, rel=0.003)
+
+
+def test_a_flight_without_frames_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--frames", "0"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,107 @@
+"""Sun, sky, shadows, texture and the sensor: from a painted canvas to a picture."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from train.world.canvas import Canvas
+from train.world.covers import Date
+from train.world.noise import FloatImage, fractal, grain
+
+_BAND_ROWS = 256  # light is worked out in bands that stay in the processor's cache
+
+
+def lit(canvas: Canvas, date: Date, seed: int) -> NDArray[np.uint8]:  # (H, W, 3) RGB
+    """The canvas in the light of ``date``; the land's large patches come from ``seed`` alone."""
+    lasting, passing = np.random.default_rng((seed, 5)), np.random.default_rng((seed, 6, date.seed))
+    shape, gsd_m = canvas.shape, canvas.gsd_m
+    texture = 0.55 * fractal(shape, gsd_m, 9.0, 3, lasting) + 0.5 * fractal(shape, gsd_m, 1.1, 3, lasting)
+    texture += 0.35 * grain(shape, 0.8, passing)
+    tint = _coarse(shape, gsd_m, 90.0, 3, lasting)
+    warmth = _coarse(shape, gsd_m, 60.0, 3, lasting)
+    relief = _coarse(shape, gsd_m, 160.0, 3, np.random.default_rng((seed, 7))) * np.float32(3.0)
+    sun = shading(canvas.height, relief, gsd_m, date) * sunlit(canvas.height, gsd_m, date)
+    hidden = np.clip((_surroundings(canvas.height, gsd_m) - canvas.height) / 7, 0, 1)
+    picture = np.empty((*shape, 3), np.uint8)
+    for first in range(0, shape[0], _BAND_ROWS):
+        at = slice(first, first + _BAND_ROWS)
+        tone = 1 + canvas.rough[at] * (np.float32(0.0045) * texture[at] + np.float32(0.0016) * tint[at])
+        warm = canvas.rough[at] * np.float32(0.0009) * warmth[at]
+        bands = []
+        for k in range(3):
+            light = date.sun[k] * sun[at] + date.sky[k] * (1 - np.float32(0.6) * hidden[at])
+            bands.append(canvas.colour[at, :, k] * (tone + (1, 0.15, -0.6)[k] * warm) * light)
+        picture[at] = _sensed(np.stack(bands, axis=-1), date)
+    return picture
+
+
+def _coarse(shape: tuple[int, int], gsd_m: float, scale_m: float, octaves: int, rng: np.random.Generator) -> FloatImage:
+    """Slow noise, worked out on a coarse grid."""
+    step = 8
+    small = fractal((shape[0] // step + 1, shape[1] // step + 1), gsd_m * step, scale_m, octaves, rng)
+    return np.asarray(cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def _surroundings(height: FloatImage, gsd_m: float) -> FloatImage:
+    """Mean height within about 2.5 m, worked out on a coarse grid: what stands around hides the sky."""
+    step = max(1, round(0.75 / gsd_m))
+    small = cv2.resize(height, (height.shape[1] // step, height.shape[0] // step), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), 2.5 / (gsd_m * step))
+    return np.asarray(cv2.resize(small, height.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def shading(height: FloatImage, relief: FloatImage, gsd_m: float, date: Date) -> FloatImage:
+    """Sunlight on each slope, 1 on the flat; walls, where the height jumps, count as flat."""
+    azimuth, elevation = math.radians(date.sun_azimuth_deg), math.radians(date.sun_elevation_deg)
+    slopes = []
+    for dx, dy in ((1, 0), (0, 1)):
+        rise = np.asarray(cv2.Sobel(height, cv2.CV_32F, dx, dy, ksize=3, scale=1 / (8 * gsd_m)), np.float32)
+        rise[np.abs(rise) > 3.5] = 0
+        rise += np.asarray(cv2.Sobel(relief, cv2.CV_32F, dx, dy, ksize=3, scale=1 / (8 * gsd_m)), np.float32)
+        slopes.append(np.clip(rise, -1.4, 1.4))
+    east, south = slopes
+    towards = math.sin(azimuth) * east - math.cos(azimuth) * south  # rise towards the sun
+    facing = (math.sin(elevation) - math.cos(elevation) * towards) / np.sqrt(1 + east * east + south * south)
+    shade: FloatImage = np.clip(facing / math.sin(elevation), 0.0, 1.6).astype(np.float32)
+    return shade
+
+
+def sunlit(height: FloatImage, gsd_m: float, date: Date) -> FloatImage:
+    """1 in the sun, 0 in shadow, soft between.
+
+    ``horizon`` is the highest that anything towards the sun reaches over a pixel, lowered by the sun's slope on the
+    way. Its reach doubles each round: what two pixels see lies twice as far.
+    """
+    size = round(height.shape[1] * gsd_m / 0.25), round(height.shape[0] * gsd_m / 0.25)
+    small = np.asarray(cv2.resize(height, size, interpolation=cv2.INTER_AREA), np.float32)
+    azimuth, drop_m = math.radians(date.sun_azimuth_deg), 0.25 * math.tan(math.radians(date.sun_elevation_deg))
+    horizon = _towards(small, azimuth, 1) - np.float32(drop_m)
+    reach = 1
+    while reach * drop_m < float(small.max()):
+        horizon = np.maximum(horizon, _towards(horizon, azimuth, reach) - np.float32(reach * drop_m))
+        reach *= 2
+    light = np.clip(1 - (horizon - small - 0.15) / 0.5, 0, 1)
+    return np.asarray(cv2.resize(light, height.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _towards(image: FloatImage, azimuth_rad: float, step_px: int) -> FloatImage:
+    """At each pixel, the value ``step_px`` towards the sun; 0 beyond the edge."""
+    dx, dy = math.sin(azimuth_rad) * step_px, -math.cos(azimuth_rad) * step_px
+    matrix = np.array([[1, 0, dx], [0, 1, dy]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(image, matrix, image.shape[::-1], flags=flags), np.float32)
+
+
+def _sensed(light: NDArray[np.floating], date: Date) -> NDArray[np.uint8]:
+    """The sensor's colours of a band (h, w, 3)."""
+    grey = light.mean(axis=-1, keepdims=True)
+    light = grey + date.saturation * (light - grey)
+    light = light * np.array(date.gain, np.float32) * (1 - date.haze) + date.haze * np.array(
+        (196, 204, 214), np.float32
+    )
+    table = 255 * (np.arange(256) / 255) ** date.gamma
+    return np.asarray(np.rint(table)[np.clip(light + 0.5, 0, 255).astype(np.uint8)], np.uint8)
