@@ -38,11 +38,14 @@ def choose(sources: Sequence[Path], count: int, side_px: int, seed: int) -> list
 
 
 def contact_sheet(chosen: Sequence[Sample], path: Path) -> None:
-    """A picture of the first 64 samples, for people to judge."""
+    """A picture of 64 samples, evenly taken, for people to judge."""
     import cv2
     import numpy as np
 
-    thumbs = [cv2.resize(sample.picture, (96, 96), interpolation=cv2.INTER_AREA) for sample in chosen[:64]]
+    thumbs = [
+        cv2.resize(sample.picture, (96, 96), interpolation=cv2.INTER_AREA)
+        for sample in chosen[:: -(-len(chosen) // 64)]
+    ]
     thumbs += [np.full((96, 96, 3), 255, np.uint8)] * (-len(thumbs) % 8)
     sheet = np.vstack([np.hstack(thumbs[i : i + 8]) for i in range(0, len(thumbs), 8)])
     cv2.imwrite(str(path), sheet[..., ::-1])
@@ -71,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, required=True, metavar="NAME.bundle", help="from python -m export.onnx")
     parser.add_argument("--count", type=int, default=256, help="pictures in all (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed, the same pictures (%(default)s)")
-    parser.add_argument("--sheet", type=Path, metavar="PNG", help="also draw the first 64 of them")
+    parser.add_argument("--sheet", type=Path, metavar="PNG", help="also draw some 64 of them")
     args = parser.parse_args(argv)
     if args.count < MIN_COUNT:
         parser.error(f"--count {args.count} is too few: {MIN_COUNT} is the least")

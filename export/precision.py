@@ -13,7 +13,7 @@ from runtime.errors import ExportError
 
 BODY = "backbone"  # the part of an encoder that may lose precision; pooling, head and norm stay FP32
 _FP32_ONLY = frozenset({"Cast", "Resize"})  # they name or demand FP32 themselves
-_SMALL = 64  # values; below this a weight's own header is as long
+_SMALL = 4096  # values: biases are not worth a rounding error
 
 
 def in_body(node: NodeProto) -> bool:
@@ -47,7 +47,7 @@ def to_fp16(model: ModelProto) -> ModelProto:
                     nodes.append(_cast(name, twins[name], TensorProto.FLOAT16 if inside else TensorProto.FLOAT))
             node.input[i] = twins[name]
         nodes.append(node)
-    _replace_nodes(model, nodes)
+    replace_nodes(model, nodes)
     return model
 
 
@@ -63,7 +63,7 @@ def store_halved(model: ModelProto) -> ModelProto:
         if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims) > _SMALL:
             casts.append(_cast(f"{weight.name}.stored", weight.name, TensorProto.FLOAT))
             weight.CopyFrom(_half(weight, f"{weight.name}.stored"))
-    _replace_nodes(model, [*casts, *model.graph.node])
+    replace_nodes(model, [*casts, *model.graph.node])
     return model
 
 
@@ -78,7 +78,7 @@ def load_graph(path: Path) -> ModelProto:
             model.graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
         else:
             nodes.append(node)
-    _replace_nodes(model, nodes)
+    replace_nodes(model, nodes)
     return model
 
 
@@ -108,7 +108,7 @@ def _copy(model: ModelProto) -> ModelProto:
     return twin
 
 
-def _replace_nodes(model: ModelProto, nodes: Iterable[NodeProto]) -> None:
+def replace_nodes(model: ModelProto, nodes: Iterable[NodeProto]) -> None:
     """Put ``nodes`` in place; drop weights that nothing reads, and inner types that may no longer hold."""
     nodes = list(nodes)
     read = {name for node in nodes for name in node.input}

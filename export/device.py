@@ -1,0 +1,52 @@
+"""What an engine is tied to, as far as this machine tells: None is "it does not say"."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_TEGRA_RELEASE = Path("/etc/nv_tegra_release")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The machine that builds an engine; another one needs another engine."""
+
+    machine: str
+    tegra_release: str | None  # "# R36 (release), REVISION: 4.3, ..": L4T, from which JetPack follows
+    power_mode: str | None  # as nvpmodel names it: clocks decide which kernels are fastest
+    compute_capability: str | None  # "8.7" is Orin
+    cuda: int | None  # 12060 is 12.6
+
+    @classmethod
+    def here(cls) -> Device:
+        """This machine."""
+        capability, cuda = _cuda()
+        return cls(platform.machine(), _tegra_release(), _power_mode(), capability, cuda)
+
+
+def _tegra_release() -> str | None:
+    return _TEGRA_RELEASE.read_text(encoding="utf-8").splitlines()[0] if _TEGRA_RELEASE.is_file() else None
+
+
+def _power_mode() -> str | None:
+    nvpmodel = shutil.which("nvpmodel")
+    if nvpmodel is None:
+        return None
+    told = subprocess.run([nvpmodel, "-q"], capture_output=True, text=True, check=False)
+    names = [line.partition(":")[2].strip() for line in told.stdout.splitlines() if line.startswith("NV Power Mode")]
+    return names[0] if names else None
+
+
+def _cuda() -> tuple[str | None, int | None]:
+    try:
+        from cuda.bindings import runtime
+    except ImportError:
+        return None, None
+    failed, found = runtime.cudaGetDeviceProperties(0)
+    capability = None if failed else f"{found.major}.{found.minor}"
+    failed, version = runtime.cudaRuntimeGetVersion()
+    return capability, None if failed else int(version)

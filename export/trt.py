@@ -1,0 +1,128 @@
+"""``python -m export.trt``: a bundle's FP16 or INT8 graph, and on a device with TensorRT the engine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runtime.errors import run_command
+from runtime.model.bundle import ENCODER_FILES, Bundle, file_entry, write_manifest
+
+if TYPE_CHECKING:
+    from export.gates import GateResult
+
+HELD_OUT = 4  # every fourth calibration picture is kept for the gate
+
+
+def make_fp16(bundle: Bundle) -> float:
+    """Write ``encoder.fp16.onnx`` where the bundle has none; its worst cosine to FP32. Raises GateError."""
+    import onnx
+
+    from export.onnx import MIN_COSINE
+    from export.parity import check_parity, embed
+    from export.pictures import land_like
+    from export.precision import load_graph, to_fp16
+    from runtime.files import whole_file
+
+    fp32, path = bundle.file(ENCODER_FILES["fp32"]), bundle.path / ENCODER_FILES["fp16"]
+    pictures = land_like(8, bundle.side_px, bundle.side_px)
+    with whole_file(path) as partial:
+        onnx.save(to_fp16(load_graph(fp32)), partial)
+        required = MIN_COSINE["fp16"]
+        cosine = check_parity(embed(fp32, pictures), embed(partial, pictures), what=path.name, min_cosine=required)
+    _enter(bundle, "fp16", {"min_cosine": cosine, "required": required, "to": "fp32"})
+    return cosine
+
+
+def make_int8(bundle: Bundle) -> GateResult:
+    """Write ``encoder.int8.onnx`` from the FP32 graph and the calibration set; raises DataError or GateError."""
+    import numpy as np
+    import onnx
+
+    from calib.sets import read_set
+    from export.gates import check_retrieval
+    from export.lint import check_lint
+    from export.precision import load_graph, store_halved
+    from export.quantize import quantised_inputs, to_int8
+    from export.ranges import measure_ranges
+    from runtime.files import whole_file
+
+    pictures, set_sha256 = read_set(bundle.path)
+    kept = np.arange(len(pictures)) % HELD_OUT == HELD_OUT - 1
+    fp32, path = bundle.file(ENCODER_FILES["fp32"]), bundle.path / ENCODER_FILES["int8"]
+    model = load_graph(fp32)
+    quantised = to_int8(model, measure_ranges(model, quantised_inputs(model), pictures[~kept]))
+    check_lint(quantised, path.name)
+    gallery = np.concatenate([pictures[kept], pictures[~kept]])
+    with whole_file(path) as partial:
+        onnx.save(store_halved(quantised), partial)
+        result = check_retrieval(fp32, partial, gallery=gallery, queries=pictures[kept])
+    _enter(bundle, "int8", {**result.as_json(), "calibration_sha256": set_sha256})
+    return result
+
+
+def _enter(bundle: Bundle, precision: str, gate: dict[str, Any]) -> None:
+    """Add a graph that has just been written to the bundle's manifest."""
+    manifest = Bundle.open(bundle.path).manifest
+    name = ENCODER_FILES[precision]
+    files = {**manifest["files"], name: file_entry(bundle.path / name, precision)}
+    write_manifest(bundle.path, {**manifest, "files": files, "gates": {**manifest.get("gates", {}), precision: gate}})
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Make the graph, and the engine where TensorRT is; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export.trt",
+        description="Make a bundle's INT8 graph (Q/DQ nodes, gated against FP32) or FP16 graph, and build the engine "
+        "from it where TensorRT is installed. An engine belongs to one GPU: build it on the device that flies.",
+        epilog="Example: python -m export.trt --int8 edge.bundle --graph-only",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    precision = parser.add_mutually_exclusive_group()
+    precision.add_argument("--fp16", dest="precision", action="store_const", const="fp16", help="the default")
+    precision.add_argument(
+        "--int8", dest="precision", action="store_const", const="int8", help="needs a set from python -m calib.int8"
+    )
+    parser.add_argument("bundle", type=Path, metavar="NAME.bundle", help="from python -m export.onnx")
+    parser.add_argument("--graph-only", action="store_true", help="stop before TensorRT")
+    parser.add_argument(
+        "--batch", type=int, default=1, help="pictures a call of the engine; 4 for four headings (%(default)s)"
+    )
+    parser.set_defaults(precision="fp16")
+    args = parser.parse_args(argv)
+    return run_command("export.trt", lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> None:
+    bundle = Bundle.open(args.bundle)
+    path = bundle.path / ENCODER_FILES[args.precision]
+    if args.precision == "int8":
+        print(f"{path}: {_told(make_int8(bundle))}")
+    elif "fp16" in bundle.precisions:
+        print(f"{bundle.file(path.name)}: in the bundle already")
+    else:
+        print(f"{path}: worst cosine to FP32 {make_fp16(bundle):.6f}")
+    if args.graph_only:
+        return
+    from export.builder import build_engine, tensorrt_or_none
+    from export.device import Device
+
+    trt = tensorrt_or_none()
+    if trt is None:
+        print(f"TensorRT 10 or newer is not installed here: no engine was built, {path.name} is ready for one")
+        return
+    engine = build_engine(trt, Bundle.open(bundle.path), args.precision, batch=args.batch, device=Device.here())
+    print(f"{engine}: built by TensorRT {trt.__version__}")
+
+
+def _told(result: GateResult) -> str:
+    return (
+        f"cosine to FP32 {result.cosine_mean:.4f} mean, {result.cosine_worst:.4f} worst; R@1 {result.r1:.3f}, "
+        f"FP32 {result.r1_fp32:.3f}, on {result.pictures} pictures that were not calibrated on"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
