@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m runtime.replay",
-        description="Fly a recorded flight over a map, as on board, and compare the fixes with the truth if there is one.",
+        description="Fly a recorded flight over a map, as on board, and compare the fixes with the truth, if known.",
         epilog="example: python -m runtime.replay FLIGHT --tiles town.tiles --report report.json --map picture.png",
     )
     parser.add_argument(
@@ -124,9 +124,7 @@ def print_summary(report: dict[str, Any], outputs: list[Path]) -> None:
                 f"  {what:<17} median {error['median']:.1f} m, p90 {error['p90']:.1f} m, worst {error['worst']:.1f} m"
             )
     if report["coverage"]["90%"] is not None:
-        print(
-            f"  true in 90% ellipse {report['coverage']['90%']:.0%}; outside the protection level {report['hpl_misses']}"
-        )
+        print(f"  inside 90% ellipse {report['coverage']['90%']:.0%}, outside protection level {report['hpl_misses']}")
     if report["no_fix_reasons"]:
         print("  no fix because    " + ", ".join(f"{reason} {n}" for reason, n in report["no_fix_reasons"].items()))
     stages = report["latency_ms"]

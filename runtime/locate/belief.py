@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -11,8 +12,9 @@ from runtime.geo.camera import FloatArray
 from runtime.locate.filter import GATE_99, Track
 
 _REMEMBERED = 4  # sightings not yet believed: two of the last four must agree
-_REMEMBERED_US = 120_000_000
+VOUCHING_SIGMA_M = 20.0  # a track wider than this cannot vouch for a weak sighting
 _MAX_SPEED_MPS = 30.0
+_MEANS_SOMETHING_M = 150.0  # two sightings that may lie further apart than this and still agree confirm nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,16 @@ class Sighting:
         seconds = abs(self.t_us - other.t_us) * 1e-6
         sigma_m = float(np.sqrt(np.linalg.eigvalsh(self.cov_m2 + other.cov_m2)[-1]))
         apart_m = float(np.linalg.norm(self.position_en_m - other.position_en_m))
-        return apart_m <= _MAX_SPEED_MPS * seconds + 3.0 * sigma_m
+        reach_m = _MAX_SPEED_MPS * seconds + 3.0 * sigma_m
+        return apart_m <= reach_m <= _MEANS_SOMETHING_M
 
 
 class Belief:
-    """Where the drone is, if that is known."""
+    """Where the drone is, if that is known.
+
+    A strong sighting starts a track alone and corrects one inside its gate. A weak one only corrects a track that is
+    tight enough to vouch for it. What is not believed waits for another that agrees with it: two of the last four.
+    """
 
     def __init__(self, track: Track | None = None) -> None:
         """``track`` is a start that somebody vouches for."""
@@ -48,11 +55,18 @@ class Belief:
             if np.isfinite(velocity_en_mps).all():
                 self.track.see_velocity(velocity_en_mps)
 
+    @property
+    def sigma_m(self) -> float:
+        """Largest standard deviation of the position; infinite without a track."""
+        return math.inf if self.track is None else self.track.sigma_m
+
     def weigh(self, sighting: Sighting) -> bool:
         """Take a sighting in; False when it is not believed (yet)."""
-        if self.track is not None and self.track.distance2(sighting.position_en_m, sighting.cov_m2) <= GATE_99:
-            self.track.see_position(sighting.position_en_m, sighting.cov_m2)
-        elif self._confirmed(sighting) or (sighting.strong and self.track is None):
+        track = self.track
+        inside = track is not None and track.distance2(sighting.position_en_m, sighting.cov_m2) <= GATE_99
+        if track is not None and inside and (sighting.strong or track.sigma_m <= VOUCHING_SIGMA_M):
+            track.see_position(sighting.position_en_m, sighting.cov_m2)
+        elif self._confirmed(sighting) or (sighting.strong and track is None):
             self.track = Track(sighting.t_us, sighting.position_en_m, sighting.cov_m2)
         else:
             self._waiting.append(sighting)
@@ -63,6 +77,4 @@ class Belief:
 
     def _confirmed(self, sighting: Sighting) -> bool:
         """Does a recent sighting that was not believed agree with this one?"""
-        return any(
-            sighting.t_us - other.t_us <= _REMEMBERED_US and sighting.agrees_with(other) for other in self._waiting
-        )
+        return any(sighting.agrees_with(other) for other in self._waiting)

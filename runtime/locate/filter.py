@@ -34,6 +34,11 @@ class Track:
     def position_cov_m2(self) -> FloatArray:
         return self.cov[:2, :2]
 
+    @property
+    def sigma_m(self) -> float:
+        """Largest standard deviation of the position in any direction."""
+        return float(np.sqrt(np.linalg.eigvalsh(self.position_cov_m2)[-1]))
+
     def predict(self, t_us: int) -> None:
         """Carry the state forward in time."""
         dt = (t_us - self.t_us) * 1e-6

@@ -37,7 +37,7 @@ def _open_features(matcher: Path | Literal[False] | None, threads: int) -> Local
         return None
     if matcher is None and not (matcher_home() / MANIFEST).is_file():
         print(
-            "no matcher: fixes come from retrieval alone, good to tens of metres; make it once: python -m export.matcher",
+            "no matcher: fixes come from retrieval alone, to tens of metres; make it once: python -m export.matcher",
             file=sys.stderr,
         )
         return None

@@ -16,7 +16,7 @@ from runtime.fix import Fix, NoFix, Verdict
 from runtime.geo.camera import Camera, FloatArray, axis_ground, yaw_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
-from runtime.locate.belief import Belief, Sighting
+from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, Sighting
 from runtime.locate.features import LocalFeatures
 from runtime.locate.filter import Track
 from runtime.locate.look import Look, looks, unusable
@@ -31,7 +31,8 @@ from runtime.tiles.cache import TileCache
 _CANDIDATES_LOST, _CANDIDATES_TRACKING = 6, 3
 _MAX_TURN_DEG = 30.0
 _PIXEL_FLOOR = 1.5  # pixels of the map: what its keypoints are good to
-_MAP_SIGMA_M = 1.0  # how well imagery is placed and flat ground is flat
+_GROUND_SIGMA_M = 1.0  # ground is not flat
+_SIGMA_OF_CE90 = 1.0 / 2.146  # a circle that holds 90% of a round Gaussian has a radius of 2.146 sigma
 _TILT_SHARE = 0.1  # of the altitude: how far the axis may meet the ground from where it should
 _RETRIEVAL_SHARE = 0.3  # of a footprint: one sigma of a tile's place, when nothing but retrieval speaks
 _FULL_SUPPORT = 60  # cells; more says nothing more
@@ -44,7 +45,7 @@ class Limits:
     min_support_alone: int = 16
     """Grid cells that must support a lone registration; fits to wrong places reach 13 (benchmarks/null_support.py)."""
     min_support_tracked: int = 10
-    """The same where a track says so already."""
+    """The same where a tight track says so already."""
     max_rival: float = 0.7
     """Support of the best fit elsewhere over the best's; more is a repeated pattern."""
     min_retrieval_odds: float = 0.6
@@ -88,6 +89,7 @@ class Localizer:
         self._frame = LocalFrame(self._middle)
         self._retriever = Retriever(cache, engine, self._frame)
         self._registrar = None if features is None else Registrar(imagery, features)
+        self._map_variance_m2 = (cache.accuracy_ce90_m * _SIGMA_OF_CE90) ** 2
         self._floor_m = _PIXEL_FLOOR * imagery.metres_per_px
         self._camera = camera
         self._limits = limits or Limits()
@@ -176,7 +178,7 @@ class Localizer:
                 if fit is not None:
                     fits.append((look, fit))
         fits.sort(key=lambda item: -item[1].support)
-        tracking = self._belief.track is not None
+        tracking = self._belief.sigma_m <= VOUCHING_SIGMA_M
         least = self._limits.min_support_tracked if tracking else self._limits.min_support_alone
         if not fits or not fits[0][1].support >= least:
             return None, "no_match"
@@ -203,7 +205,7 @@ class Localizer:
 
     def _from_registration(self, frame: Frame, found: _Found) -> Verdict:
         pose, support = found.pose, found.registration.support
-        cov = pose.cov[:2, :2] + np.eye(2) * _MAP_SIGMA_M**2
+        cov = pose.cov[:2, :2] + np.eye(2) * _GROUND_SIGMA_M**2
         strong = support >= self._limits.min_support_alone
         if not self._belief.weigh(Sighting(frame.t_us, found.position(self._frame), cov, strong)):
             return self._carried(frame, "unconfirmed")
@@ -233,20 +235,17 @@ class Localizer:
 
     def _carried(self, frame: Frame, reason: str) -> Verdict:
         """Where the track says the drone is now, while that is worth saying."""
-        track = self._belief.track
-        if track is None or self._belief.anchored_us is None:
-            return NoFix(frame.t_us, reason)
-        sigma_m = float(np.sqrt(np.linalg.eigvalsh(track.position_cov_m2)[-1]))
-        if not sigma_m <= self._limits.max_dead_reckoning_sigma_m:
+        if self._belief.anchored_us is None or not self._belief.sigma_m <= self._limits.max_dead_reckoning_sigma_m:
             return NoFix(frame.t_us, reason)
         return self._fix(frame, "dead_reckoning", 0, ground=None, yaw_deg=None)
 
-    def _fix(self, frame: Frame, source: str, quality: int, *, ground: LatLon | None, yaw_deg: float | None) -> Fix:
-        """The track's position as a fix."""
+    def _fix(self, frame: Frame, source: str, quality: int, *, ground: LatLon | None, yaw_deg: float | None) -> Verdict:
+        """The track's position; the map's own misplacement comes on top, for no number of looks averages it out."""
         track, anchored_us = self._belief.track, self._belief.anchored_us
-        assert track is not None and anchored_us is not None
+        if track is None or anchored_us is None:
+            return NoFix(frame.t_us, "no_track")
         place = self._frame.to_latlon(float(track.position_en_m[0]), float(track.position_en_m[1]))
-        cov = track.position_cov_m2
+        cov = track.position_cov_m2 + np.eye(2) * self._map_variance_m2
         alt_msl_m = frame.telemetry.alt_msl_m
         return Fix(
             t_us=frame.t_us,

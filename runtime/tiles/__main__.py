@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from runtime.errors import CacheError, run_command
+from runtime.errors import CacheError, SettingsError, run_command
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,6 +35,13 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--footprints", type=float, nargs="+", metavar="M", help="tile sides in metres, one a level")
     build.add_argument("--date", default="", help="when the imagery was taken, kept in the cache")
     build.add_argument("--attribution", default="", help="whom the imagery's licence asks you to name")
+    build.add_argument(
+        "--accuracy",
+        type=float,
+        default=5.0,
+        metavar="M",
+        help="how well the map is placed on Earth, CE90 in metres (default 5); it bounds every fix's covariance",
+    )
     build.add_argument("--threads", type=int, default=0, help="for the encoder; 0: one a core")
     for name, text in (("info", "what a cache holds"), ("verify", "check its hashes, its map's and sampled rows")):
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
@@ -49,6 +56,8 @@ def _build(args: argparse.Namespace) -> None:
     from runtime.tiles.build import FOOTPRINTS_M, build
     from runtime.tiles.sources import import_imagery
 
+    if not (args.accuracy >= 0 and all(f > 0 for f in args.footprints or [])):
+        raise SettingsError("--accuracy and --footprints are metres; expected positive numbers")
     if args.out.suffix != ".tiles":
         raise CacheError(f"--out {args.out} must end in .tiles; the map is written beside it as .mbtiles")
     engine = open_engine(args.bundle, args.precision, args.threads)
@@ -64,7 +73,7 @@ def _build(args: argparse.Namespace) -> None:
         )
     footprints_m = tuple(sorted(args.footprints)) if args.footprints else FOOTPRINTS_M
     with progress("tiles") as tick:
-        result = build(imagery, engine, args.out, footprints_m=footprints_m, tick=tick)
+        result = build(imagery, engine, args.out, footprints_m=footprints_m, accuracy_ce90_m=args.accuracy, tick=tick)
     seconds = time.perf_counter() - started
     levels = ", ".join(f"{n} of {f:g} m" for n, f in zip(result.rows_by_level, footprints_m, strict=True))
     print(f"{args.out}: {result.rows} tiles ({levels}); {result.left_out} blank windows left out; {seconds:.1f} s")
@@ -86,6 +95,7 @@ def _info(args: argparse.Namespace) -> None:
         f"imagery   {imagery['name']} {imagery['date']} {imagery['attribution']}".rstrip()
         + f", {imagery['bytes'] / 1e6:.1f} MB"
     )
+    print(f"accuracy  {imagery['accuracy_ce90_m']:g} m (CE90)")
     for level in cache.metadata["levels"]:
         print(f"level     {level['footprint_m']:g} m tiles every {level['stride_m']:g} m: {level['rows']}")
 

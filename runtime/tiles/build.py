@@ -29,6 +29,7 @@ STRIDE_SHARE = 0.25
 MIN_SEEN = 0.75  # of a window, or it is left out
 MIN_CONTRAST = 2.0  # standard deviation in grey levels: less is a blank sheet
 BATCH = 16
+ACCURACY_CE90_M = 5.0  # what providers of satellite base maps state for themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def build(
     out: Path,
     *,
     footprints_m: tuple[float, ...] = FOOTPRINTS_M,
+    accuracy_ce90_m: float = ACCURACY_CE90_M,
     tick: Tick = lambda done, total: None,
 ) -> BuildResult:
     """Embed every window of the map and write the cache ``out``; raises ImageryError when nothing can be seen."""
@@ -106,7 +108,7 @@ def build(
     counts = tuple(sum(w.level == level for w in kept) for level in range(len(footprints_m)))
     write_cache(
         out,
-        _metadata(imagery, engine, footprints_m, counts),
+        _metadata(imagery, engine, footprints_m, counts, accuracy_ce90_m),
         embedding=np.concatenate(embeddings),
         centre=np.array([to_latlon(w.centre) for w in kept], np.float64),
         level=np.array([w.level for w in kept], np.uint8),
@@ -150,7 +152,11 @@ def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def _metadata(
-    imagery: Imagery, engine: Engine, footprints_m: tuple[float, ...], counts: tuple[int, ...]
+    imagery: Imagery,
+    engine: Engine,
+    footprints_m: tuple[float, ...],
+    counts: tuple[int, ...],
+    accuracy_ce90_m: float,
 ) -> dict[str, Any]:
     stated = imagery.metadata
     return {
@@ -167,6 +173,7 @@ def _metadata(
         "bounds_deg": imagery.bounds.as_degrees(),
         "imagery": {
             **{key: stated.get(key, "") for key in ("name", "date", "attribution")},
+            "accuracy_ce90_m": accuracy_ce90_m,
             "sha256": sha256_of(imagery.path),
             "bytes": imagery.path.stat().st_size,
         },

@@ -3,7 +3,8 @@
 Format 1. Tensors: ``embedding`` (N, D) int8, ``scale`` (N,) float32, ``centre`` (N, 2) float64 lat/lon,
 ``level`` (N,) uint8. Rows are ordered by level, then along a Z-order curve. Metadata key ``skyfix``: JSON with
 format, encoder (name, sha256, precision, dim), levels (footprint_m, stride_m, rows), bounds_deg, imagery (name,
-date, attribution, sha256, bytes) and ``rows_sha256`` over the four tensors' bytes.
+date, attribution,
+accuracy_ce90_m, sha256, bytes) and ``rows_sha256`` over the four tensors' bytes.
 """
 
 from __future__ import annotations
@@ -70,6 +71,11 @@ class TileCache:
     def footprints_m(self) -> tuple[float, ...]:
         """Side of a tile on each level, smallest first."""
         return tuple(float(level["footprint_m"]) for level in self.metadata["levels"])
+
+    @property
+    def accuracy_ce90_m(self) -> float:
+        """How well the imagery is placed: 90% of its points lie within this many metres of where it shows them."""
+        return float(self.metadata["imagery"]["accuracy_ce90_m"])
 
     def check_engine(self, engine: Engine) -> None:
         """Raises CacheEngineError when the rows are another model's, or another precision's."""
