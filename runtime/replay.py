@@ -134,7 +134,7 @@ def print_summary(report: dict[str, Any], outputs: list[Path]) -> None:
 
 
 def _start(text: str | None) -> tuple[LatLon, float] | None:
-    from runtime.geo.mercator import MAX_LATITUDE_DEG, LatLon
+    from runtime.settings import checked_start
 
     if text is None:
         return None
@@ -142,9 +142,7 @@ def _start(text: str | None) -> tuple[LatLon, float] | None:
         lat, lon, radius_m = (float(part) for part in text.split(","))
     except ValueError:
         raise SettingsError(f"--start is {text!r}, expected LAT,LON,RADIUS_M like 47.51,8.23,300") from None
-    if not (abs(lat) <= MAX_LATITUDE_DEG and abs(lon) <= 180.0 and 0.0 < radius_m < 1e6):
-        raise SettingsError(f"--start {text} is no place with a radius in metres; expected LAT,LON,RADIUS_M")
-    return LatLon(lat, lon), radius_m
+    return checked_start(lat, lon, radius_m, "--start")
 
 
 if __name__ == "__main__":

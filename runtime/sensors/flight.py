@@ -23,6 +23,7 @@ from runtime.geo.mercator import LatLon
 from runtime.sensors.frame import Frame, Telemetry
 
 _REQUIRED = ("t_us", "image", "alt_agl_m", "cam_roll_deg", "cam_pitch_deg", "cam_yaw_deg")
+_WITHOUT_IMAGES = tuple(name for name in _REQUIRED if name != "image")
 _OPTIONAL = ("vel_north_mps", "vel_east_mps", "alt_msl_m")
 
 
@@ -81,17 +82,17 @@ def _read_info(path: Path) -> dict[str, Any]:
     return info
 
 
-def read_telemetry(path: Path) -> tuple[list[Telemetry], list[Path]]:
+def read_telemetry(path: Path, *, needs_images: bool = True) -> tuple[list[Telemetry], list[Path]]:
     """Rows of a ``telemetry.csv`` and the pictures they name; raises FlightError with the line."""
     telemetry: list[Telemetry] = []
     images: list[Path] = []
-    for where, row in _rows(path, _REQUIRED):
+    for where, row in _rows(path, _REQUIRED if needs_images else _WITHOUT_IMAGES):
         t_us = _whole(where, row, "t_us")
         if telemetry and t_us <= telemetry[-1].t_us:
             raise FlightError(f"{where}: t_us {t_us} does not come after {telemetry[-1].t_us}; sort the rows by time")
         values = {name: _number(where, row, name) for name in (*_REQUIRED[2:], *_OPTIONAL)}
         telemetry.append(Telemetry(t_us=t_us, session=row.get("session") or "", **values))
-        images.append(path.parent / row["image"])
+        images.append(path.parent / row.get("image", ""))
     if not telemetry:
         raise FlightError(f"{path} has no rows; expected one a picture")
     return telemetry, images
