@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from train.world.zoning import draw_plan
 Picture = NDArray[np.uint8]
 
 NORTH_WEST = LatLon(47.5, 8.2)
+_THREADS = 2
 MAP_GSD_M = 0.25
 PICTURE_GSD_M = 0.125  # what flights are rendered from, and the map shrunk from
 GROUND_MSL_M = 412.0
@@ -76,16 +78,18 @@ class Pose:
 def write_world(out: Path, spec: FlightSpec, tick: Callable[[int, int], object] = lambda done, total: None) -> None:
     """Write ``out/map.tif`` and the flight ``out/flight``; ``tick(done, total)`` hears of each frame."""
     plan = draw_plan(spec.seed, spec.width_m, spec.height_m)
-    write_map(out / "map.tif", shrunk(paint(plan, SUMMER, PICTURE_GSD_M)))
-    ground = paint(plan, AUTUMN, PICTURE_GSD_M)
-    camera, poses = camera_of(spec), fly(spec)
-    folder = out / "flight"
-    (folder / "frames").mkdir(parents=True, exist_ok=True)
-    for k, pose in enumerate(poses):
-        frame = render(ground, camera, pose, np.random.default_rng((spec.seed, 31, k)))
-        with whole_file(folder / image_name(k)) as partial:
-            partial.write_bytes(jpeg(frame))
-        tick(k + 1, len(poses))
+    camera, poses, folder = camera_of(spec), fly(spec), out / "flight"
+    with ThreadPoolExecutor(_THREADS) as pool:  # numpy and OpenCV leave the interpreter's lock while they work
+        summer, autumn = pool.map(lambda date: paint(plan, date, PICTURE_GSD_M), (SUMMER, AUTUMN))
+        write_map(out / "map.tif", shrunk(summer))
+
+        def write_frame(k: int) -> None:
+            frame = render(autumn, camera, poses[k], np.random.default_rng((spec.seed, 31, k)))
+            with whole_file(folder / image_name(k)) as partial:
+                partial.write_bytes(jpeg(frame))
+
+        for done, _ in enumerate(pool.map(write_frame, range(len(poses))), start=1):
+            tick(done, len(poses))
     camera.to_yaml(folder / "camera.yaml")
     _write_csv(folder / "telemetry.csv", telemetry(poses, np.random.default_rng((spec.seed, 32))))
     _write_csv(folder / "truth.csv", [truth(pose) for pose in poses])

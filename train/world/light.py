@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -19,12 +20,11 @@ def lit(canvas: Canvas, date: Date, seed: int) -> NDArray[np.uint8]:  # (H, W, 3
     """The canvas in the light of ``date``; the land's large patches come from ``seed`` alone."""
     lasting, passing = np.random.default_rng((seed, 5)), np.random.default_rng((seed, 6, date.seed))
     shape, gsd_m = canvas.shape, canvas.gsd_m
-    texture = 0.55 * fractal(shape, gsd_m, 9.0, 3, lasting) + 0.5 * fractal(shape, gsd_m, 1.1, 3, lasting)
-    texture += 0.35 * grain(shape, 0.8, passing)
-    tint = _coarse(shape, gsd_m, 90.0, 3, lasting)
-    warmth = _coarse(shape, gsd_m, 60.0, 3, lasting)
-    relief = _coarse(shape, gsd_m, 160.0, 3, np.random.default_rng((seed, 7))) * np.float32(3.0)
-    sun = shading(canvas.height, relief, gsd_m, date) * sunlit(canvas.height, gsd_m, date)
+    texture = 0.5 * fractal(shape, gsd_m, 1.1, 3, lasting) + 0.35 * grain(shape, 0.8, passing)
+    texture += 0.55 * _coarse(shape, gsd_m, 9.0, lasting, step=4)
+    tint, warmth = _coarse(shape, gsd_m, 90.0, lasting), _coarse(shape, gsd_m, 60.0, lasting)
+    hills = [0.028 * _coarse(shape, gsd_m, 60.0, lasting) for _ in range(2)]  # slopes eastwards and southwards
+    sun = shading(canvas.height, hills, gsd_m, date) * sunlit(canvas.height, gsd_m, date)
     hidden = np.clip((_surroundings(canvas.height, gsd_m) - canvas.height) / 7, 0, 1)
     picture = np.empty((*shape, 3), np.uint8)
     for first in range(0, shape[0], _BAND_ROWS):
@@ -39,10 +39,11 @@ def lit(canvas: Canvas, date: Date, seed: int) -> NDArray[np.uint8]:  # (H, W, 3
     return picture
 
 
-def _coarse(shape: tuple[int, int], gsd_m: float, scale_m: float, octaves: int, rng: np.random.Generator) -> FloatImage:
-    """Slow noise, worked out on a coarse grid."""
-    step = 8
-    small = fractal((shape[0] // step + 1, shape[1] // step + 1), gsd_m * step, scale_m, octaves, rng)
+def _coarse(
+    shape: tuple[int, int], gsd_m: float, scale_m: float, rng: np.random.Generator, *, step: int = 8
+) -> FloatImage:
+    """Slow noise, worked out on a grid of every ``step``-th pixel."""
+    small = fractal((shape[0] // step + 1, shape[1] // step + 1), gsd_m * step, scale_m, 3, rng)
     return np.asarray(cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
@@ -54,15 +55,17 @@ def _surroundings(height: FloatImage, gsd_m: float) -> FloatImage:
     return np.asarray(cv2.resize(small, height.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def shading(height: FloatImage, relief: FloatImage, gsd_m: float, date: Date) -> FloatImage:
+def shading(height: FloatImage, hills: Sequence[FloatImage], gsd_m: float, date: Date) -> FloatImage:
     """Sunlight on each slope, 1 on the flat; walls, where the height jumps, count as flat."""
     azimuth, elevation = math.radians(date.sun_azimuth_deg), math.radians(date.sun_elevation_deg)
+    beside = np.ones((3, 3), np.uint8)
+    foot = cv2.erode(height, beside)
+    walls = (foot < 0.3) & (cv2.dilate(height, beside) - foot > 0.6)
     slopes = []
-    for dx, dy in ((1, 0), (0, 1)):
+    for (dx, dy), hill in zip(((1, 0), (0, 1)), hills, strict=True):
         rise = np.asarray(cv2.Sobel(height, cv2.CV_32F, dx, dy, ksize=3, scale=1 / (8 * gsd_m)), np.float32)
-        rise[np.abs(rise) > 3.5] = 0
-        rise += np.asarray(cv2.Sobel(relief, cv2.CV_32F, dx, dy, ksize=3, scale=1 / (8 * gsd_m)), np.float32)
-        slopes.append(np.clip(rise, -1.4, 1.4))
+        rise[walls] = 0
+        slopes.append(np.clip(rise + hill, -1.4, 1.4))
     east, south = slopes
     towards = math.sin(azimuth) * east - math.cos(azimuth) * south  # rise towards the sun
     facing = (math.sin(elevation) - math.cos(elevation) * towards) / np.sqrt(1 + east * east + south * south)

@@ -25,7 +25,8 @@ def paint_building(canvas: Canvas, building: Building, date: Date) -> None:
         return
     rng = np.random.default_rng(building.seed)
     renewed = rng.random() < _RENEWED and date.seed == 2
-    paint = date.covers["roof_red" if renewed else building.roof]
+    new = "roof_red" if building.rise_m > 0 else "roof_white"
+    paint = date.covers[new if renewed else building.roof]
     colour = np.array(paint.rgb) * (1 + 0.06 * rng.standard_normal(3) * (1, 0.6, 0.6))
     along, across = np.abs(window.along_m), np.abs(window.across_m)
     to_end, to_eave = building.length_m / 2 - along, building.width_m / 2 - across
@@ -146,17 +147,17 @@ def paint_trees(canvas: Canvas, plan: Plan, date: Date) -> None:
     rng = np.random.default_rng((plan.seed, 77))
     crowns: dict[int, list[FloatImage]] = {}
     for tree in plan.trees:
-        shade = (1 + 0.11 * rng.standard_normal(3) * (1, 0.6, 0.6)) * (1 + 0.12 * rng.standard_normal())
+        shade = (1 + 0.07 * rng.standard_normal(3) * (1, 0.4, 0.5)) * (1 + 0.13 * rng.standard_normal())
         which = int(rng.integers(_CROWNS_A_SIZE))
         radius_px = max(3, round(tree.radius_m / canvas.gsd_m))
         if radius_px not in crowns:
             # The same crowns at any resolution: the seed knows decimetres, not pixels.
             decimetres = round(10 * radius_px * canvas.gsd_m)
-            crowns[radius_px] = [_crown(radius_px, (decimetres, k)) for k in range(_CROWNS_A_SIZE)]
+            crowns[radius_px] = [_crown(radius_px, canvas.gsd_m, (decimetres, k)) for k in range(_CROWNS_A_SIZE)]
         _paint_tree(canvas, tree, crowns[radius_px][which], date.covers[tree.kind], shade)
 
 
-def _crown(radius_px: int, seed: tuple[int, int]) -> FloatImage:
+def _crown(radius_px: int, gsd_m: float, seed: tuple[int, int]) -> FloatImage:
     """(2R+1, 2R+1) height of a crown, about 0..1; 0 is outside."""
     rng = np.random.default_rng(seed)
     side = 2 * radius_px + 1
@@ -166,8 +167,9 @@ def _crown(radius_px: int, seed: tuple[int, int]) -> FloatImage:
     for k in (2, 3, 5, 7):
         edge += rng.normal(0, 0.16 / k) * np.cos(k * angle + rng.uniform(0, 2 * np.pi))
     dome = np.sqrt(np.clip(1 - (radius / np.clip(edge, 0.5, 1)) ** 2, 0, 1))
-    lumps = sum(share * patches((side, side), 1 / radius_px, size, rng) for size, share in ((0.34, 0.16), (0.16, 0.08)))
-    crown = np.where(dome > 0.02, np.clip(dome + lumps * np.minimum(1, 2.5 * dome), 0.05, 1.4), 0)
+    boughs, twigs = (patches((side, side), gsd_m, scale_m, rng) for scale_m in (1.1, 0.5))
+    lumps = (0.16 * boughs + 0.07 * twigs) * np.minimum(1, 2.5 * dome)
+    crown = np.where(dome > 0.02, np.clip(dome + lumps, 0.05, 1.4), 0)
     return crown.astype(np.float32)
 
 

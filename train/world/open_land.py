@@ -107,7 +107,7 @@ def wood(site: Site) -> None:
     outline = site.outline()
     middle = outline.mean(axis=0)
     site.cover("meadow", outline)
-    round_edge = blob(np.zeros(2), 0.56, site.rng) * site.rect.size
+    round_edge = blob(np.zeros(2), 0.62, site.rng) * site.rect.size
     edge = turned(round_edge, site.bend.along_rad(*site.rect.centre)) + middle
     site.cover("floor", edge)
     clearing, spruces = (middle + site.rng.normal(0, spread, 2) * site.rect.size for spread in (0.18, 0.3))
