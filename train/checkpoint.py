@@ -1,0 +1,72 @@
+"""Checkpoints: the encoder as safetensors with all that made it, and the trainer's state beside it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from runtime.errors import TrainError
+from runtime.files import whole_file
+from train.encoder import Encoder, EncoderSpec
+
+FORMAT = "1"
+BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.pt"
+
+
+def save_encoder(path: Path, encoder: Encoder, train_spec: dict[str, Any], summary: dict[str, Any]) -> None:
+    """Write weights and metadata, whole or not at all."""
+    metadata = {
+        "format": FORMAT,
+        "encoder_spec": json.dumps(asdict(encoder.spec)),
+        "train_spec": json.dumps(train_spec),
+        "summary": json.dumps(summary),
+    }
+    weights = {name: value.detach().cpu().contiguous() for name, value in encoder.state_dict().items()}
+    with whole_file(path) as partial:
+        save_file(weights, partial, metadata)
+
+
+def load_encoder(path: Path) -> tuple[Encoder, dict[str, Any]]:
+    """The encoder in eval mode, and its metadata with the JSON parsed; raises TrainError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+    except FileNotFoundError:
+        raise TrainError(f"{path} is missing; train one with python -m train.run --out RUN") from None
+    except (SafetensorError, OSError) as error:
+        raise TrainError(f"{path} is no safetensors checkpoint ({error}); expected RUN/{BEST}") from None
+    if metadata.get("format") != FORMAT:
+        raise TrainError(f"{path} has checkpoint format {metadata.get('format')}; this Skyfix reads {FORMAT}")
+    try:
+        parsed = {name: json.loads(metadata[name]) for name in ("encoder_spec", "train_spec", "summary")}
+        spec = EncoderSpec(**parsed["encoder_spec"])
+        encoder = Encoder(replace(spec, init="random"))  # every weight comes from the file: the load below is strict
+        encoder.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise TrainError(f"{path} does not hold an encoder of format {FORMAT}: {error}") from error
+    encoder.spec = spec
+    return encoder.eval(), {"format": FORMAT, **parsed}
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write what a resumed run needs: tensors and plain numbers only."""
+    with whole_file(path) as partial:
+        torch.save(state, partial)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read :func:`save_state`'s file without running code from it; raises TrainError."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise TrainError(f"{path} is missing; --resume wants the --out folder of an earlier run") from None
+    except Exception as error:  # torch's zip and unpickling errors have no common base
+        raise TrainError(f"{path} cannot be read ({error}); start the run anew") from error
+    return state

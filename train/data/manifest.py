@@ -1,0 +1,71 @@
+"""``manifest.csv``: which pictures belong to which split, their scale, and whether weights trained on them may ship."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import DataError
+
+NAME = "manifest.csv"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which rows are wanted; ``split`` None takes all."""
+
+    split: str | None = None
+    only_may_ship: bool = False
+
+    @property
+    def unlisted(self) -> bool:
+        """Whether pictures that no manifest lists are wanted: they are all of ``train``."""
+        return self.split in (None, "train")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: its pictures, and metres per pixel where known."""
+
+    pictures: tuple[Path, ...]
+    gsd_m: float | None
+
+
+def read_rows(under: Path, columns: Sequence[str], choice: Choice) -> list[Row] | None:
+    """Rows of the manifest in a folder, or above it, whose pictures lie in the folder.
+
+    ``columns`` name pictures. None where there is no manifest with these columns, ``gsd_m`` and ``split``; a manifest
+    without ``may_ship`` says no. Raises DataError.
+    """
+    for folder in (under, under.parent):
+        path = folder / NAME
+        if not path.is_file():
+            continue
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            lines = list(reader)
+            if {*columns, "gsd_m", "split"} <= set(reader.fieldnames or ()):
+                return _chosen(path, under, lines, columns, choice)
+    return None
+
+
+def _chosen(path: Path, under: Path, lines: list[dict[str, str]], columns: Sequence[str], choice: Choice) -> list[Row]:
+    rows = []
+    for line in lines:
+        pictures = tuple(path.parent / line[column] for column in columns)
+        ships = line.get("may_ship") == "yes" or not choice.only_may_ship
+        if ships and choice.split in (None, line["split"]) and all(p.is_relative_to(under) for p in pictures):
+            rows.append(Row(pictures, _gsd(path, line["gsd_m"])))
+    missing = [p for row in rows for p in row.pictures if not p.is_file()]
+    if missing:
+        raise DataError(f"{path} lists {len(missing)} pictures that are missing, {missing[0]} first; fetch them again")
+    return rows
+
+
+def _gsd(path: Path, text: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise DataError(f"{path} has gsd_m {text!r}; expected metres a pixel, or nothing where unknown") from None

@@ -1,0 +1,58 @@
+"""What every kind of training data looks like to the trainer: places, and two views of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import DataError
+
+Picture = NDArray[np.uint8]  # (H, W, 3) RGB
+Mask = NDArray[np.bool_]  # (H, W)
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+
+
+class Views(NamedTuple):
+    """Two north-up pictures of one place; ``drone_seen`` is False where the camera saw nothing."""
+
+    drone: Picture  # (S, S, 3)
+    drone_seen: Mask  # (S, S)
+    tile: Picture  # (S, S, 3)
+
+
+class PairSource(Protocol):
+    """Scenes to train on."""
+
+    @property
+    def places(self) -> Sequence[str]:
+        """The place of each scene; two scenes of one place must not meet in a batch."""
+        ...
+
+    def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
+        """Two views of a scene, a function of ``index`` and ``rng`` alone; raises DataError."""
+        ...
+
+
+def read_picture(path: Path) -> Picture:
+    """A picture as RGB bytes; raises DataError."""
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        state = "is no picture that OpenCV can read" if path.is_file() else "is missing"
+        raise DataError(f"{path} {state}; mend it, or take it out of the data")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def pictures_under(folder: Path) -> list[Path]:
+    """All pictures in a folder and below, sorted; raises DataError when there are none."""
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder; give one with pictures, as KIND:FOLDER")
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+    if not found:
+        raise DataError(f"{folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)})")
+    return found

@@ -1,0 +1,71 @@
+"""The training loop, as a generator: one result a step; schedule, curves and files stay with the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from runtime.errors import TrainError
+from train.encoder import Encoder
+from train.losses.objective import Objective
+
+Batch = tuple[Tensor, Tensor, Tensor]  # (B, S, S, 3) uint8 drone, the same of tiles, (B,) place
+
+
+class StepResult(NamedTuple):
+    """What one step did."""
+
+    loss: float
+    host: float
+    triplet: float  # unweighted, NaN without DPHR
+    lambda_t: float
+    scale: float  # 1 / temperature
+    grad_norm: float
+
+
+def train_steps(
+    encoder: Encoder,
+    objective: Objective,
+    batches: Iterable[Batch],
+    optimizer: Optimizer,
+    *,
+    device: torch.device,
+    clip_norm: float,
+) -> Iterator[StepResult]:
+    """Train on each batch and yield its result; raises TrainError when the loss is no longer a number."""
+    params = [*encoder.parameters(), *objective.parameters()]
+    encoder.train()
+    for drone_images, tile_images, places in batches:
+        # One pass for both views: batch statistics are of both, as they are on board.
+        images = torch.cat([drone_images, tile_images]).to(device, non_blocking=True)
+        drone, tile = encoder(images).chunk(2)
+        terms = objective(drone, tile, (places[:, None] == places).to(device))
+        if not torch.isfinite(terms.loss):
+            raise TrainError(
+                f"the loss is {terms.loss.item()} (host {terms.host}, triplet {terms.triplet}, "
+                f"scale {objective.scale.item():.1f}); resume from the last checkpoint with a smaller --lr"
+            )
+        optimizer.zero_grad(set_to_none=True)
+        terms.loss.backward()
+        grad_norm = nn.utils.clip_grad_norm_(params, clip_norm)
+        optimizer.step()
+        yield StepResult(
+            terms.loss.item(), terms.host, terms.triplet, terms.lambda_t, objective.scale.item(), grad_norm.item()
+        )
+
+
+@torch.no_grad()
+def embed_pairs(
+    encoder: Encoder, batches: Iterable[Batch], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:  # (N, D), (N, D), (N,)
+    """Embeddings of drone frames and tiles, and their places; leaves the encoder in the mode it was in."""
+    was_training = encoder.training
+    encoder.eval()
+    rows = [(encoder(d.to(device)).cpu(), encoder(t.to(device)).cpu(), p) for d, t, p in batches]
+    encoder.train(was_training)
+    drone, tile, places = (torch.cat(part) for part in zip(*rows, strict=True))
+    return drone, tile, places
