@@ -74,7 +74,8 @@ def recall_at_1(
 def _changed(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """The same ground on another day: shifted and turned a little, other light and colour, blur, noise."""
     side = len(picture)
-    turn = np.asarray(cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-20, 20), rng.uniform(0.85, 1.2)))
+    about = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-20, 20), rng.uniform(0.85, 1.2))
+    turn = np.asarray(about, np.float64)  # (2, 3)
     turn[:, 2] += rng.uniform(-0.12, 0.12, 2) * side
     moved = cv2.warpAffine(picture, turn, (side, side), borderMode=cv2.BORDER_REFLECT_101)
     softened = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.3, 1.5)).astype(np.float64)

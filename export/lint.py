@@ -18,7 +18,7 @@ from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 from runtime.errors import GateError
 
-OPSET = 18
+OPSET = 18  # TensorRT 10.3, the oldest that we serve, reads all of it
 _QDQ = ("QuantizeLinear", "DequantizeLinear")
 _ACTIVATIONS = ("Clip", "Relu")
 

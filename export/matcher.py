@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from export.needs import require
 from runtime.errors import BundleError, MissingPackageError, run_command
 from runtime.model.bundle import FORMAT, MATCHER_FILE, Bundle, file_entry, matcher_home, write_manifest
 
@@ -35,8 +36,9 @@ def build_matcher(out: Path) -> dict[str, float]:
     """
     from importlib.metadata import distribution
 
-    from runtime.files import whole_file
+    from runtime.files import whole_file, write_text_whole
 
+    require("torch", "onnx", "onnxscript", extra="matcher")
     reference, network = _network(), _network()
     network.xfeat._unfold2d = _unfold2d
     with whole_file(out / MATCHER_FILE) as partial:
@@ -45,7 +47,7 @@ def build_matcher(out: Path) -> dict[str, float]:
     package = distribution(PACKAGE)
     licence = next((f for f in package.files or () if f.name == "LICENSE"), None)
     if licence is not None:
-        (out / "LICENSE").write_text(licence.read_text(), encoding="utf-8")
+        write_text_whole(out / "LICENSE", licence.read_text())
     write_manifest(
         out,
         {

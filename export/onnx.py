@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from export.needs import require
 from runtime.errors import run_command
 from runtime.model.bundle import ENCODER_FILES, FORMAT, file_entry, write_manifest
 
@@ -84,11 +85,12 @@ def _manifest(encoder: Encoder, name: str, *, training: Mapping[str, Any], licen
 
 def _write_card(model: ModelProto, card: Mapping[str, Any]) -> None:
     """The manifest's facts inside the graph too, for a file that has lost its folder."""
+    from onnx import helper
+
+    facts = {key: card[key] for key in ("name", "licence", "encoder", "input", "output", "training")}
     model.producer_name = "skyfix"
     model.doc_string = "Embeds a north-up picture of ground for retrieval: nearest by cosine is nearest in place."
-    for key in ("name", "licence", "encoder", "input", "output", "training"):
-        value = card[key]
-        model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
+    helper.set_model_props(model, {k: v if isinstance(v, str) else json.dumps(v) for k, v in facts.items()})
 
 
 def _write_proved(model: ModelProto, path: Path, encoder: Encoder, precision: str) -> float:
@@ -129,6 +131,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> None:
+    require("torch", "timm", "onnx", "onnxscript", extra="export")
     from train.checkpoint import load_encoder
 
     encoder, about = load_encoder(args.checkpoint)

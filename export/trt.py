@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from export.needs import require
 from runtime.errors import run_command
 from runtime.model.bundle import ENCODER_FILES, Bundle, file_entry, write_manifest
 
@@ -92,10 +93,13 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.set_defaults(precision="fp16")
     args = parser.parse_args(argv)
+    if args.batch < 1:
+        parser.error(f"--batch {args.batch} holds no picture: 1 is the least")
     return run_command("export.trt", lambda: _run(args))
 
 
 def _run(args: argparse.Namespace) -> None:
+    require("onnx", extra="export")
     bundle = Bundle.open(args.bundle)
     path = bundle.path / ENCODER_FILES[args.precision]
     if args.precision == "int8":
