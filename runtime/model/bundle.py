@@ -57,6 +57,11 @@ class Bundle:
             )
         if manifest.get("kind") != kind:
             raise BundleError(f"{path} is a bundle of kind {manifest.get('kind')!r}; expected {kind!r}")
+        lacking = {"files", *(("encoder",) if kind == "encoder" else ())} - manifest.keys()
+        if lacking:
+            raise BundleError(
+                f"{path / MANIFEST} says nothing of {', '.join(sorted(lacking))}; export the bundle again"
+            )
         return cls(path, manifest)
 
     @property

@@ -39,6 +39,10 @@ def test_a_sound_bundle_tells_what_it_holds(folder: Path) -> None:
         (lambda f: (f / "manifest.json").write_text("{"), "is not JSON"),
         (lambda f: (f / "manifest.json").write_text("[1]"), "has bundle format None"),
         (lambda f: change_manifest(f, format=2), "has bundle format 2; this Skyfix reads 1: update it"),
+        (
+            lambda f: (f / "manifest.json").write_text('{"format": 1, "kind": "encoder"}'),
+            "says nothing of encoder, files",
+        ),
         (lambda f: change_manifest(f, kind="matcher"), "is a bundle of kind 'matcher'; expected 'encoder'"),
     ],
 )
