@@ -38,6 +38,14 @@ class LocalFeatures:
         self._session = open_session(bundle.file("matcher.onnx"), threads)
         self.name = bundle.name
 
+    def dense(
+        self,
+        picture: NDArray[np.uint8],  # (H, W, 3) RGB
+    ) -> tuple[NDArray[np.float32], ...]:  # (1, 64, h/8, w/8), (1, h, w), (1, h/8, w/8)
+        """The graph's own maps: descriptors, keypoint probability, reliability; h and w padded to whole cells."""
+        names = ["descriptor", "keypoint", "reliability"]
+        return tuple(self._session.run(names, {"image": _pad_to_grid(picture)[None]}))
+
     def detect(
         self,
         picture: NDArray[np.uint8],  # (H, W, 3) RGB
@@ -46,9 +54,7 @@ class LocalFeatures:
     ) -> Keypoints:
         """At most ``most`` keypoints where the picture shows something, a few pixels away from what it does not."""
         height, width = picture.shape[:2]
-        padded = _pad_to_grid(picture)
-        names = ["descriptor", "keypoint", "reliability"]
-        descriptor, keypoint, reliability = self._session.run(names, {"image": padded[None]})
+        descriptor, keypoint, reliability = self.dense(picture)
         inner = _away_from_unseen(seen)
         xy, score = _peaks(keypoint[0][:height, :width], inner)
         score = score * _bilinear(reliability[0][..., None], xy)[:, 0]

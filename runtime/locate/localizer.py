@@ -94,11 +94,15 @@ class Localizer:
         self._camera = camera
         self._limits = limits or Limits()
         self._start = start
+        self.stages_ms: dict[str, float] = {}  # of the newest frame
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew with no idea of where it is; the map's features that were found are kept."""
         self._belief = Belief()
         self._mount = MountEstimate()
         self._session: str | None = None
         self._newest_us: int | None = None
-        self.stages_ms: dict[str, float] = {}  # of the newest frame
 
     def step(self, frame: Frame) -> Verdict:
         """One frame through the whole path. Never raises for bad imagery: that is a :class:`NoFix`."""
