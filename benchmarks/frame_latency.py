@@ -2,7 +2,7 @@
 
     python benchmarks/frame_latency.py FLIGHT --tiles AREA.tiles [--threads 2]
 
-The floor is one pass of the encoder and one of the matcher on the frame's own patch, measured in the same run; the ratio
+The floor is one pass of the encoder and one of the matcher on a patch as large, measured in the same run; the ratio
 says what the path around them costs. Map features of places seen before are kept, so the flight is flown twice and the
 second time counts.
 """
@@ -43,9 +43,7 @@ def main() -> None:
     print(f"{flight.name}: {len(verdicts)} frames of {flight.camera.width_px} x {flight.camera.height_px}, second pass")
     for name, ms in found.items():
         print(f"  {name:<9} p50 {ms['p50']:7.1f} ms   p99 {ms['p99']:7.1f} ms")
-    print(
-        f"  bare encoder + matcher, once each: {floor_ms:.1f} ms; frame p50 is {found['frame']['p50'] / floor_ms:.2f} of it"
-    )
+    print(f"  bare networks, once each: {floor_ms:.1f} ms; frame p50 over that: {found['frame']['p50'] / floor_ms:.2f}")
 
 
 def _bare_networks_ms(threads: int, precision: str) -> float:

@@ -42,9 +42,7 @@ def main() -> None:
                 fit = registrar.register(points, near, reach_m=45.0, max_turn_deg=30.0)
                 support.append(0 if fit is None else fit.support)
     quantiles = ", ".join(f"{q}%: {np.percentile(support, q):.0f}" for q in (50, 90, 99, 99.9))
-    print(
-        f"{flight.name} on {args.tiles.name}: {len(support)} fits of wrong places; support {quantiles}, most {max(support)}"
-    )
+    print(f"{flight.name} on {args.tiles.name}: {len(support)} wrong places; support {quantiles}, max {max(support)}")
 
 
 if __name__ == "__main__":

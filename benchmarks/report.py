@@ -19,10 +19,9 @@ def print_setting(threads: int) -> None:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=Path(__file__).parent
     ).stdout.strip()
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, {threads or 'all'} threads; Python {platform.python_version()}, "
-        f"numpy {np.__version__}, OpenCV {cv2.__version__}, ONNX Runtime {ort.__version__}; commit {commit or 'unknown'}"
-    )
+    versions = f"numpy {np.__version__}, OpenCV {cv2.__version__}, ONNX Runtime {ort.__version__}"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {threads or 'all'} threads"
+    print(f"{machine}; Python {platform.python_version()}, {versions}; commit {commit or 'unknown'}")
 
 
 def median_ms(call: Callable[[], object], calls: int, warmup: int = 3) -> float:
