@@ -19,7 +19,7 @@ from runtime.geo.rectify import View, rectify
 from runtime.sensors.flight import Flight, read_truth
 from train.world.__main__ import main
 from train.world.covers import AUTUMN, SUMMER
-from train.world.flight import SMALL, fly, place, write_world
+from train.world.flight import PICTURE_GSD_M, SMALL, fly, place, shrunk, write_world
 from train.world.picture import paint
 from train.world.zoning import draw_plan
 
@@ -82,11 +82,12 @@ def test_telemetry_is_near_the_truth_and_not_the_truth(world: Path) -> None:
     assert max(scale) - min(scale) > 1e-3
 
 
-def test_frames_laid_on_the_ground_fit_the_map_at_their_true_places(world: Path) -> None:
+def test_frames_laid_on_the_ground_show_what_the_map_has_there(world: Path) -> None:
     with rasterio.open(world / "map.tif") as file:
         assert file.crs.to_epsg() == 3857
-        map_edges = edges(file.read().transpose(1, 2, 0))
         step, west, north = file.transform.a, file.transform.c, file.transform.f
+    # The same date on both sides: seasons are for the localizer to bridge, here it is geometry alone.
+    map_edges = edges(shrunk(paint(draw_plan(SMALL.seed, SMALL.width_m, SMALL.height_m), AUTUMN, PICTURE_GSD_M)))
     flight, truths = Flight.open(world / "flight"), read_truth(world / "flight/truth.csv")
     errors_m = []
     for frame, pose in zip(flight.frames(), fly(SMALL), strict=True):
@@ -100,7 +101,7 @@ def test_frames_laid_on_the_ground_fit_the_map_at_their_true_places(world: Path)
         score = cv2.matchTemplate(around, edges(patch.picture), cv2.TM_CCOEFF_NORMED)
         best = np.array(np.unravel_index(score.argmax(), score.shape)) - 80
         errors_m.append(0.25 * float(np.hypot(*best)))
-    assert np.median(errors_m) < 0.6, errors_m
+    assert max(errors_m) < 0.6, errors_m
 
 
 def edges(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,27 +16,49 @@ from train.world.noise import FloatImage, fractal, grain
 _BAND_ROWS = 256  # light is worked out in bands that stay in the processor's cache
 
 
+class _Land(NamedTuple):
+    """Noise over the whole picture, (H, W) each."""
+
+    texture: FloatImage
+    tint: FloatImage
+    warmth: FloatImage
+    rise_east: FloatImage  # slope of gentle hills
+    rise_south: FloatImage
+
+
 def lit(canvas: Canvas, date: Date, seed: int) -> NDArray[np.uint8]:  # (H, W, 3) RGB
-    """The canvas in the light of ``date``; the land's large patches come from ``seed`` alone."""
+    """The canvas in the light of ``date``; hills and large patches come from ``seed`` alone, fine texture does not."""
+    land = _land(canvas, seed, date)
+    sun, around = sunlit(canvas.height, canvas.gsd_m, date), _surroundings(canvas.height, canvas.gsd_m)
+    picture = np.empty((*canvas.shape, 3), np.uint8)
+    for first in range(0, canvas.shape[0], _BAND_ROWS):
+        at = slice(first, min(first + _BAND_ROWS, canvas.shape[0]))
+        halo = slice(max(first - 1, 0), at.stop + 1)  # slopes look at their neighbours
+        slopes = _slopes(canvas.height[halo], land.rise_east[halo], land.rise_south[halo], canvas.gsd_m)
+        shade = shading(slopes, date)[at.start - halo.start :][: at.stop - at.start] * sun[at]
+        hidden = np.clip((around[at] - canvas.height[at]) / 7, 0, 1)
+        rough = canvas.rough[at].astype(np.float32)
+        tone = 1 + rough * (np.float32(0.0045) * land.texture[at] + np.float32(0.0016) * land.tint[at])
+        warm = rough * (np.float32(0.0009) * land.warmth[at])
+        light = np.empty((*shade.shape, 3), np.float32)
+        for k, warming in enumerate((1, 0.15, -0.6)):
+            bright = date.sun[k] * shade + date.sky[k] * (1 - np.float32(0.6) * hidden)
+            light[..., k] = canvas.colour[at][..., k] * (tone + warming * warm) * bright
+        picture[at] = _sensed(light, date)
+    return picture
+
+
+def _land(canvas: Canvas, seed: int, date: Date) -> _Land:
     lasting, passing = np.random.default_rng((seed, 5)), np.random.default_rng((seed, 6, date.seed))
     shape, gsd_m = canvas.shape, canvas.gsd_m
-    texture = 0.5 * fractal(shape, gsd_m, 1.1, 3, lasting) + 0.35 * grain(shape, 0.8, passing)
-    texture += 0.55 * _coarse(shape, gsd_m, 9.0, lasting, step=4)
-    tint, warmth = _coarse(shape, gsd_m, 90.0, lasting), _coarse(shape, gsd_m, 60.0, lasting)
-    hills = [0.028 * _coarse(shape, gsd_m, 60.0, lasting) for _ in range(2)]  # slopes eastwards and southwards
-    sun = shading(canvas.height, hills, gsd_m, date) * sunlit(canvas.height, gsd_m, date)
-    hidden = np.clip((_surroundings(canvas.height, gsd_m) - canvas.height) / 7, 0, 1)
-    picture = np.empty((*shape, 3), np.uint8)
-    for first in range(0, shape[0], _BAND_ROWS):
-        at = slice(first, first + _BAND_ROWS)
-        tone = 1 + canvas.rough[at] * (np.float32(0.0045) * texture[at] + np.float32(0.0016) * tint[at])
-        warm = canvas.rough[at] * np.float32(0.0009) * warmth[at]
-        bands = []
-        for k in range(3):
-            light = date.sun[k] * sun[at] + date.sky[k] * (1 - np.float32(0.6) * hidden[at])
-            bands.append(canvas.colour[at, :, k] * (tone + (1, 0.15, -0.6)[k] * warm) * light)
-        picture[at] = _sensed(np.stack(bands, axis=-1), date)
-    return picture
+    texture = _coarse(shape, gsd_m, 9.0, lasting, step=4)
+    texture *= 0.55
+    cv2.scaleAdd(fractal(shape, gsd_m, 1.1, 3, passing), 0.5, texture, texture)
+    cv2.scaleAdd(grain(shape, 0.8, passing), 0.35, texture, texture)
+    tint, warmth, east, south = (_coarse(shape, gsd_m, scale_m, lasting) for scale_m in (90.0, 60.0, 60.0, 60.0))
+    east *= 0.028
+    south *= 0.028
+    return _Land(texture, tint, warmth, east, south)
 
 
 def _coarse(
@@ -44,7 +66,7 @@ def _coarse(
 ) -> FloatImage:
     """Slow noise, worked out on a grid of every ``step``-th pixel."""
     small = fractal((shape[0] // step + 1, shape[1] // step + 1), gsd_m * step, scale_m, 3, rng)
-    return np.asarray(cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+    return np.asarray(cv2.resize(small, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _surroundings(height: FloatImage, gsd_m: float) -> FloatImage:
@@ -55,22 +77,28 @@ def _surroundings(height: FloatImage, gsd_m: float) -> FloatImage:
     return np.asarray(cv2.resize(small, height.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def shading(height: FloatImage, hills: Sequence[FloatImage], gsd_m: float, date: Date) -> FloatImage:
-    """Sunlight on each slope, 1 on the flat; walls, where the height jumps, count as flat."""
-    azimuth, elevation = math.radians(date.sun_azimuth_deg), math.radians(date.sun_elevation_deg)
+def _slopes(
+    height: FloatImage, rise_east: FloatImage, rise_south: FloatImage, gsd_m: float
+) -> tuple[FloatImage, FloatImage]:
+    """Rise over run eastwards and southwards; walls, where the height jumps from the ground, count as flat."""
     beside = np.ones((3, 3), np.uint8)
     foot = cv2.erode(height, beside)
     walls = (foot < 0.3) & (cv2.dilate(height, beside) - foot > 0.6)
-    slopes = []
-    for (dx, dy), hill in zip(((1, 0), (0, 1)), hills, strict=True):
-        rise = np.asarray(cv2.Sobel(height, cv2.CV_32F, dx, dy, ksize=3, scale=1 / (8 * gsd_m)), np.float32)
-        rise[walls] = 0
-        slopes.append(np.clip(rise + hill, -1.4, 1.4))
+    east, south = (
+        np.asarray(cv2.Sobel(height, cv2.CV_32F, dx, dy, ksize=3, scale=1 / (8 * gsd_m)), np.float32)
+        for dx, dy in ((1, 0), (0, 1))
+    )
+    east[walls] = south[walls] = 0
+    return np.clip(east + rise_east, -1.4, 1.4), np.clip(south + rise_south, -1.4, 1.4)
+
+
+def shading(slopes: tuple[FloatImage, FloatImage], date: Date) -> FloatImage:
+    """Sunlight on slopes (rise over run eastwards and southwards), 1 on the flat: Lambert's cosine."""
+    azimuth, elevation = math.radians(date.sun_azimuth_deg), math.radians(date.sun_elevation_deg)
     east, south = slopes
-    towards = math.sin(azimuth) * east - math.cos(azimuth) * south  # rise towards the sun
-    facing = (math.sin(elevation) - math.cos(elevation) * towards) / np.sqrt(1 + east * east + south * south)
-    shade: FloatImage = np.clip(facing / math.sin(elevation), 0.0, 1.6).astype(np.float32)
-    return shade
+    towards_sun = math.sin(azimuth) * east - math.cos(azimuth) * south
+    facing = (1 - towards_sun / math.tan(elevation)) / np.sqrt(1 + east * east + south * south)
+    return np.asarray(np.clip(facing, 0.0, 1.6), np.float32)
 
 
 def sunlit(height: FloatImage, gsd_m: float, date: Date) -> FloatImage:

@@ -24,7 +24,9 @@ def fractal(
     """Octaves of :func:`patches`, each half the size and 0.7 times the strength of the one before."""
     total = np.zeros(shape, np.float32)
     for k in range(octaves):
-        total += np.float32(0.7**k) * patches(shape, gsd_m, scale_m / 2**k, rng)
+        octave = patches(shape, gsd_m, scale_m / 2**k, rng)
+        octave *= 0.7**k  # in place: these pictures are large
+        total += octave
     return total
 
 
@@ -32,7 +34,9 @@ def grain(shape: tuple[int, int], blur_px: float, rng: np.random.Generator) -> F
     """Pixel noise, slightly blurred, mean 0, deviation 1."""
     white = rng.integers(0, 256, shape, np.uint8)
     blurred = np.asarray(cv2.GaussianBlur(white, (0, 0), blur_px), np.float32)
-    return np.asarray((blurred - blurred.mean()) / blurred.std(), np.float32)
+    blurred -= blurred.mean()
+    blurred /= blurred.std()
+    return blurred
 
 
 def rows(distance_m: FloatImage, spacing_m: float, rng: np.random.Generator) -> FloatImage:

@@ -66,16 +66,16 @@ def _paint_ground(canvas: Canvas, item: Area | Strip, date: Date) -> None:
         return
     canvas.fill(item.outline, date.covers[item.cover], 0.0)
     if item.cover in _TILLED:
-        _till(canvas, item, _TILLED[item.cover])
+        _till(canvas, item, _TILLED[item.cover], date)
 
 
-def _till(canvas: Canvas, area: Area, style: _Rows) -> None:
-    """Rows, tramlines and patches of better and worse soil over an area."""
+def _till(canvas: Canvas, area: Area, style: _Rows, date: Date) -> None:
+    """Patches of better and worse soil over an area, which last, and rows and tramlines, which are new each time."""
     found = canvas.mask(area.outline)
     if found is None:
         return
     *at, inside = found
-    rng = np.random.default_rng(area.seed)
+    rng = np.random.default_rng((area.seed, date.seed))
     x = (np.arange(at[1].start, at[1].stop, dtype=np.float32) + 0.5) * np.float32(canvas.gsd_m)
     y = (np.arange(at[0].start, at[0].stop, dtype=np.float32)[:, None] + 0.5) * np.float32(canvas.gsd_m)
     c, s = np.float32(np.cos(area.along_rad)), np.float32(np.sin(area.along_rad))
@@ -83,7 +83,7 @@ def _till(canvas: Canvas, area: Area, style: _Rows) -> None:
     across += np.float32(rng.uniform(0, 1.5)) * np.sin(along / np.float32(rng.uniform(25, 60)))
     tone = 1 + np.float32(style.strength) * rows(across, style.spacing_m, rng)
     tone += np.float32(0.025) * rows(across, 9.0, rng)
-    tone += np.float32(0.05) * patches(inside.shape, canvas.gsd_m, 26.0, rng)
+    tone += np.float32(0.05) * patches(inside.shape, canvas.gsd_m, 26.0, np.random.default_rng(area.seed))
     if area.cover == "turf":
         tone += np.float32(0.045) * np.sign(np.sin(across * np.float32(np.pi / style.spacing_m)))
     if style.tramline_m:
