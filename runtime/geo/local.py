@@ -16,7 +16,8 @@ class LocalFrame:
     """East-north metres about an origin, from the ellipsoid's radii of curvature there.
 
     Meridians meet, and the frame leaves that out: d metres away its offsets are wrong by up to about
-    d^2 (1 + tan(lat)) / 6.4e6 m, 3 cm at 300 m and 8 m at 5 km on 47 degrees. Source: Groves, Principles of GNSS, 2nd ed., eqs. 2.105 and 2.106.
+    d^2 (1 + tan(lat)) / 6.4e6 m, 3 cm at 300 m and 8 m at 5 km on 47 degrees.
+    Source: Groves, Principles of GNSS, 2nd ed., eqs. 2.105 and 2.106.
     """
 
     origin: LatLon
