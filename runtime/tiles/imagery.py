@@ -26,6 +26,7 @@ Mask = NDArray[np.bool_]
 
 JPEG_QUALITY = 90
 _KEPT_TILES = 512  # decoded, 256 kB each
+_OVERVIEW_ABOVE = 8.0  # native pixels a pixel asked for: more, and tiles are shrunk before they are put together
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Imagery:
             )
             self.metadata = dict(self._db.execute("SELECT name, value FROM metadata"))
             self.zoom = int(self._db.execute("SELECT MAX(zoom_level) FROM tiles").fetchone()[0])
-            self.bounds = self._read_bounds()
+            self._corners = self._read_corners()
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             raise ImageryError(f"{path} is not an MBTiles file with pictures in it ({error})") from None
         self._kept: OrderedDict[Tile, tuple[Picture, Mask] | None] = OrderedDict()
@@ -71,15 +72,20 @@ class Imagery:
         """Close the file."""
         self._db.close()
 
-    def _read_bounds(self) -> Bounds:
-        """Of the stored tiles themselves: the metadata's box is a hint that some writers leave out."""
+    def _read_corners(self) -> tuple[Tile, Tile]:
+        """North-western and south-eastern tile: the metadata's box is a hint that some writers leave out."""
         columns = "MIN(tile_column), MAX(tile_column), MIN(tile_row), MAX(tile_row)"
         left, right, bottom, top = self._db.execute(
             f"SELECT {columns} FROM tiles WHERE zoom_level = ?", (self.zoom,)
         ).fetchone()
-        rows = 1 << self.zoom
-        north_west = north_west_of(Tile(self.zoom, left, rows - 1 - top))
-        south_east = north_west_of(Tile(self.zoom, right + 1, rows - bottom))
+        last = (1 << self.zoom) - 1
+        return Tile(self.zoom, left, last - top), Tile(self.zoom, right, last - bottom)
+
+    @property
+    def bounds(self) -> Bounds:
+        """Of the stored tiles."""
+        low, high = self._corners
+        north_west, south_east = north_west_of(low), north_west_of(Tile(self.zoom, high.x + 1, high.y + 1))
         return Bounds(north_west.x, south_east.y, south_east.x, north_west.y)
 
     @property
@@ -107,10 +113,14 @@ class Imagery:
         Returns (side_px, side_px, 3) RGB and (side_px, side_px) bool, False where the map has nothing.
         """
         native_px = side_m / self.metres_per_px
+        if native_px / side_px > 2 * TILE_PX:  # a whole tile is less than half a pixel
+            return np.zeros((side_px, side_px, 3), np.uint8), np.zeros((side_px, side_px), np.bool_)
+        shrink = _overview(native_px / side_px)
+        native_px /= shrink
         crop_px = side_px if native_px < side_px else math.ceil(native_px)
         step = native_px / crop_px  # native pixels a crop pixel, at most 1
-        left, top = self._pixel_of(Metres(centre.x - side_m / 2, centre.y + side_m / 2))
-        mosaic, mask, (origin_x, origin_y) = self._mosaic(left, top, native_px)
+        left, top = (v / shrink for v in self._pixel_of(Metres(centre.x - side_m / 2, centre.y + side_m / 2)))
+        mosaic, mask, (origin_x, origin_y) = self._mosaic(left, top, native_px, TILE_PX // shrink)
         # Pixel centres at half pixels on both sides.
         shift = np.array([[step, 0.0, left - origin_x + step / 2 - 0.5], [0.0, step, top - origin_y + step / 2 - 0.5]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -127,24 +137,38 @@ class Imagery:
         corner = north_west_of(Tile(self.zoom, 0, 0))
         return (point.x - corner.x) / self.metres_per_px, (corner.y - point.y) / self.metres_per_px
 
-    def _mosaic(self, left: float, top: float, side: float) -> tuple[Picture, Picture, tuple[int, int]]:
+    def _mosaic(self, left: float, top: float, side: float, tile_px: int) -> tuple[Picture, Picture, tuple[int, int]]:
         """Whole tiles that cover a square of pixels, a margin of one pixel included, their mask and their origin."""
-        first_x, first_y = math.floor((left - 1) / TILE_PX), math.floor((top - 1) / TILE_PX)
-        last_x, last_y = math.floor((left + side + 1) / TILE_PX), math.floor((top + side + 1) / TILE_PX)
-        shape = ((last_y - first_y + 1) * TILE_PX, (last_x - first_x + 1) * TILE_PX)
+        first_x, first_y = math.floor((left - 1) / tile_px), math.floor((top - 1) / tile_px)
+        last_x, last_y = math.floor((left + side + 1) / tile_px), math.floor((top + side + 1) / tile_px)
+        shape = ((last_y - first_y + 1) * tile_px, (last_x - first_x + 1) * tile_px)
         mosaic, mask = np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
-        for y in range(first_y, last_y + 1):
-            for x in range(first_x, last_x + 1):
+        low, high = self._corners
+        for y in range(max(first_y, low.y), min(last_y, high.y) + 1):
+            for x in range(max(first_x, low.x), min(last_x, high.x) + 1):
                 found = self._tile(Tile(self.zoom, x, y))
                 if found is not None:
-                    rows = slice((y - first_y) * TILE_PX, (y - first_y + 1) * TILE_PX)
-                    columns = slice((x - first_x) * TILE_PX, (x - first_x + 1) * TILE_PX)
-                    mosaic[rows, columns], mask[rows, columns] = found[0], found[1] * np.uint8(255)
-        return mosaic, mask, (first_x * TILE_PX, first_y * TILE_PX)
+                    rows = slice((y - first_y) * tile_px, (y - first_y + 1) * tile_px)
+                    columns = slice((x - first_x) * tile_px, (x - first_x + 1) * tile_px)
+                    mosaic[rows, columns] = _shrunk(found[0], tile_px)
+                    mask[rows, columns] = _shrunk(found[1] * np.uint8(255), tile_px)
+        return mosaic, mask, (first_x * tile_px, first_y * tile_px)
 
 
-def decode_tile(data: bytes, what: str) -> tuple[Picture, Mask]:
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+def _overview(ratio: float) -> int:
+    """By how much tiles are shrunk for a window so much coarser than they are, so that it costs no more than others."""
+    return 1 if ratio <= _OVERVIEW_ABOVE else min(1 << int(math.log2(ratio)), TILE_PX)
+
+
+def _shrunk(picture: Picture, side_px: int) -> Picture:
+    if len(picture) == side_px:
+        return picture
+    return np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def decode_tile(data: bytes | None, what: str) -> tuple[Picture, Mask]:
+    """RGB and where it shows something; raises ImageryError."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if picture is None or picture.dtype != np.uint8 or picture.shape[:2] != (TILE_PX, TILE_PX):
         raise ImageryError(f"{what} is not a {TILE_PX}-pixel JPEG or PNG; build the map again")
     if picture.ndim == 2:

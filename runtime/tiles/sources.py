@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import shutil
 import sqlite3
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,14 @@ def _copy_mbtiles(source: Path, out: Path) -> None:
 def _import_geotiff(source: Path, out: Path, metadata: dict[str, str], tick: Tick) -> None:
     try:
         import rasterio
-        from rasterio.errors import RasterioError
+        from rasterio.errors import NotGeoreferencedWarning, RasterioError
     except ModuleNotFoundError:
         raise MissingPackageError("rasterio", "dev") from None
     try:
-        with rasterio.open(source) as dataset:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we say so ourselves
+            dataset = rasterio.open(source)
+        with dataset:
             _check_geotiff(source, dataset)
             write_mbtiles(out, _geotiff_tiles(dataset, tick), metadata)
     except (RasterioError, sqlite3.DatabaseError) as error:
@@ -81,8 +85,8 @@ def _check_geotiff(source: Path, dataset: Any) -> None:
 
 def _geotiff_tiles(dataset: Any, tick: Tick) -> Iterator[tuple[Tile, Picture, Mask]]:
     """Tiles at the zoom nearest to the map's own resolution, a row of them warped at a time."""
-    from rasterio.enums import Resampling
-    from rasterio.transform import from_origin
+    from rasterio import Affine
+    from rasterio.enums import ColorInterp, Resampling
     from rasterio.vrt import WarpedVRT
     from rasterio.warp import calculate_default_transform
 
@@ -92,15 +96,17 @@ def _geotiff_tiles(dataset: Any, tick: Tick) -> Iterator[tuple[Tile, Picture, Ma
     west, north = transform.c, transform.f
     bounds = Bounds(west, north + height * transform.e, west + width * transform.a, north)
     zoom = min(max(round(math.log2(metres_per_px(0) / transform.a)), 0), MAX_ZOOM)
+    step = metres_per_px(zoom)
     tiles = list(tiles_over(bounds, zoom))
     columns = [t.x for t in tiles if t.y == tiles[0].y]
     colour = [1, 1, 1] if dataset.count == 1 else [1, 2, 3]
-    has_mask = dataset.nodata is not None or dataset.count == 4
+    has_alpha = ColorInterp.alpha in dataset.colorinterp  # a fourth band may also be near infrared
+    has_mask = dataset.nodata is not None or has_alpha
     options = {"crs": "EPSG:3857", "resampling": Resampling.cubic, "height": TILE_PX, "width": TILE_PX * len(columns)}
     for start in range(0, len(tiles), len(columns)):
         corner = north_west_of(tiles[start])
-        strip_transform = from_origin(corner.x, corner.y, metres_per_px(zoom), metres_per_px(zoom))
-        with WarpedVRT(dataset, transform=strip_transform, add_alpha=dataset.count != 4, **options) as strip:
+        strip_transform = Affine(step, 0.0, corner.x, 0.0, -step, corner.y)
+        with WarpedVRT(dataset, transform=strip_transform, add_alpha=not has_alpha, **options) as strip:
             picture = np.ascontiguousarray(np.moveaxis(strip.read(colour), 0, 2))
             mask = strip.read(strip.count) > 127
         if not has_mask:
