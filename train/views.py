@@ -123,7 +123,7 @@ def _sampling(camera: Camera, attitude: Attitude, alt_agl_m: float, gsd_m: float
     if not len(jacobian):
         return 1, 1  # nothing but sky
     coarseness = np.linalg.svd(jacobian, compute_uv=False) / gsd_m
-    shrink = max(1, math.floor(coarseness.min()))
+    shrink = max(1, math.floor(coarseness.min() / 2))  # half of what a pixel sees: interpolation blurs too
     return shrink, min(max(1, math.ceil(coarseness.max() / shrink - 0.25)), _MAX_SUPERSAMPLING)
 
 
