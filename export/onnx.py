@@ -135,13 +135,19 @@ def _run(args: argparse.Namespace) -> None:
     from train.checkpoint import load_encoder
 
     encoder, about = load_encoder(args.checkpoint)
-    cosines = export_encoder(
-        encoder, args.out, training=about.get("summary", {}), licence=args.licence, small=args.small
-    )
+    cosines = export_encoder(encoder, args.out, training=_training(about), licence=args.licence, small=args.small)
     print(f"{args.out}: {encoder.spec.backbone}, {encoder.spec.dim}-D at {encoder.spec.side_px} px")
     for precision, cosine in cosines.items():
         path = args.out / ENCODER_FILES[precision]
         print(f"  {path.name:<18} {path.stat().st_size / 1e6:5.1f} MB  worst cosine to PyTorch {cosine:.6f}")
+
+
+def _training(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest tells of a run: its scores, its loss and the names of its data, without this machine's paths."""
+    spec = about["train_spec"]
+    data = [f"{kind}:{Path(rest).name}" for kind, _, rest in (d.partition(":") for d in spec.get("data", ()))]
+    told = {key: spec[key] for key in ("host", "only_may_ship", "seed") if key in spec}
+    return {"data": data, **told, **about["summary"]}
 
 
 if __name__ == "__main__":

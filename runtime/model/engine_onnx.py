@@ -22,6 +22,8 @@ def open_session(graph: Path, threads: int) -> ort.InferenceSession:
     options.log_severity_level = 3
     # Spinning threads starve the camera and link threads beside us.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # On an x86 CPU without VNNI the fast kernels saturate their sums: an INT8 graph would give other embeddings.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     providers = [p for p in _PROVIDERS if p in ort.get_available_providers()]
     try:
         return ort.InferenceSession(str(graph), options, providers=providers)

@@ -22,7 +22,9 @@ SIDE_PX, DIM = 64, 32
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("run") / "best.safetensors"
-    save_encoder(path, Encoder(EncoderSpec(dim=DIM, side_px=SIDE_PX)), {}, {"steps": 0})
+    save_encoder(
+        path, Encoder(EncoderSpec(dim=DIM, side_px=SIDE_PX)), {"data": ["site:/home/me/hill@0.2"]}, {"steps": 0}
+    )
     return path
 
 

@@ -65,7 +65,7 @@ def test_the_manifest_says_what_made_it(exported: Path) -> None:
     bundle = Bundle.open(exported)
     assert bundle.precisions == ("fp32", "fp16")
     assert (bundle.side_px, bundle.dim) == (64, 32)
-    assert bundle.manifest["training"] == {"steps": 0}
+    assert bundle.manifest["training"] == {"data": ["site:hill@0.2"], "steps": 0}
     assert bundle.manifest["gates"]["fp16"]["min_cosine"] > 0.999
     card = {p.key for p in onnx.load(exported / "encoder.onnx").metadata_props}
     assert {"licence", "training", "input"} <= card

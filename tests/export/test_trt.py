@@ -8,11 +8,14 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from calib.sets import read_set
 from export import trt
 from export.builder import build_engine
 from export.device import Device
+from export.parity import embed
 from runtime.errors import ExportError
 from runtime.model.bundle import Bundle
+from runtime.model.load import open_engine
 
 ORIN = Device("aarch64", "# R36 (release), REVISION: 4.3", "MAXN", "8.7", 12060)
 
@@ -151,6 +154,14 @@ def test_int8_enters_the_bundle_with_its_gates(bundle: Path, capsys: pytest.Capt
     assert gate["calibration_sha256"] == opened.manifest["calibration"]["sha256"]
     assert gate["pictures"] == 12
     assert opened.file("encoder.int8.onnx").stat().st_size < 0.35 * opened.file("encoder.onnx").stat().st_size
+
+
+def test_the_runtime_computes_an_int8_graph_as_it_is_written_on_any_cpu(bundle: Path) -> None:
+    assert trt.main(["--int8", str(bundle), "--graph-only"]) == 0
+    pictures, _ = read_set(bundle)
+    as_written = embed(bundle / "encoder.int8.onnx", pictures, optimise=False)
+    cosine = (as_written * open_engine(bundle, "int8", threads=1).embed(pictures)).sum(axis=1)
+    assert cosine.mean() > 0.99
 
 
 def test_an_altered_calibration_set_is_refused(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
