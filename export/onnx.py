@@ -143,7 +143,7 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _training(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What the manifest tells of a run: its scores, its loss and the names of its data, without this machine's paths."""
+    """What the manifest tells of a run: scores, loss, seed and the names of its data, without this machine's paths."""
     spec = about["train_spec"]
     data = [f"{kind}:{Path(rest).name}" for kind, _, rest in (d.partition(":") for d in spec.get("data", ()))]
     told = {key: spec[key] for key in ("host", "only_may_ship", "seed") if key in spec}
