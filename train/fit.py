@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,18 @@ from torch.utils.data import DataLoader
 from runtime.errors import DataError
 from runtime.files import write_text_whole
 from train.checkpoint import BEST, LAST, STATE, load_state, save_encoder, save_state
-from train.data.dataset import Item, PairDataset, single_threaded
+from train.data.dataset import PairDataset, prepare_worker
 from train.data.manifest import Choice
 from train.data.open import open_sources
 from train.encoder import Encoder
-from train.loop import Batch, StepResult, embed_pairs, train_steps
+from train.loop import Batch, StepResult, train_steps
 from train.losses.objective import Objective
 from train.plots import plot_run, read_log
-from train.retrieval import Scores, score
 from train.sampler import PlaceSampler
+from train.scoring import VIEWS_SEED, embed_with, score_views
 from train.spec import TrainSpec
 
 SPEC, LOG, CURVES = "spec.json", "log.jsonl", "curves.png"
-_VAL_SEED = 20_170  # held-out views are the same for every run, whatever its seed
 
 
 def lr_factor(progress: float, warmup: float) -> float:
@@ -119,15 +118,7 @@ def fit(
     if spec.threads:
         torch.set_num_threads(spec.threads)
     cv2.setNumThreads(1)
-    sources = {
-        split: open_sources(spec.data, Choice(split, spec.only_may_ship), spec.view) for split in ("train", "val")
-    }
-    train = PairDataset(sources["train"], seed=spec.seed, side_px=spec.encoder.side_px, strength=spec.augment)
-    PlaceSampler(train.places, spec.batch, seed=spec.seed)  # a batch that cannot be filled fails before the model loads
-    val = PairDataset(sources["val"], seed=_VAL_SEED, side_px=spec.encoder.side_px, strength=spec.augment)
-    if len(val) < 2:
-        raise DataError("the data has no val split to choose the best checkpoint on; give a manifest with split val")
-
+    train, val = _datasets(spec)
     run = Run(spec, out)
     if resume:
         run.restore()
@@ -137,16 +128,35 @@ def fit(
         log.add({"step": 0, **_validate(run, val)})
     for result in _steps(run, train):
         log.add({"step": run.step, **result._asdict()})
-        stopped = stop()
-        done = stopped or run.progress >= 1.0
+        stopped, done = stop(), run.progress >= 1.0
         if done or run.step % spec.eval_every == 0:
             log.add({"step": run.step, **_validate(run, val)})
-        if done or run.step % spec.save_every == 0:
+        if done or stopped or run.step % spec.save_every == 0:
             run.save(_summary(run, log.lines))
-        if done:
+        if done or stopped:
             break
     plot_run(log.lines, out / CURVES)
     return _summary(run, log.lines)
+
+
+def _datasets(spec: TrainSpec) -> tuple[PairDataset, PairDataset]:
+    """Places to train on and places held out; raises DataError."""
+    train, val = (
+        PairDataset(
+            open_sources(spec.data, Choice(split, spec.only_may_ship), spec.view),
+            seed=seed,
+            side_px=spec.encoder.side_px,
+            strength=spec.augment,
+        )
+        for split, seed in (("train", spec.seed), ("val", VIEWS_SEED))
+    )
+    PlaceSampler(train.places, spec.batch, seed=spec.seed)  # a batch that cannot be filled fails before the model loads
+    if len(val) < 2:
+        raise DataError(
+            f"{', '.join(spec.data)} holds back {len(val)} places to choose the best encoder by; give a manifest.csv "
+            "with two or more rows of split val, or 16 pictures or more"
+        )
+    return train, val
 
 
 def _steps(run: Run, data: PairDataset) -> Iterator[StepResult]:
@@ -154,19 +164,19 @@ def _steps(run: Run, data: PairDataset) -> Iterator[StepResult]:
     spec = run.spec
     phases = [(spec.warm_side_px, spec.warm_part)] if spec.warm_side_px else []
     for side_px, until in [*phases, (spec.encoder.side_px, 1.0)]:
-        if run.progress >= until and until < 1.0:
+        if run.progress >= until:
             continue
         sampler = PlaceSampler(data.places, spec.batch, seed=spec.seed, start=run.step)
         batches: DataLoader[Batch] = DataLoader(
             data.resized(side_px),
             batch_sampler=sampler,
             num_workers=spec.workers,
-            worker_init_fn=single_threaded,
+            worker_init_fn=prepare_worker,
             pin_memory=run.device.type == "cuda",
         )
         run.set_lr()
         results = train_steps(
-            run.encoder, run.objective, batches, run.optimizer, device=run.device, clip_norm=spec.clip_norm
+            run.encoder, run.objective, _fetched(batches), run.optimizer, device=run.device, clip_norm=spec.clip_norm
         )
         for result in results:
             run.step += 1
@@ -176,27 +186,23 @@ def _steps(run: Run, data: PairDataset) -> Iterator[StepResult]:
                 break
 
 
+def _fetched(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches; a worker's error comes with its traceback as text, of which the last line is ours."""
+    try:
+        yield from batches
+    except DataError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise DataError(last.removeprefix(f"{DataError.__module__}.{DataError.__qualname__}: ")) from None
+
+
 def _validate(run: Run, data: PairDataset) -> dict[str, float]:
     """Scores of held-out places; the best encoder so far is saved."""
-    scores = validate(run.encoder, data, run.spec, run.device)
+    scores, _ = score_views(embed_with(run.encoder), data)
     if run.step and scores.r1 > run.best_r1:
         run.best_r1 = scores.r1
         summary = {"step": run.step, "elapsed_s": run.elapsed_s, **asdict(scores)}
         save_encoder(run.out / BEST, run.encoder, run.spec.to_json(), summary)
     return {k: v for k, v in asdict(scores).items() if k.startswith(("r", "ap"))}
-
-
-def validate(encoder: Encoder, data: PairDataset, spec: TrainSpec, device: torch.device) -> Scores:
-    """Drone-to-tile scores on the views of epoch 0."""
-    items = [Item(0, i) for i in range(len(data))]
-    batches: DataLoader[Batch] = DataLoader(
-        data,
-        batch_sampler=[items[i : i + 32] for i in range(0, len(items), 32)],
-        num_workers=spec.workers,
-        worker_init_fn=single_threaded,
-    )
-    drone, tile, places = embed_pairs(encoder, batches, device)
-    return score(drone.numpy(), tile.numpy(), places.numpy(), places.numpy())
 
 
 class _Log:
@@ -221,7 +227,7 @@ def _summary(run: Run, lines: list[dict[str, Any]]) -> dict[str, Any]:
         "steps": run.step,
         "elapsed_s": round(run.elapsed_s, 1),
         "r1_before": scores[0]["r1"] if scores and scores[0]["step"] == 0 else None,
-        "r1_best": run.best_r1,
+        "r1_best": run.best_r1 if run.best_r1 >= 0 else None,
         "r1_last": scores[-1]["r1"] if scores else None,
         "ap_last": scores[-1]["ap"] if scores else None,
     }

@@ -56,16 +56,3 @@ def train_steps(
         yield StepResult(
             terms.loss.item(), terms.host, terms.triplet, terms.lambda_t, objective.scale.item(), grad_norm.item()
         )
-
-
-@torch.no_grad()
-def embed_pairs(
-    encoder: Encoder, batches: Iterable[Batch], device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:  # (N, D), (N, D), (N,)
-    """Embeddings of drone frames and tiles, and their places; leaves the encoder in the mode it was in."""
-    was_training = encoder.training
-    encoder.eval()
-    rows = [(encoder(d.to(device)).cpu(), encoder(t.to(device)).cpu(), p) for d, t, p in batches]
-    encoder.train(was_training)
-    drone, tile, places = (torch.cat(part) for part in zip(*rows, strict=True))
-    return drone, tile, places

@@ -34,11 +34,11 @@ def score(
     A wrong item ties ahead of a right one, so that an encoder that maps everything to one point scores nothing. A
     query without a positive scores 0 and counts.
     """
-    first, ap = np.empty(len(query), np.int64), np.zeros(len(query))
+    first, ap = np.full(len(query), np.inf), np.zeros(len(query))
     for i in range(len(query)):
         hits = hit_ranks(gallery @ query[i], gallery_places == query_places[i])
-        first[i] = hits[0] if len(hits) else len(gallery)
-        ap[i] = average_precision(hits)
+        if len(hits):
+            first[i], ap[i] = hits[0], average_precision(hits)
     percent = round(0.01 * len(gallery)) + 1
     r1, r5, r10, r1_percent = (float((first < k).mean()) for k in (1, 5, 10, percent))
     return Scores(r1, r5, r10, r1_percent, float(ap.mean()), len(query), len(gallery))

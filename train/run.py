@@ -82,11 +82,14 @@ def _train(args: argparse.Namespace) -> int:
     with _finish_on_interrupt() as stop, progress("train") as tick:
         summary = fit(spec, out, resume=bool(args.resume), tell=_teller(tick), stop=stop)
     _say(f"{summary['steps']} steps in {summary['elapsed_s'] / 60:.1f} min")
-    before = summary["r1_before"]
-    start = f"{before:.1%} before training, " if before is not None else ""
-    _say(f"R@1 on held-out places: {start}{summary['r1_last']:.1%} at the end, {summary['r1_best']:.1%} at best")
-    _say(f"{out}/best.safetensors  next: python -m export.onnx {out}/best.safetensors --out NAME.bundle")
     _say(f"{out}/{CURVES}  loss, lambda and R@1 over steps")
+    if stop():
+        _say(f"stopped; go on with: python -m train.run --resume {out}")
+        return 0
+    scores = (summary[name] for name in ("r1_before", "r1_last", "r1_best"))
+    before, last, best = ("unknown" if r1 is None else f"{r1:.1%}" for r1 in scores)
+    _say(f"R@1 on held-out places: {before} before training, {last} at the end, {best} at best")
+    _say(f"{out}/best.safetensors  next: python -m export.onnx {out}/best.safetensors --out NAME.bundle")
     return 0
 
 

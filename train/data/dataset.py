@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from copy import copy
 from typing import NamedTuple
@@ -59,7 +60,8 @@ class PairDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
         return encoder_input(drone, views.drone_seen, self._side_px), encoder_input(tile, None, self._side_px)
 
 
-def single_threaded(_worker: int) -> None:
-    """For loader workers: OpenCV and torch would else start a thread a core in each of them."""
+def prepare_worker(_worker: int) -> None:
+    """One thread a worker, and a Ctrl-C left to the trainer, who finishes the step with what workers deliver."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from runtime.errors import DataError
 
 NAME = "manifest.csv"
+_VAL_EVERY = 8
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,11 @@ class Choice:
     split: str | None = None
     only_may_ship: bool = False
 
-    @property
-    def unlisted(self) -> bool:
-        """Whether pictures that no manifest lists are wanted: they are all of ``train``."""
-        return self.split in (None, "train")
+    def unlisted(self, pictures: Sequence[Path]) -> list[Path]:
+        """Those wanted of pictures that no manifest lists: every eighth is held back for ``val``."""
+        if self.split is None:
+            return list(pictures)
+        return [p for k, p in enumerate(pictures) if (k % _VAL_EVERY == _VAL_EVERY - 1) == (self.split == "val")]
 
 
 @dataclass(frozen=True)

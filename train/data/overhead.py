@@ -50,9 +50,9 @@ def open_overhead(path: Path, gsd_m: float | None, choice: Choice) -> list[Chip]
     rows = read_rows(path, ("image",), choice)
     if rows is not None:
         return [Chip(row.pictures[0], row.gsd_m or gsd_m, str(row.pictures[0])) for row in rows]
-    return [Chip(p, gsd_m, str(p)) for p in pictures_under(path)] if choice.unlisted else []
+    return [Chip(p, gsd_m, str(p)) for p in choice.unlisted(pictures_under(path))]
 
 
 def open_site(path: Path, gsd_m: float | None, choice: Choice) -> list[Chip]:
     """Overlapping pictures of one site: all of ``train``, all of one place. Raises DataError."""
-    return [Chip(p, gsd_m, str(path)) for p in pictures_under(path)] if choice.unlisted else []
+    return [] if choice.split == "val" else [Chip(p, gsd_m, str(path)) for p in pictures_under(path)]

@@ -42,9 +42,7 @@ def open_pairs(path: Path, choice: Choice) -> list[Row]:
     rows = read_rows(path, ("a", "b"), choice)
     if rows is not None:
         return rows
-    if not choice.unlisted:
-        return []
-    names = [picture.relative_to(path / "a") for picture in pictures_under(path / "a")]
+    names = [picture.relative_to(path / "a") for picture in choice.unlisted(pictures_under(path / "a"))]
     missing = [name for name in names if not (path / "b" / name).is_file()]
     if missing:
         raise DataError(f"{len(missing)} of {len(names)} pictures of {path / 'a'} have no pair in b: {missing[0]}")

@@ -1,0 +1,59 @@
+"""A run so small that a test can afford it: pictures of 32 pixels, a backbone from nothing, places of noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from train.data.source import Picture
+from train.encoder import EncoderSpec
+from train.losses.dphr import DphrSpec
+from train.spec import TrainSpec
+
+
+def draw_place(seed: int, side_px: int = 128) -> Picture:
+    """Blots of a few colours: no two places alike, and every part of a place tells where it is."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(coarse, (side_px, side_px), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """So small a network is slower on two threads, and far slower where others want the cores too."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-four places, one picture each; not to be written to."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for k in range(24):
+        cv2.imwrite(str(folder / f"{k:02d}.png"), draw_place(k))
+    return folder
+
+
+@pytest.fixture
+def tiny(pictures: Path) -> TrainSpec:
+    return TrainSpec(
+        data=(f"overhead:{pictures}@0.6",),
+        encoder=EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientnet"),
+        dphr=DphrSpec(window=3),
+        augment=0.3,
+        batch=8,
+        steps=6,
+        eval_every=3,
+        save_every=3,
+        workers=0,
+        device="cpu",
+    )
+
+
+@pytest.fixture
+def tiny_warm(tiny: TrainSpec) -> TrainSpec:
+    return replace(tiny, encoder=replace(tiny.encoder, side_px=48), warm_side_px=32, warm_part=0.5)
