@@ -78,10 +78,13 @@ def run_command(program: str, command: Callable[[], int | None]) -> int:
     except SkyfixError as error:
         print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # The reader of our pipe has gone (``| head``): say nothing, and keep the interpreter's last flush quiet.
         sys.stderr.close()
         return 0
+    except OSError as error:  # a path that cannot be read or written, a full disk: the system says which
+        print(f"{program}: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130

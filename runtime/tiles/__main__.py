@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(args: argparse.Namespace) -> None:
+    from runtime.files import whole_file
     from runtime.model.load import open_engine
     from runtime.progress import progress
     from runtime.tiles.build import FOOTPRINTS_M, build
@@ -62,22 +63,27 @@ def _build(args: argparse.Namespace) -> None:
         raise CacheError(f"--out {args.out} must end in .tiles; the map is written beside it as .mbtiles")
     engine = open_engine(args.bundle, args.precision, args.threads)
     started = time.perf_counter()
-    with progress("map") as tick:
-        imagery = import_imagery(
-            args.imagery,
-            args.out.with_suffix(".mbtiles"),
-            name=args.imagery.stem,
-            date=args.date,
-            attribution=args.attribution,
-            tick=tick,
-        )
     footprints_m = tuple(sorted(args.footprints)) if args.footprints else FOOTPRINTS_M
-    with progress("tiles") as tick:
-        result = build(imagery, engine, args.out, footprints_m=footprints_m, accuracy_ce90_m=args.accuracy, tick=tick)
+    map_path = args.out.with_suffix(".mbtiles")
+    with whole_file(map_path) as partial:  # a map that shows nothing leaves an older pair of files as it was
+        with progress("map") as tick:
+            imagery = import_imagery(
+                args.imagery,
+                partial,
+                name=args.imagery.stem,
+                date=args.date,
+                attribution=args.attribution,
+                tick=tick,
+            )
+        with progress("tiles") as tick:
+            result = build(
+                imagery, engine, args.out, footprints_m=footprints_m, accuracy_ce90_m=args.accuracy, tick=tick
+            )
+        imagery.close()
     seconds = time.perf_counter() - started
     levels = ", ".join(f"{n} of {f:g} m" for n, f in zip(result.rows_by_level, footprints_m, strict=True))
     print(f"{args.out}: {result.rows} tiles ({levels}); {result.left_out} blank windows left out; {seconds:.1f} s")
-    print(f"map: {imagery.path}, zoom {imagery.zoom}; encoder: {engine.name}")
+    print(f"map: {map_path}, zoom {imagery.zoom}; encoder: {engine.name}")
 
 
 def _info(args: argparse.Namespace) -> None:

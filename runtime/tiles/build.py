@@ -94,7 +94,7 @@ def build(
     ]
     if not windows:
         raise ImageryError(
-            f"{imagery.path} is too small: no tile of {min(footprints_m):.0f} m fits in it; give smaller --footprints"
+            f"the map is too small: no tile of {min(footprints_m):.0f} m fits in it; give smaller --footprints"
         )
     kept: list[Window] = []
     embeddings: list[NDArray[np.float32]] = []
@@ -104,7 +104,7 @@ def build(
             embeddings.append(engine.embed(pictures))
         tick(min(done * BATCH, len(windows)), len(windows))
     if not kept:
-        raise ImageryError(f"{imagery.path} shows nothing: all {len(windows)} windows are blank or mostly missing")
+        raise ImageryError(f"the map shows nothing: all {len(windows)} windows are blank or mostly missing")
     counts = tuple(sum(w.level == level for w in kept) for level in range(len(footprints_m)))
     write_cache(
         out,

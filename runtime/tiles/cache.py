@@ -28,6 +28,7 @@ from runtime.tiles.imagery import Imagery
 
 FORMAT = 1
 _TENSORS = ("embedding", "scale", "centre", "level")
+_LENGTH_ERROR = 0.02  # FP16 and INT8 graphs normalise in FP32
 _BUILD = "python -m runtime.tiles build --imagery MAP --out"
 
 
@@ -105,7 +106,14 @@ def write_cache(
     centre: NDArray[np.float64],  # (N, 2)
     level: NDArray[np.uint8],  # (N,)
 ) -> None:
-    """Quantise the rows and write the file, whole or not at all."""
+    """Quantise the rows and write the file, whole or not at all; raises CacheError on rows that are not unit-norm."""
+    length = np.linalg.norm(embedding, axis=1)
+    wrong = np.nonzero(~(np.abs(length - 1.0) <= _LENGTH_ERROR))[0]  # NaN too
+    if len(wrong):
+        raise CacheError(
+            f"the encoder is broken: row {wrong[0]} ({len(wrong)} of {len(length)} rows) has length "
+            f"{length[wrong[0]]:.4f}, expected 1; export its bundle again: python -m export.onnx"
+        )
     rows, scale = quantise_rows(embedding)
     tensors: dict[str, NDArray[Any]] = {"embedding": rows, "scale": scale, "centre": centre, "level": level}
     text = json.dumps({"format": FORMAT, **metadata, "rows_sha256": _rows_sha256(tensors)}, sort_keys=True)

@@ -25,6 +25,7 @@ Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 JPEG_QUALITY = 90
+_WHOLLY_SEEN = 250  # of 255: a pixel into which what is missing was mixed is darker than the ground
 _KEPT_TILES = 512  # decoded, 256 kB each
 _OVERVIEW_ABOVE = 8.0  # native pixels a pixel asked for: more, and tiles are shrunk before they are put together
 
@@ -130,7 +131,7 @@ class Imagery:
         if crop_px != side_px:
             picture = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
             seen = cv2.resize(seen, (side_px, side_px), interpolation=cv2.INTER_AREA)
-        return np.asarray(picture, np.uint8), np.asarray(seen) > 127
+        return np.asarray(picture, np.uint8), np.asarray(seen) > _WHOLLY_SEEN
 
     def _pixel_of(self, point: Metres) -> tuple[float, float]:
         """Continuous pixel column and row of the whole world at the stored zoom."""
@@ -189,10 +190,13 @@ def _encode(picture: Picture, mask: Mask) -> bytes:
 
 
 def write_mbtiles(path: Path, tiles: Iterable[tuple[Tile, Picture, Mask]], metadata: dict[str, str]) -> int:
-    """Write an MBTiles file whole or not at all; blank tiles are left out. Returns how many were written."""
+    """Write an MBTiles file whole or not at all; blank tiles are left out. Returns how many were written.
+
+    Raises ImageryError when nothing is left, or SQLite cannot write it.
+    """
     count = 0
     with whole_file(path) as partial:
-        partial.unlink(missing_ok=True)
+        partial.write_bytes(b"")  # a path that cannot be written is named here; SQLite does not name it
         db = sqlite3.connect(partial)
         try:
             db.execute("PRAGMA journal_mode = OFF")
@@ -206,6 +210,8 @@ def write_mbtiles(path: Path, tiles: Iterable[tuple[Tile, Picture, Mask]], metad
                     count += 1
             db.execute("CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)")
             db.commit()
+        except sqlite3.Error as error:  # a full disk, or two pictures for one tile
+            raise ImageryError(f"{path} cannot be written: {error}") from None
         finally:
             db.close()
         if count == 0:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,7 +41,10 @@ def import_imagery(source: Path, out: Path, *, name: str, date: str, attribution
         _import_geotiff(source, out, metadata, tick)
     else:
         raise ImageryError(f"{source} is missing; --imagery takes a GeoTIFF, an MBTiles file or an XYZ folder")
-    return Imagery(out)
+    imagery = Imagery(out)
+    said = {"date": date, "attribution": attribution}  # goes before what an MBTiles file says of itself
+    imagery.metadata.update({key: text for key, text in said.items() if text})
+    return imagery
 
 
 def _copy_mbtiles(source: Path, out: Path) -> None:
@@ -66,7 +68,7 @@ def _import_geotiff(source: Path, out: Path, metadata: dict[str, str], tick: Tic
         with dataset:
             _check_geotiff(source, dataset)
             write_mbtiles(out, _geotiff_tiles(dataset, tick), metadata)
-    except (RasterioError, sqlite3.DatabaseError) as error:
+    except RasterioError as error:
         raise ImageryError(f"{source} cannot be read as a map: {error}") from None
 
 
