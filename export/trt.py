@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.needs import require
-from runtime.errors import run_command
+from runtime.errors import DataError, run_command
 from runtime.model.bundle import ENCODER_FILES, Bundle, file_entry, write_manifest
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ def make_int8(bundle: Bundle) -> GateResult:
     from runtime.files import whole_file
 
     pictures, set_sha256 = read_set(bundle.path)
+    if pictures.shape[1] != bundle.side_px:
+        raise DataError(
+            f"{bundle.path}'s calibration set is of {pictures.shape[1]} px, the encoder of {bundle.side_px} px; "
+            f"make the set again: python -m calib.int8 --from FOLDER --bundle {bundle.path}"
+        )
     kept = np.arange(len(pictures)) % HELD_OUT == HELD_OUT - 1
     fp32, path = bundle.file(ENCODER_FILES["fp32"]), bundle.path / ENCODER_FILES["int8"]
     model = load_graph(fp32)
