@@ -191,7 +191,7 @@ def remove(path: Path) -> None:
     ],
 )
 def test_a_spoilt_cache_is_refused_in_one_line_that_says_how_to_mend_it(
-    spoil: object, suffix: str, said: str, cache_copy: Path, toy_bundle: Path, capsys: pytest.CaptureFixture[str]
+    *, spoil: object, suffix: str, said: str, cache_copy: Path, toy_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert callable(spoil)
     spoil(cache_copy.with_suffix(suffix))
@@ -225,6 +225,7 @@ def flat_map(path: Path, shade: int, side_px: int = 300) -> Path:
     ("shade", "side_px", "footprint", "said"), [(128, 300, "45", "blank"), (0, 300, "45", ""), (99, 60, "300", "small")]
 )
 def test_a_map_that_shows_nothing_leaves_nothing_behind(
+    *,
     shade: int,
     side_px: int,
     footprint: str,

@@ -1,0 +1,112 @@
+"""The pose solver on made-up planar points: right where the data say so, and honest about the rest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from runtime.geo.camera import Attitude, Camera, ground_from_pixels
+from runtime.locate.pose import Pose, rotation_from_vector, solve_pose
+
+Array = NDArray[np.float64]
+CAMERA = Camera(1280, 720, np.array([[900.0, 0.0, 639.5], [0.0, 900.0, 359.5], [0.0, 0.0, 1.0]]), np.zeros(5))
+HEIGHT_M = 100.0
+PRIOR = np.diag(np.array([0.05, math.radians(2), math.radians(2), math.radians(4)]) ** 2)
+degrees = st.floats(-3, 3)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A true camera and what it sees, next to the attitude that is claimed."""
+
+    nominal: Array  # (3, 3)
+    place_m: Array  # (2,) of the camera
+    offset: Array  # (4,) log height and rotation vector of the true camera against the nominal one
+    pixel: Array  # (N, 2)
+    ground_en_m: Array  # (N, 2)
+
+
+def scene(pitch_deg: float, offset: Array, count: int, rng: np.random.Generator, sigma_m: float = 0.0) -> Scene:
+    nominal = Attitude(1.0, pitch_deg, 200.0).enu_from_camera()
+    pixel = rng.uniform((0, 0), (1279, 719), (count, 2))
+    true = nominal @ rotation_from_vector(offset[1:])
+    ground = ground_from_pixels(CAMERA, true, HEIGHT_M * math.exp(offset[0]), pixel)
+    place_m = np.array([35.0, -80.0])
+    return Scene(nominal, place_m, offset, pixel, ground + place_m + rng.normal(0, sigma_m, ground.shape))
+
+
+def solved(seen: Scene, floor_m: float = 0.05) -> Pose:
+    pose = solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, seen.ground_en_m, prior_cov=PRIOR, floor_m=floor_m)
+    assert pose is not None
+    return pose
+
+
+@settings(max_examples=30)
+@given(st.sampled_from([-90.0, -45.0]), st.floats(-0.06, 0.06), st.tuples(degrees, degrees, st.floats(-8, 8)))
+def test_the_pose_is_recovered_from_exact_points(
+    pitch_deg: float, log_height: float, turn_deg: tuple[float, float, float]
+) -> None:
+    offset = np.array([log_height, *np.radians(turn_deg)])
+    seen = scene(pitch_deg, offset, 80, np.random.default_rng(1))
+    pose = solved(seen)
+    assert (pose.east_m, pose.north_m) == pytest.approx(tuple(seen.place_m), abs=0.3)
+    assert pose.height_m == pytest.approx(HEIGHT_M * math.exp(log_height), rel=0.003)
+    apart = pose.rotation.T @ seen.nominal @ rotation_from_vector(offset[1:])
+    assert math.degrees(math.acos(min((np.trace(apart) - 1) / 2, 1.0))) < 0.2
+    assert pose.residual_m < 0.06
+
+
+@pytest.mark.parametrize("pitch_deg", [-90.0, -45.0])
+def test_outliers_do_not_pull_the_pose(pitch_deg: float) -> None:
+    rng = np.random.default_rng(2)
+    seen = scene(pitch_deg, np.array([0.03, 0.02, -0.02, 0.05]), 100, rng, sigma_m=0.3)
+    seen.ground_en_m[:30] += rng.uniform(-60, 60, (30, 2))
+    pose = solved(seen)
+    assert np.hypot(pose.east_m - 35.0, pose.north_m + 80.0) < 3.0 * math.sqrt(np.linalg.eigvalsh(pose.cov[:2, :2])[1])
+    assert pose.residual_m < 0.8
+
+
+@pytest.mark.parametrize("pitch_deg", [-90.0, -60.0, -45.0])
+def test_the_stated_covariance_is_that_of_many_trials(pitch_deg: float) -> None:
+    """Normalised estimation error squared, chi-square with two degrees of freedom: its mean is 2."""
+    rng = np.random.default_rng(3)
+    nees = []
+    for _ in range(150):
+        seen = scene(pitch_deg, rng.multivariate_normal(np.zeros(4), PRIOR), 25, rng, sigma_m=0.5)
+        pose = solved(seen)
+        error = np.array([pose.east_m, pose.north_m]) - seen.place_m
+        nees.append(float(error @ np.linalg.solve(pose.cov[:2, :2], error)))
+    assert 1.5 < np.mean(nees) < 2.8
+    inside_90 = np.mean(np.array(nees) < -2 * math.log(0.1))
+    assert 0.8 < inside_90 < 0.97
+
+
+def test_a_thousand_points_claim_no_more_than_thirty() -> None:
+    rng = np.random.default_rng(4)
+    pose = solved(scene(-60.0, np.zeros(4), 1000, rng, sigma_m=1.0))
+    assert np.linalg.eigvalsh(pose.cov[:2, :2])[0] >= 0.8 * 1.0 / 30
+
+
+def test_the_floor_bounds_what_perfect_points_claim() -> None:
+    pose = solved(scene(-90.0, np.zeros(4), 60, np.random.default_rng(5)), floor_m=0.5)
+    assert np.linalg.eigvalsh(pose.cov[:2, :2])[0] >= 0.8 * 0.25 / 30
+
+
+def test_points_above_the_horizon_have_no_pose() -> None:
+    seen = scene(-60.0, np.zeros(4), 40, np.random.default_rng(6))
+    level = Attitude(0.0, -5.0, 0.0).enu_from_camera()
+    assert solve_pose(CAMERA, level, HEIGHT_M, seen.pixel, seen.ground_en_m, prior_cov=PRIOR, floor_m=0.5) is None
+
+
+def test_points_that_fit_no_camera_are_not_believed() -> None:
+    rng = np.random.default_rng(7)
+    seen = scene(-80.0, np.zeros(4), 40, rng)
+    seen.ground_en_m[:] = rng.uniform(-200, 200, (40, 2))
+    pose = solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, seen.ground_en_m, prior_cov=PRIOR, floor_m=0.5)
+    assert pose is None or pose.residual_m > 20.0

@@ -1,0 +1,148 @@
+"""A rendered frame against a map of another date: its ground must be found where the camera truly was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.geo.camera import axis_ground
+from runtime.geo.local import LocalFrame, distance_m
+from runtime.geo.mercator import LatLon
+from runtime.geo.rectify import View
+from runtime.locate.features import LocalFeatures
+from runtime.locate.pose import solve_pose
+from runtime.locate.register import Registrar, mutual_matches
+from runtime.model.bundle import Bundle
+from runtime.sensors.flight import Flight, read_truth
+from runtime.tiles.imagery import Imagery
+
+SIDE_M = 80.0
+PRIOR = np.diag([0.05, 0.03, 0.03, 0.1]) ** 2
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 10**6))
+def test_matches_are_those_of_a_slow_loop(count_a: int, count_b: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = (rng.normal(size=(n, 8)).astype(np.float32) for n in (count_a, count_b))
+    wanted = set()
+    for i in range(count_a):
+        j = max(range(count_b), key=lambda k: float(a[i] @ b[k]))
+        if i == max(range(count_a), key=lambda k: float(a[k] @ b[j])):
+            wanted.add((i, j))
+    mine, theirs = mutual_matches(a, b)
+    assert set(zip(mine.tolist(), theirs.tolist(), strict=True)) == wanted
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A frame of the generated world as its telemetry lays it out, and where it truly was."""
+
+    view: View
+    axis_en_m: tuple[float, float]
+    drone: LatLon
+    ground: LatLon
+
+
+@pytest.fixture(scope="module")
+def features(matcher: Path) -> LocalFeatures:
+    return LocalFeatures(Bundle.open(matcher, "matcher"), threads=2)
+
+
+@pytest.fixture(scope="module")
+def registrar(toy_tiles: Path, features: LocalFeatures) -> Registrar:
+    return Registrar(Imagery(toy_tiles.with_suffix(".mbtiles")), features)
+
+
+@pytest.fixture(scope="module")
+def scene(small_world: Path) -> Scene:
+    from runtime.geo.camera import Attitude
+
+    flight = Flight.open(small_world / "flight")
+    frame = next(iter(flight.frames()))
+    known = frame.telemetry
+    attitude = Attitude(known.cam_roll_deg, known.cam_pitch_deg, known.cam_yaw_deg)
+    truth = read_truth(small_world / "flight/truth.csv")[frame.t_us]
+    ahead = axis_ground(attitude, known.alt_agl_m)
+    assert ahead is not None
+    assert truth.drone is not None
+    assert truth.ground is not None
+    view = View(frame.picture, flight.camera, attitude.enu_from_camera(), known.alt_agl_m)
+    return Scene(view, ahead, truth.drone, truth.ground)
+
+
+def moved(place: LatLon, east_m: float, north_m: float) -> LatLon:
+    return LocalFrame(place).to_latlon(east_m, north_m)
+
+
+@pytest.mark.parametrize("guess_off_m", [(0.0, 0.0), (12.0, -15.0)])
+def test_the_ground_is_found_and_the_drone_with_it(
+    registrar: Registrar, scene: Scene, guess_off_m: tuple[float, float]
+) -> None:
+    points = registrar.points(scene.view, scene.axis_en_m, SIDE_M, lat=scene.ground.lat)
+    fit = registrar.register(points, moved(scene.ground, *guess_off_m), reach_m=25.0, max_turn_deg=30.0)
+    assert fit is not None
+    assert fit.support >= 22
+    assert distance_m(fit.centre, scene.ground) < 4.0  # a similarity bears no perspective
+    pose = solve_pose(
+        scene.view.camera,
+        np.asarray(scene.view.attitude),
+        scene.view.alt_agl_m,
+        fit.pixel,
+        fit.place_en_m,
+        prior_cov=PRIOR,
+        floor_m=0.4,
+    )
+    assert pose is not None
+    error = np.array(LocalFrame(scene.drone).to_en(fit.origin.to_latlon(pose.east_m, pose.north_m)))
+    assert np.hypot(*error) < 2.0
+    assert error @ np.linalg.solve(pose.cov[:2, :2] + np.eye(2), error) < 9.21
+
+
+def test_points_know_their_pixels_and_their_ground(registrar: Registrar, scene: Scene) -> None:
+    points = registrar.points(scene.view, scene.axis_en_m, SIDE_M, lat=scene.ground.lat)
+    assert len(points.pixel) > 100
+    assert scene.view.ground(points.pixel) == pytest.approx(points.ground_en_m, abs=1e-6)
+    assert (points.pixel >= 0).all()
+    assert (points.pixel <= (scene.view.camera.width_px - 1, scene.view.camera.height_px - 1)).all()
+
+
+def test_another_place_supports_less_than_the_right_one(registrar: Registrar, scene: Scene) -> None:
+    points = registrar.points(scene.view, scene.axis_en_m, SIDE_M, lat=scene.ground.lat)
+    for east_m, north_m in ((120.0, 0.0), (0.0, 110.0), (-90.0, 80.0)):
+        fit = registrar.register(points, moved(scene.ground, east_m, north_m), reach_m=15.0, max_turn_deg=30.0)
+        assert fit is None or fit.support < 16
+
+
+def test_beyond_the_map_there_is_no_fit(registrar: Registrar, scene: Scene) -> None:
+    points = registrar.points(scene.view, scene.axis_en_m, SIDE_M, lat=scene.ground.lat)
+    assert registrar.register(points, moved(scene.ground, 5000.0, 0.0), reach_m=25.0, max_turn_deg=30.0) is None
+
+
+def test_keypoints_keep_away_from_what_is_not_seen_and_from_padding(features: LocalFeatures) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (150, 203, 3), dtype=np.uint8)  # no multiple of 32
+    seen = np.ones((150, 203), bool)
+    seen[:, :70] = False
+    found = features.detect(picture, seen, 400)
+    assert 20 < len(found.xy) <= 400
+    assert found.xy[:, 0].min() >= 70 + 4
+    assert (found.xy <= (203 - 1 - 4, 150 - 1 - 4)).all()
+    assert np.linalg.norm(found.descriptor, axis=1) == pytest.approx(1.0, abs=1e-5)
+    nothing = features.detect(picture, np.zeros((150, 203), bool), 400)
+    assert nothing.xy.shape == (0, 2)
+    assert nothing.descriptor.shape == (0, 64)
+
+
+def test_a_shifted_picture_has_the_same_descriptors_at_shifted_points(features: LocalFeatures, scene: Scene) -> None:
+    whole = scene.view.picture[:320, :480]
+    part = np.ascontiguousarray(scene.view.picture[16:336, 32:512])  # whole cells of the coarse grid
+    a, b = (features.detect(p, np.ones(p.shape[:2], bool), 300) for p in (whole, part))
+    mine, theirs = mutual_matches(a.descriptor, b.descriptor)
+    shift = a.xy[mine] - b.xy[theirs]
+    right = np.abs(shift - (32, 16)).max(axis=1) <= 1.0
+    assert right.sum() > 60
+    assert right.mean() > 0.6
