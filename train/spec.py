@@ -89,9 +89,10 @@ PRESETS: Mapping[str, TrainSpec] = {
         data=("world:1",),
         encoder=EncoderSpec(side_px=96, dim=64),
         batch=16,
-        steps=24,
-        eval_every=12,
-        save_every=12,
+        steps=60,
+        lr=1e-4,  # so few steps leave no time to come back from a rough start
+        eval_every=20,
+        save_every=20,
         dphr=DphrSpec(window=8),
         workers=0,
     ),

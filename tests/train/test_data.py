@@ -51,6 +51,22 @@ def test_errors_of_pose_move_the_picture_but_not_its_middle_by_more_than_the_off
     assert 6 < farthest < 12 + 5  # 1/8 of 96 pixels, and what 15 degrees and 15 % add within 12 pixels of the middle
 
 
+def test_an_error_of_yaw_turns_the_drones_view_about_its_middle_by_as_much() -> None:
+    chip = np.full((401, 401, 3), 60, np.uint8)
+    cv2.circle(chip, (280, 130), 8, (250, 250, 250), -1)
+    spec = replace(EXACT, footprint_m=(80.0, 80.0), yaw_error_deg=15.0)
+    turns = []
+    for seed in range(60):
+        views = render_views(chip, 0.3, np.random.default_rng(seed), side_px=96, spec=spec)
+        drone, tile = _dot(views.drone), _dot(views.tile)
+        if drone is None or tile is None or max(np.abs(drone - 47.5).max(), np.abs(tile - 47.5).max()) > 42:
+            continue  # cut by an edge
+        before, after = (complex(*(at - 47.5)) for at in (tile, drone))
+        assert abs(after) == pytest.approx(abs(before), abs=1.0)
+        turns.append(abs(float(np.degrees(np.angle(after / before)))))
+    assert 8 < max(turns) < 16
+
+
 def _dot(picture: np.ndarray) -> np.ndarray | None:
     light = np.clip(picture[..., 1].astype(float) - 150, 0, None)
     y, x = np.mgrid[: len(picture), : len(picture)]

@@ -19,7 +19,7 @@ from train.world.zoning import draw_plan
 _GSD_M = 0.35
 _CELL_PX = 256  # a place: as much ground as a tile and a little around it
 _FIRST_SEED = 1000  # far from the seeds of worlds that flights are drawn over
-_VAL_EVERY = 5
+_VAL_EVERY = 4
 
 
 @dataclass(frozen=True)
