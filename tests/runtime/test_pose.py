@@ -98,6 +98,18 @@ def test_the_floor_bounds_what_perfect_points_claim() -> None:
     assert np.linalg.eigvalsh(pose.cov[:2, :2])[0] >= 0.8 * 0.25 / 30
 
 
+def test_points_too_near_each_other_to_tell_leave_attitude_and_height_as_claimed() -> None:
+    rng = np.random.default_rng(8)
+    nominal = scene(-85.0, np.zeros(4), 30, rng)
+    pixel = nominal.pixel / 16 + (600, 330)  # in a corner of 80 by 45 pixels
+    ground = ground_from_pixels(CAMERA, nominal.nominal, HEIGHT_M, pixel) + nominal.place_m
+    pose = solved(
+        Scene(nominal.nominal, nominal.place_m, np.zeros(4), pixel, ground + rng.normal(0, 1.0, ground.shape))
+    )
+    assert np.abs(pose.offset / np.sqrt(np.diag(PRIOR))).max() < 1.0
+    assert np.sqrt(np.diag(pose.cov)[3:5]) == pytest.approx(np.sqrt(np.diag(PRIOR))[1:3], rel=0.1)
+
+
 def test_points_above_the_horizon_have_no_pose() -> None:
     seen = scene(-60.0, np.zeros(4), 40, np.random.default_rng(6))
     level = Attitude(0.0, -5.0, 0.0).enu_from_camera()

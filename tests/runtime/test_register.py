@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.geo.camera import axis_ground
+from runtime.geo.camera import Attitude, axis_ground
 from runtime.geo.local import LocalFrame, distance_m
-from runtime.geo.mercator import LatLon
+from runtime.geo.mercator import LatLon, Metres, to_metres
 from runtime.geo.rectify import View
-from runtime.locate.features import LocalFeatures
+from runtime.locate.features import LocalFeatures, _bilinear
+from runtime.locate.mapfeatures import MapFeatures
 from runtime.locate.pose import solve_pose
 from runtime.locate.register import Registrar, mutual_matches
 from runtime.model.bundle import Bundle
@@ -60,8 +61,6 @@ def registrar(toy_tiles: Path, features: LocalFeatures) -> Registrar:
 
 @pytest.fixture(scope="module")
 def scene(small_world: Path) -> Scene:
-    from runtime.geo.camera import Attitude
-
     flight = Flight.open(small_world / "flight")
     frame = next(iter(flight.frames()))
     known = frame.telemetry
@@ -135,6 +134,25 @@ def test_keypoints_keep_away_from_what_is_not_seen_and_from_padding(features: Lo
     nothing = features.detect(picture, np.zeros((150, 203), bool), 400)
     assert nothing.xy.shape == (0, 2)
     assert nothing.descriptor.shape == (0, 64)
+
+
+def test_descriptors_are_read_between_the_middles_of_cells() -> None:
+    rows, columns = np.mgrid[:9, :12]
+    middles = np.dstack([columns * 8 + 3.5, rows * 8 + 3.5]).astype(np.float32)
+    xy = np.random.default_rng(0).uniform((3.5, 3.5), (91.5, 67.5), (50, 2)).astype(np.float32)
+    assert _bilinear(middles, xy) == pytest.approx(xy, abs=1e-4)
+
+
+def test_map_points_lie_where_the_map_shows_them(toy_tiles: Path, features: LocalFeatures, scene: Scene) -> None:
+    imagery = Imagery(toy_tiles.with_suffix(".mbtiles"))
+    around = MapFeatures(imagery, features).around(to_metres(scene.ground), 60.0, 1)
+    step = imagery.metres_per_px * np.sqrt(2)
+    assert len(around.place_m) > 50
+    off_px = []
+    for place, descriptor in list(zip(around.place_m, around.descriptor, strict=True))[:25]:
+        found = features.detect(*imagery.window(Metres(*place), 96 * step, 96), 200)
+        off_px.append(found.xy[(found.descriptor @ descriptor).argmax()] - 47.5)
+    assert np.abs(np.median(off_px, axis=0)).max() < 1.0
 
 
 def test_a_shifted_picture_has_the_same_descriptors_at_shifted_points(features: LocalFeatures, scene: Scene) -> None:
