@@ -14,7 +14,7 @@ from runtime.locate.filter import GATE_99, Track
 _REMEMBERED = 4  # sightings not yet believed: two of the last four must agree
 VOUCHING_SIGMA_M = 20.0  # a track wider than this cannot vouch for a weak sighting
 _MAX_SPEED_MPS = 30.0
-_MEANS_SOMETHING_M = 150.0  # two sightings that may lie further apart than this and still agree confirm nothing
+_MEANS_SOMETHING_M = 100.0  # weak sightings that may lie further apart than this and still agree confirm nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Sighting:
         sigma_m = float(np.sqrt(np.linalg.eigvalsh(self.cov_m2 + other.cov_m2)[-1]))
         apart_m = float(np.linalg.norm(self.position_en_m - other.position_en_m))
         reach_m = _MAX_SPEED_MPS * seconds + 3.0 * sigma_m
-        return apart_m <= reach_m <= _MEANS_SOMETHING_M
+        telling = (self.strong and other.strong) or reach_m <= _MEANS_SOMETHING_M
+        return telling and apart_m <= reach_m
 
 
 class Belief:

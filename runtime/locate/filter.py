@@ -11,7 +11,7 @@ import numpy as np
 from runtime.geo.camera import FloatArray
 
 GATE_99 = 9.21  # chi-square, two degrees of freedom
-_ACCELERATION_PSD = 4.0  # m^2/s^3: a small drone turns at some 2 m/s^2
+_ACCELERATION_PSD = 36.0  # m^2/s^3: a small drone turns at some 3 m/s^2 for some 4 s
 _FIRST_SPEED_SIGMA_MPS = 12.0
 _VELOCITY_SIGMA_MPS = 1.0  # of the autopilot's velocity, wind and yaw errors included
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.fix import Fix, NoFix, Verdict
-from runtime.geo.camera import Camera, FloatArray, axis_ground, yaw_of
+from runtime.geo.camera import Camera, FloatArray, axis_ground, ground_from_pixels, yaw_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, Sighting
 from runtime.locate.features import LocalFeatures
 from runtime.locate.filter import Track
 from runtime.locate.look import Look, looks, unusable
-from runtime.locate.mount import MountEstimate
+from runtime.locate.mount import MountEstimate, is_plausible
 from runtime.locate.pose import Pose, solve_pose
 from runtime.locate.register import FramePoints, Registrar, Registration
 from runtime.locate.retrieve import Candidate, Prior, Retriever
@@ -35,18 +35,21 @@ _GROUND_SIGMA_M = 1.0  # ground is not flat
 _SIGMA_OF_CE90 = 1.0 / 2.146  # a circle that holds 90% of a round Gaussian has a radius of 2.146 sigma
 _TILT_SHARE = 0.1  # of the altitude: how far the axis may meet the ground from where it should
 _RETRIEVAL_SHARE = 0.3  # of a footprint: one sigma of a tile's place, when nothing but retrieval speaks
-_FULL_SUPPORT = 60  # cells; more says nothing more
+_FULL_AGREEMENT = 0.4  # of the points; more says nothing more
+_VERIFIED = 3  # fits looked at closely
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What is believed and what is said."""
 
-    min_support_alone: int = 16
-    """Grid cells that must support a lone registration; fits to wrong places reach 13 (benchmarks/null_support.py)."""
-    min_support_tracked: int = 10
+    min_support: int = 10
+    """Grid cells that must support a similarity before it is looked at more closely."""
+    min_agreement_alone: float = 0.125
+    """Share of the points that must agree with a lone pose; chance gives 0.0625, wrong places up to 0.093."""
+    min_agreement_tracked: float = 0.10
     """The same where a tight track says so already."""
-    max_rival: float = 0.7
+    max_rival: float = 0.6
     """Support of the best fit elsewhere over the best's; more is a repeated pattern."""
     min_retrieval_odds: float = 0.6
     """Share of the best candidate among all, when nothing but retrieval speaks."""
@@ -61,6 +64,7 @@ class _Found:
     look: Look
     registration: Registration
     pose: Pose
+    agreement: float
 
     def position(self, frame: LocalFrame) -> FloatArray:
         """(2,) of the drone, about the map's middle."""
@@ -169,9 +173,26 @@ class Localizer:
     def _best(
         self, registrar: Registrar, candidates: list[tuple[Look, Candidate, float]]
     ) -> tuple[_Found | None, str | None]:
-        """The best supported registration, or why there is none."""
+        """The best supported registration that its pose bears out, or why there is none."""
+        fits = self._fits(registrar, candidates)
+        reason = "no_match"
+        for look, points, fit in fits[:_VERIFIED]:
+            with self._timed("pose"):
+                found = self._verified(registrar, look, points, fit)
+            if found is None:
+                continue
+            elsewhere = [other.support for _, _, other in fits if _apart_m(fit, other) > look.side_m / 4]
+            if max([fit.rival_support, *elsewhere]) <= self._limits.max_rival * fit.support:
+                return found, None
+            reason = "ambiguous"
+        return None, reason
+
+    def _fits(
+        self, registrar: Registrar, candidates: list[tuple[Look, Candidate, float]]
+    ) -> list[tuple[Look, FramePoints, Registration]]:
+        """Plausible fits to the map at each candidate, best supported first."""
         points: dict[int, FramePoints] = {}
-        fits: list[tuple[Look, Registration]] = []
+        fits: list[tuple[Look, FramePoints, Registration]] = []
         with self._timed("register"):
             for look, candidate, footprint_m in candidates:
                 if id(look) not in points:
@@ -179,38 +200,44 @@ class Localizer:
                 shift = np.subtract(look.middle_en_m, look.axis_en_m)
                 near = LocalFrame(candidate.place).to_latlon(float(shift[0]), float(shift[1]))
                 fit = registrar.register(points[id(look)], near, reach_m=footprint_m / 2, max_turn_deg=_MAX_TURN_DEG)
-                if fit is not None:
-                    fits.append((look, fit))
-        fits.sort(key=lambda item: -item[1].support)
-        tracking = self._belief.sigma_m <= VOUCHING_SIGMA_M
-        least = self._limits.min_support_tracked if tracking else self._limits.min_support_alone
-        if not fits or not fits[0][1].support >= least:
-            return None, "no_match"
-        look, best = fits[0]
-        if any(self._is_rival(best, fit, look.side_m / 4) for _, fit in fits[1:]):
-            return None, "ambiguous"
-        with self._timed("pose"):
-            pose = solve_pose(
-                look.view.camera,
-                np.asarray(look.view.attitude),
-                look.view.alt_agl_m,
-                best.pixel,
-                best.place_en_m,
-                prior_cov=self._mount.frame_cov(look.first_cov),
-                floor_m=self._floor_m,
-            )
-        return (None, "no_pose") if pose is None else (_Found(look, best, pose), None)
+                if fit is not None and fit.support >= self._limits.min_support and self._is_plausible(look, fit):
+                    fits.append((look, points[id(look)], fit))
+        return sorted(fits, key=lambda item: -item[2].support)
 
-    def _is_rival(self, best: Registration, other: Registration, apart_m: float) -> bool:
-        """Is a fit somewhere else nearly as good?"""
-        east_m, north_m = LocalFrame(best.centre).to_en(other.centre)
-        elsewhere = max(abs(east_m), abs(north_m)) > apart_m
-        return elsewhere and other.support > self._limits.max_rival * best.support
+    def _verified(self, registrar: Registrar, look: Look, points: FramePoints, fit: Registration) -> _Found | None:
+        """The pose of a fit, and again from all points that agree with it; None when too few do."""
+        tracking = self._belief.sigma_m <= VOUCHING_SIGMA_M
+        least = self._limits.min_agreement_tracked if tracking else self._limits.min_agreement_alone
+        pose = self._pose(look, fit.pixel, fit.place_en_m)
+        if pose is None:
+            return None
+        ground = ground_from_pixels(look.view.camera, pose.rotation, pose.height_m, points.pixel)
+        place_en_m = ground + np.array([pose.east_m, pose.north_m])
+        agreement = registrar.agreement(points, fit, place_en_m)
+        if not agreement.share >= least:
+            return None
+        pose = self._pose(look, agreement.pixel, agreement.place_en_m)
+        return None if pose is None else _Found(look, fit, pose, agreement.share)
+
+    def _pose(self, look: Look, pixel: FloatArray, place_en_m: FloatArray) -> Pose | None:
+        return solve_pose(
+            look.view.camera,
+            np.asarray(look.view.attitude),
+            look.view.alt_agl_m,
+            pixel,
+            place_en_m,
+            prior_cov=self._mount.frame_cov(look.first_cov),
+            floor_m=self._floor_m,
+        )
+
+    def _is_plausible(self, look: Look, fit: Registration) -> bool:
+        cov = self._mount.frame_cov(look.first_cov)
+        return is_plausible(np.asarray(look.view.attitude), cov, scale=fit.scale, turn_deg=fit.turn_deg)
 
     def _from_registration(self, frame: Frame, found: _Found) -> Verdict:
-        pose, support = found.pose, found.registration.support
+        pose = found.pose
         cov = pose.cov[:2, :2] + np.eye(2) * _GROUND_SIGMA_M**2
-        strong = support >= self._limits.min_support_alone
+        strong = found.agreement >= self._limits.min_agreement_alone
         if not self._belief.weigh(Sighting(frame.t_us, found.position(self._frame), cov, strong)):
             return self._carried(frame, "unconfirmed")
         if strong:
@@ -219,7 +246,7 @@ class Localizer:
         ground = None
         if axis is not None:
             ground = found.registration.origin.to_latlon(pose.east_m + axis[0], pose.north_m + axis[1])
-        quality = round(100 * min(support / _FULL_SUPPORT, 1.0))
+        quality = round(100 * min(found.agreement / _FULL_AGREEMENT, 1.0))
         return self._fix(frame, "registration", quality, ground=ground, yaw_deg=yaw_of(pose.rotation))
 
     def _from_retrieval(self, frame: Frame, candidates: list[tuple[Look, Candidate, float]]) -> Verdict:
@@ -273,3 +300,8 @@ class Localizer:
             yield
         finally:
             self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + (time.perf_counter() - started) * 1e3
+
+
+def _apart_m(a: Registration, b: Registration) -> float:
+    """Metres between where two fits put the patch."""
+    return max(abs(d) for d in LocalFrame(a.centre).to_en(b.centre))

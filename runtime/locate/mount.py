@@ -17,6 +17,9 @@ from runtime.locate.pose import rotation_from_vector
 _DRIFT = np.array([0.005, 0.001, 0.001, 0.002])  # a frame
 _JITTER = np.array([0.03, math.radians(1.5), math.radians(1.5), math.radians(3.0)])
 
+_GATE = 11.8  # chi-square, two degrees of freedom, 99.7%
+_FLAT_SCALE, _FLAT_TURN_DEG = 0.05, 2.0  # what relief, roofs and tilt do to a similarity besides
+
 
 class MountEstimate:
     """Belief about the mount, narrowed by every pose that was believed."""
@@ -59,3 +62,17 @@ def first_uncertainty(
         cov[1:, 1:] += math.radians(sigma_deg) ** 2 * np.outer(axis, axis)
     cov[1:, 1:] += math.radians(2.0) ** 2 * np.eye(3)  # straight down, roll does not tilt sideways, yet cameras do
     return cov
+
+
+def is_plausible(
+    rotation: FloatArray,  # (3, 3) corrected, east-north-up from camera
+    cov: FloatArray,  # (4, 4) of the offset
+    *,
+    scale: float,
+    turn_deg: float,
+) -> bool:
+    """Could attitude and height be as far off as a fitted similarity says? 99.7%, two degrees of freedom."""
+    up = rotation.T @ np.array([0.0, 0.0, 1.0])
+    scale_variance = cov[0, 0] + _FLAT_SCALE**2
+    turn_variance = up @ cov[1:, 1:] @ up + math.radians(_FLAT_TURN_DEG) ** 2
+    return bool(math.log(scale) ** 2 / scale_variance + math.radians(turn_deg) ** 2 / turn_variance <= _GATE)

@@ -19,7 +19,7 @@ from runtime.geo.camera import Camera, FloatArray
 _ROUNDS = 12
 _STEP = np.array([1e-2, 1e-2, 1e-5, 1e-5, 1e-5, 1e-5])  # metres, metres, 1, radians: for the numeric Jacobian
 _CAUCHY = 2.385  # 95% efficient on Gaussian residuals (Huber & Ronchetti, Robust Statistics, table 4.1)
-_EFFECTIVE = 30
+_EFFECTIVE = 15
 
 
 @dataclass(frozen=True, slots=True)

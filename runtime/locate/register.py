@@ -14,7 +14,7 @@ from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import RADIUS_M, LatLon, ground_scale, to_metres
 from runtime.geo.rectify import Patch, View, rectify
 from runtime.locate.features import Keypoints, LocalFeatures
-from runtime.locate.mapfeatures import MapFeatures
+from runtime.locate.mapfeatures import MapFeatures, MapPoints
 from runtime.tiles.imagery import Imagery
 
 PATCH_PX = 800
@@ -23,6 +23,9 @@ _SCALE_LIMITS = (0.7, 1.4)  # altitude above ground and focal length together
 _MIN_MATCHES = 6
 _RANSAC_ROUNDS = 5000
 _SUPPORT_CELLS = 16
+_AGREEING_SHARE = 0.012  # of the patch's side: how near a like must lie to agree with a pose
+_MIN_COSINE = 0.3
+_MIN_TOLD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,15 @@ class FramePoints:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """How many of a frame's points find their like where a pose says they must."""
+
+    share: float  # of the points that have any like near by; chance gives 1/16
+    pixel: FloatArray  # (N, 2) of those that do
+    place_en_m: FloatArray  # (N, 2) about the registration's origin
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
     """Pixels of a frame and the places they show, agreeing on one similarity."""
 
@@ -45,6 +57,7 @@ class Registration:
     place_en_m: FloatArray  # (N, 2) about ``origin``
     matches: int  # before the robust fit
     support: int  # cells of a 16 by 16 grid over the patch that hold an inlier
+    rival_support: int  # the same of the next best fit, somewhere else, to what the best one leaves
     shift_en_m: FloatArray  # (2,) where the fit puts the patch's centre, about ``origin``
     scale: float  # found over nominal ground distances
     turn_deg: float  # anticlockwise, of the nominal ground onto the map
@@ -82,8 +95,7 @@ class Registrar:
         self, points: FramePoints, near: LatLon, *, reach_m: float, max_turn_deg: float
     ) -> Registration | None:
         """Fit the points to the map where the patch's centre is within ``reach_m`` of ``near``; None without a fit."""
-        side_m = (points.patch.side_m + 2 * reach_m) / ground_scale(near.lat)
-        around = self._map.around(to_metres(near), side_m, points.rung)
+        around = self._around(points, near, reach_m)
         if min(len(around.place_m), len(points.pixel)) < _MIN_MATCHES:
             return None
         mine, theirs = mutual_matches(points.keypoints.descriptor, around.descriptor)
@@ -107,10 +119,39 @@ class Registrar:
             place_en_m=place_en_m[keep],
             matches=len(mine),
             support=_support(ground_en_m[keep], points.patch.side_m),
+            rival_support=_rival_support(ground_en_m[~keep], place_en_m[~keep], tolerance_m, points.patch.side_m),
             shift_en_m=affine[:, 2],
             scale=scale,
             turn_deg=turn_deg,
         )
+
+    def agreement(
+        self,
+        points: FramePoints,
+        registration: Registration,
+        predicted_en_m: FloatArray,  # (N, 2) where a pose puts each of the points, about the registration's origin
+    ) -> Agreement:
+        """Does each point's nearest descriptor within 4 r of its predicted place lie within r of it?
+
+        A wrong pose scores the areas' ratio, 1/16, whatever the texture; only ground that repeats itself does better.
+        """
+        near_m = _AGREEING_SHARE * points.patch.side_m
+        around = self._around(points, registration.centre, 4 * near_m)
+        place_en_m = _local(around.place_m, registration.origin).astype(np.float32)
+        predicted = predicted_en_m.astype(np.float32)
+        distance2 = (predicted[:, :1] - place_en_m[:, 0]) ** 2 + (predicted[:, 1:] - place_en_m[:, 1]) ** 2  # (N, M)
+        cosine = points.keypoints.descriptor @ around.descriptor.T
+        cosine[~(distance2 <= (4 * near_m) ** 2)] = -1.0
+        best = cosine.argmax(axis=1)
+        row = np.arange(len(best))
+        told = cosine[row, best] > _MIN_COSINE
+        agrees = told & (distance2[row, best] <= near_m**2)
+        share = float(agrees.sum() / told.sum()) if told.sum() >= _MIN_TOLD else 0.0
+        return Agreement(share, points.pixel[agrees], place_en_m[best[agrees]].astype(np.float64))
+
+    def _around(self, points: FramePoints, near: LatLon, reach_m: float) -> MapPoints:
+        side_m = (points.patch.side_m + 2 * reach_m) / ground_scale(near.lat)
+        return self._map.around(to_metres(near), side_m, points.rung)
 
 
 def _similarity(
@@ -128,6 +169,16 @@ def _similarity(
         confidence=0.999,
     )
     return None if affine is None else (np.asarray(affine), inlier.ravel() > 0)
+
+
+def _rival_support(source: FloatArray, target: FloatArray, tolerance_m: float, side_m: float) -> int:
+    """Rows of houses, furrows and orchards fit themselves a row further on: how well do the leftovers agree?"""
+    if len(source) < _MIN_MATCHES:
+        return 0
+    fit = _similarity(source, target, tolerance_m)
+    if fit is None or not _SCALE_LIMITS[0] <= math.hypot(*fit[0][:, 0]) <= _SCALE_LIMITS[1]:
+        return 0
+    return _support(source[fit[1]], side_m)
 
 
 def _support(ground_en_m: FloatArray, side_m: float) -> int:

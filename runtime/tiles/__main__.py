@@ -38,9 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument(
         "--accuracy",
         type=float,
-        default=5.0,
+        default=8.5,
         metavar="M",
-        help="how well the map is placed on Earth, CE90 in metres (default 5); it bounds every fix's covariance",
+        help="how well the map is placed on Earth, CE90 in metres (default 8.5); it bounds every fix's covariance",
     )
     build.add_argument("--threads", type=int, default=0, help="for the encoder; 0: one a core")
     for name, text in (("info", "what a cache holds"), ("verify", "check its hashes, its map's and sampled rows")):

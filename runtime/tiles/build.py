@@ -29,7 +29,7 @@ STRIDE_SHARE = 0.25
 MIN_SEEN = 0.75  # of a window, or it is left out
 MIN_CONTRAST = 2.0  # standard deviation in grey levels: less is a blank sheet
 BATCH = 16
-ACCURACY_CE90_M = 5.0  # what providers of satellite base maps state for themselves
+ACCURACY_CE90_M = 8.5  # what is commonly stated for satellite mosaics made without ground control
 
 
 @dataclass(frozen=True, slots=True)
