@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,7 @@ def _replay(args: argparse.Namespace) -> None:
     from runtime.tiles.cache import TileCache
     from runtime.watch.picture import draw_flight
 
+    outputs = _outputs(args)
     flight = Flight.open(args.flight)
     truth_path = args.flight / "truth.csv"
     truth = read_truth(truth_path) if truth_path.is_file() else {}
@@ -74,7 +76,7 @@ def _replay(args: argparse.Namespace) -> None:
         write_text_whole(args.report, json.dumps(report, indent=2) + "\n")
     if args.map:
         draw_flight(cache.open_imagery(), verdicts, truth, summary_line(report), args.map)
-    print_summary(report, [p for p in (args.out, args.report, args.map) if p])
+    print_summary(report, outputs)
 
 
 def fly(
@@ -131,6 +133,20 @@ def print_summary(report: dict[str, Any], outputs: list[Path]) -> None:
     print("  milliseconds p50  " + ", ".join(f"{name} {ms['p50']:.0f}" for name, ms in stages.items()))
     for path in outputs:
         print(f"  wrote {path}")
+
+
+def _outputs(args: argparse.Namespace) -> list[Path]:
+    """The files asked for, their folders made: what cannot be written is told before the flight, not after it."""
+    from runtime.watch.picture import check_ending
+
+    outputs = [path for path in (args.out, args.report, args.map) if path]
+    if args.map:
+        check_ending(args.map)
+    for path in outputs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            raise SettingsError(f"{path} cannot be written: it is a folder, or its folder is read-only")
+    return outputs
 
 
 def _start(text: str | None) -> tuple[LatLon, float] | None:

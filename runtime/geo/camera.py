@@ -80,8 +80,10 @@ class Camera:
         model = fields.get("distortion_model", "plumb_bob")
         if model != "plumb_bob" or distortion.shape != (5,):
             raise FlightError(f"{path}: distortion {model} with {distortion.size} numbers; expected plumb_bob with 5")
-        if not (np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0 and min(size) > 0):
+        if not (matrix[0, 0] > 0 and matrix[1, 1] > 0 and min(size) > 0):
             raise FlightError(f"{path}: focal lengths and picture size must be positive numbers")
+        if not (np.isfinite([*matrix.ravel(), *distortion]).all() and matrix[2].tolist() == [0.0, 0.0, 1.0]):
+            raise FlightError(f"{path}: camera_matrix must be [fx, 0, cx, 0, fy, cy, 0, 0, 1] and all numbers finite")
         return cls(*size, matrix, distortion)
 
     def to_yaml(self, path: Path) -> None:

@@ -19,11 +19,12 @@ import numpy as np
 
 from runtime.errors import FlightError
 from runtime.geo.camera import Camera
-from runtime.geo.mercator import LatLon
+from runtime.geo.mercator import MAX_LATITUDE_DEG, LatLon
 from runtime.sensors.frame import Frame, Telemetry
 
 _REQUIRED = ("t_us", "image", "alt_agl_m", "cam_roll_deg", "cam_pitch_deg", "cam_yaw_deg")
 _WITHOUT_IMAGES = tuple(name for name in _REQUIRED if name != "image")
+_SHAPE_ERROR = 0.02  # a resized picture's sides are rounded
 _OPTIONAL = ("vel_north_mps", "vel_east_mps", "alt_msl_m")
 
 
@@ -59,7 +60,14 @@ class Flight:
     def frames(self) -> Iterator[Frame]:
         """The frames in order; raises FlightError on a picture that cannot be read or has another shape."""
         for telemetry, image in zip(self.telemetry, self.images, strict=True):
-            yield Frame(telemetry, read_picture(image), image.name)
+            picture = read_picture(image)
+            height, width = picture.shape[:2]
+            if not abs(width * self.camera.height_px / (height * self.camera.width_px) - 1.0) <= _SHAPE_ERROR:
+                raise FlightError(
+                    f"{image} is {width} x {height} pixels, but the camera takes {self.camera.width_px} x "
+                    f"{self.camera.height_px}; expected that or the same shape at another size"
+                )
+            yield Frame(telemetry, picture, image.name)
 
 
 def read_picture(image: Path) -> Any:
@@ -160,4 +168,8 @@ def _number(where: str, row: Mapping[str, str], name: str) -> float:
 
 def _place(where: str, row: Mapping[str, str], lat: str, lon: str) -> LatLon | None:
     place = LatLon(_number(where, row, lat), _number(where, row, lon))
-    return None if math.isnan(place.lat) or math.isnan(place.lon) else place
+    if math.isnan(place.lat) or math.isnan(place.lon):
+        return None
+    if not (abs(place.lat) <= MAX_LATITUDE_DEG and abs(place.lon) <= 180.0):
+        raise FlightError(f"{where}: {lat}, {lon} is {place.lat}, {place.lon}, expected degrees on a Mercator map")
+    return place

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import SkyfixError
+from runtime.errors import SettingsError, SkyfixError
 from runtime.files import whole_file
 from runtime.fix import Fix, Verdict
 from runtime.geo.mercator import LatLon, Metres, ground_scale, to_latlon, to_metres
@@ -58,9 +58,8 @@ class _Canvas:
 def draw_flight(
     imagery: Imagery, verdicts: Sequence[Verdict], truth: Mapping[int, Truth], title: str, path: Path
 ) -> None:
-    """Write the picture, PNG or JPEG by its ending; raises SkyfixError on another one."""
-    if path.suffix.lower() not in {".png", ".jpg", ".jpeg"}:
-        raise SkyfixError(f"{path} must end in .png or .jpg")
+    """Write the picture, PNG or JPEG by its ending; raises SettingsError on another one."""
+    check_ending(path)
     track = [(v.t_us, t.drone) for v in verdicts if (t := truth.get(v.t_us)) is not None and t.drone is not None]
     fixes = [v for v in verdicts if isinstance(v, Fix)]
     canvas = _canvas(imagery, [place for _, place in track] + [LatLon(f.lat, f.lon) for f in fixes])
@@ -78,6 +77,12 @@ def draw_flight(
         raise SkyfixError(f"{path} could not be encoded")
     with whole_file(path) as partial:
         partial.write_bytes(data.tobytes())
+
+
+def check_ending(path: Path) -> None:
+    """Raises SettingsError when a picture's path does not say PNG or JPEG."""
+    if path.suffix.lower() not in {".png", ".jpg", ".jpeg"}:
+        raise SettingsError(f"{path} must end in .png or .jpg")
 
 
 def _canvas(imagery: Imagery, places: Sequence[LatLon]) -> _Canvas:
