@@ -16,7 +16,7 @@ from runtime.model.preprocess import encoder_input
 from runtime.tiles.cache import TileCache
 from runtime.tiles.search import level_rows, similarities
 
-MIN_SEEN = 0.8  # of a patch, or a smaller level is taken
+WELL_SEEN, BARELY_SEEN = 0.8, 0.5  # shares of a patch
 TEMPERATURE = 0.03  # cosine into log-probability, until ``calib.score`` fits it on flights
 _OUTLIER_LOG = -8.0  # a prior may be wrong: no tile is less likely than this for being far away
 
@@ -51,15 +51,20 @@ class Retriever:
         self._rows = [level_rows(cache, level) for level in range(len(cache.footprints_m))]
 
     def level_for(self, view: View, centre_en_m: tuple[float, float]) -> int | None:
-        """The largest level whose footprint about a ground point the frame sees well; None when it sees none."""
-        for level in reversed(range(len(self._rows))):
-            rows = self._rows[level]
-            if rows.start == rows.stop:
-                continue
-            seen = rectify(view, centre_en_m, self._cache.footprints_m[level], 64).seen
-            if seen.mean() >= MIN_SEEN:
-                return level
-        return None
+        """The largest level whose footprint about a ground point the frame sees well, else the one it sees best.
+
+        None when it sees less than half of any.
+        """
+        seen = {
+            level: float(rectify(view, centre_en_m, self._cache.footprints_m[level], 64).seen.mean())
+            for level, rows in enumerate(self._rows)
+            if rows.start < rows.stop
+        }
+        well = [level for level, share in seen.items() if share >= WELL_SEEN]
+        if well:
+            return max(well)
+        best = max(seen, key=lambda level: seen[level])
+        return best if seen[best] >= BARELY_SEEN else None
 
     def footprint_m(self, level: int) -> float:
         """Side of the tiles of a level."""
