@@ -14,7 +14,7 @@ import cv2
 import torch
 from torch.utils.data import DataLoader
 
-from runtime.errors import DataError
+from runtime.errors import DataError, TrainError
 from runtime.files import write_text_whole
 from train.checkpoint import BEST, LAST, STATE, load_state, save_encoder, save_state
 from train.data.dataset import PairDataset, prepare_worker
@@ -234,6 +234,9 @@ def _summary(run: Run, lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _device(name: str) -> str:
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """``auto`` takes a GPU where there is one; raises TrainError where one is asked for and is not there."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise TrainError(f"--device {name}: PyTorch {torch.__version__} sees no CUDA GPU; leave --device out")
+    return name

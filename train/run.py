@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--preset", choices=["smoke", "edge", "paper"], help="where all settings start from (default: edge)")
     add("--data", action="append", metavar="KIND:PATH[@GSD]", help="what to train on; may be given many times")
     add("--out", type=Path, metavar="RUN", help="folder to write to (default: runs/PRESET)")
-    add("--resume", type=Path, metavar="RUN", help="folder of a run to continue with its own settings")
+    add("--resume", type=Path, metavar="RUN", help="folder of a run to continue; --steps and --minutes may prolong it")
     add("--minutes", type=float, help="end after so long; the schedule fits itself to it")
     add("--steps", type=int, help="end after so many batches")
     add("--batch", type=int, help="pairs in a batch, each of another place")
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--eval-every", type=int, metavar="STEPS", help="how often to score held-out places")
     add("--save-every", type=int, metavar="STEPS", help="how often to save")
     add("--seed", type=int, help="of data order, views and weights")
-    add("--device", help="auto, cpu or cuda")
+    add("--device", choices=["auto", "cpu", "cuda"], help="where to train (default: a GPU where there is one)")
     return parser
 
 
@@ -122,9 +122,16 @@ def _resumed(args: argparse.Namespace) -> TrainSpec:
     from train.fit import SPEC
     from train.spec import TrainSpec
 
+    given = {name: value for name, value in vars(args).items() if value not in (None, False) and name != "resume"}
+    budget = {name: given.pop(name) for name in ("steps", "minutes") if name in given}
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise SettingsError(
+            f"--resume keeps the settings of the run, and only a longer --steps or --minutes; drop {flags}"
+        )
     path = args.resume / SPEC
     try:
-        return TrainSpec.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return replace(TrainSpec.from_json(json.loads(path.read_text(encoding="utf-8"))), **budget)
     except (FileNotFoundError, NotADirectoryError):
         raise SettingsError(f"{path} is missing; --resume wants the --out folder of an earlier run") from None
     except json.JSONDecodeError as error:

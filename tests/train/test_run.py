@@ -177,9 +177,10 @@ def test_what_users_get_wrong_is_one_line_and_exit_code_1(
         "is no picture that OpenCV can read": ["--data", f"overhead:{spoilt}@0.6", "--batch", "4", "--workers", "1"],
         "no data to train on": [],
         "wants the --out folder of an earlier run": ["--resume", str(tmp_path / "never")],
+        "keeps the settings of the run": ["--resume", str(tmp_path), "--lr", "1"],
     }
     for message, arguments in cases.items():
-        assert main([*arguments, *out]) == 1
+        assert main(arguments if "--resume" in arguments else [*arguments, *out]) == 1
         error = capsys.readouterr().err
         assert message in error
         assert len(error.strip().splitlines()) == 1
