@@ -16,12 +16,13 @@ from runtime.errors import SettingsError, TrainError
 from train.checkpoint import load_encoder, save_encoder
 from train.encoder import Encoder, EncoderSpec
 from train.evaluate import main as evaluate
-from train.fit import fit, lr_factor
+from train.fit import fit
 from train.loop import Batch, train_steps
 from train.losses.objective import Objective
 from train.plots import read_log
 from train.run import main
 from train.spec import PRESETS, TrainSpec
+from train.state import lr_factor
 
 TINY = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientnet")
 

@@ -1,7 +1,9 @@
 """DPHR, reconstructed: ``L_tri + lambda_t L_wtri`` (arXiv 2510.27181); no public code exists.
 
-RDA weighs each triplet by how hard its negative is; PALW lets the weighted loss in as training matures.
-What the paper states and what was chosen here is told in docs/accuracy.md; every constant is a setting.
+RDA weighs each triplet by how hard its negative is; PALW lets the weighted loss in as training matures. From the paper:
+both losses and their sum, the hardness ``d_p / (d_p + d_n)`` mapped linearly into an interval of weights, and a lambda
+that follows a smoothed, moving average of unweighted losses. Chosen here: every constant, the Euclidean distance, both
+directions, the mean over all triplets, and the fall of the loss against its first window as the signal.
 """
 
 from __future__ import annotations
