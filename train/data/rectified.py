@@ -131,8 +131,9 @@ def _random_poses(footprint_m: float, rng: np.random.Generator, spec: ViewSpec, 
     )
     camera = Camera(_FRAME_WIDTH_PX, height_px, matrix, np.zeros(5))
 
-    near_nadir = rng.random() < 0.4
-    tilt = (min(abs(rng.normal(0.0, 4.0)), spec.tilt_deg) if near_nadir else rng.uniform(0.0, spec.tilt_deg)) * (1.0 - calm)
+    # Most flights look straight down, some ahead.
+    leaning = rng.uniform(0.0, spec.tilt_deg) if rng.random() >= 0.4 else min(abs(rng.normal(0.0, 4.0)), spec.tilt_deg)
+    tilt = leaning * (1.0 - calm)
     attitude = Attitude(rng.normal(0.0, 2.0), -90.0 + tilt, rng.uniform(0.0, 360.0))
     # Width of the frame on the ground, at the distance of the optical axis, in footprints.
     frame_widths = rng.uniform(1.05, 2.4) * (1.0 - calm) + 2.6 * calm
