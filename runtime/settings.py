@@ -88,6 +88,8 @@ class Settings:
             fixes=table.path_or_none("output", "fixes"),
         )
         table.refuse_unknown()
+        if settings.follow and settings.realtime:
+            raise SettingsError(f"{path}: [camera] follow and realtime are two ways to keep time; choose one")
         return settings
 
 
@@ -132,10 +134,13 @@ class _Table:
         return found
 
     def refuse_unknown(self) -> None:
+        tables = sorted({section for section, _ in self._asked})
         for section, part in self._tree.items():
-            for key in part if isinstance(part, dict) else [""]:
+            if section not in tables:
+                raise SettingsError(f"{self._file}: {section} is unknown; known tables: {', '.join(tables)}")
+            for key in part:
                 if (section, key) not in self._asked:
-                    known = ", ".join(sorted(k for s, k in self._asked if s == section)) or "no such table"
+                    known = ", ".join(sorted(k for s, k in self._asked if s == section))
                     raise SettingsError(f"{self._file}: [{section}] {key} is unknown; known there: {known}")
 
 

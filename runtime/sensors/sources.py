@@ -35,7 +35,7 @@ def follow_folder(folder: Path, stopped: Callable[[], bool]) -> Generator[Frame,
     table = folder / "telemetry.csv"
     done_us, size = -(1 << 62), -1
     while not stopped():
-        if table.is_file() and table.stat().st_size != size and table.read_bytes().endswith(b"\n"):
+        if table.is_file() and table.stat().st_size != size and _has_whole_rows(table.read_bytes()):
             size = table.stat().st_size
             telemetry, images = read_telemetry(table)
             if telemetry[-1].t_us > done_us:
@@ -43,6 +43,11 @@ def follow_folder(folder: Path, stopped: Callable[[], bool]) -> Generator[Frame,
                 yield Frame(telemetry[-1], read_picture(images[-1]), images[-1].name)
                 continue
         time.sleep(_POLL_S)
+
+
+def _has_whole_rows(table: bytes) -> bool:
+    """More than a header, and no line half written."""
+    return table.endswith(b"\n") and table.count(b"\n") > 1
 
 
 def video_frames(video: Path, table: Path, every_s: float) -> Generator[Frame, None, None]:
@@ -94,9 +99,13 @@ def keep_time(
     if held is None:
         return
     offset_us = now_us() - held.t_us
+
+    def wait_for(frame: Frame) -> Frame:
+        sleep(max(frame.t_us + offset_us - now_us(), 0) * 1e-6)
+        return frame
+
     for coming in frames:
         if now_us() - offset_us < coming.t_us:
-            sleep(max(held.t_us + offset_us - now_us(), 0) * 1e-6)
-            yield held
+            yield wait_for(held)
         held = coming
-    yield held
+    yield wait_for(held)
