@@ -131,7 +131,7 @@ def _random_poses(footprint_m: float, rng: np.random.Generator, spec: ViewSpec, 
     )
     camera = Camera(_FRAME_WIDTH_PX, height_px, matrix, np.zeros(5))
 
-    # Most flights look straight down, some ahead.
+    # Two flights in five look straight down; the others lean ahead as far as cameras do.
     leaning = rng.uniform(0.0, spec.tilt_deg) if rng.random() >= 0.4 else min(abs(rng.normal(0.0, 4.0)), spec.tilt_deg)
     tilt = leaning * (1.0 - calm)
     attitude = Attitude(rng.normal(0.0, 2.0), -90.0 + tilt, rng.uniform(0.0, 360.0))
