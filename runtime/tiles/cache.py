@@ -119,6 +119,7 @@ def write_cache(
     text = json.dumps({"format": FORMAT, **metadata, "rows_sha256": _rows_sha256(tensors)}, sort_keys=True)
     with whole_file(path) as partial:
         save_file(tensors, partial, metadata={"skyfix": text})
+        partial.chmod(0o644)  # safetensors makes it readable by its owner alone
 
 
 def quantise_rows(
