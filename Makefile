@@ -20,7 +20,7 @@ demo/world/map.tif: | .venv/.base
 	$(BIN)/python -m train.world demo/world
 
 demo/town.tiles: demo/world/map.tif runtime/model/default.bundle/manifest.json | .venv/.base
-	$(BIN)/python -m runtime.tiles build --imagery demo/world/map.tif --out demo/town.tiles
+	$(BIN)/python -m runtime.tiles build --imagery demo/world/map.tif --out demo/town.tiles --accuracy 1
 
 # The base install: what flies, and no torch.
 .venv/.base: pyproject.toml

@@ -121,7 +121,7 @@ class Localizer:
             return NoFix(frame.t_us, "time_ran_backwards")
         self._newest_us = frame.t_us
         self._carry_forward(frame)
-        reason = unusable(frame)
+        reason = unusable(frame, self._camera)
         if reason is None:
             with self._timed("rectify"):
                 at_hand = looks(frame, self._camera, self._mount)

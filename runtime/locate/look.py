@@ -18,6 +18,7 @@ UNKNOWN_HEADINGS_DEG = tuple(float(a) for a in range(0, 360, 45))
 _YAW_SIGMA_DEG = 10.0  # a heading taken from the track crabs in wind; a supposed one is up to 22.5 off
 _MAX_PITCH_DEG = -15.0  # nearer to the horizon there is too little ground
 _MIN_CONTRAST = 4.0  # grey levels: night, fog, a covered lens
+_MAX_STRETCH = 0.01  # a resized picture keeps its shape
 _MAX_SIDE_HEIGHTS = 3.0
 
 
@@ -32,9 +33,12 @@ class Look:
     axis_en_m: tuple[float, float]  # where the optical axis meets the ground
 
 
-def unusable(frame: Frame) -> str | None:
+def unusable(frame: Frame, camera: Camera) -> str | None:
     """Why a frame cannot be used, or None."""
     telemetry = frame.telemetry
+    height, width = frame.picture.shape[:2]
+    if not abs(width / height / (camera.width_px / camera.height_px) - 1.0) <= _MAX_STRETCH:
+        return "other_camera"
     if not telemetry.alt_agl_m > 0:
         return "no_altitude"
     if math.isnan(telemetry.cam_pitch_deg):
