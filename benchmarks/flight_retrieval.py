@@ -2,7 +2,7 @@
 
     python benchmarks/flight_retrieval.py FLIGHT --tiles AREA.tiles [--bundle NAME.bundle]
 
-No start, no registration, no filter: each frame is searched in the whole cache. Right is a tile whose centre lies within
+No start, no registration, no filter: each frame is searched in the whole cache. Right is a tile with its centre within
 25 m (50 m) of the ground at the picture's centre.
 """
 
