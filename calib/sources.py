@@ -69,7 +69,7 @@ def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Genera
     from runtime.geo.rectify import rectify
     from runtime.locate.look import looks, unusable
     from runtime.locate.mount import MountEstimate
-    from runtime.locate.retrieve import MIN_SEEN
+    from runtime.locate.retrieve import WELL_SEEN
     from runtime.model.preprocess import encoder_input
     from runtime.sensors.flight import Flight, read_picture
     from runtime.sensors.frame import Frame
@@ -78,9 +78,9 @@ def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Genera
     flight = Flight.open(flight_folder)
     for i in _some(len(flight.images), count, rng):
         frame = Frame(flight.telemetry[i], read_picture(flight.images[i]), flight.images[i].name)
-        for look in looks(frame, flight.camera, MountEstimate())[:1] if unusable(frame) is None else []:
+        for look in looks(frame, flight.camera, MountEstimate())[:1] if unusable(frame, flight.camera) is None else []:
             thumbs = (rectify(look.view, look.middle_en_m, side_m, 32) for side_m in FOOTPRINTS_M)
-            full = [thumb.side_m for thumb in thumbs if thumb.seen.mean() >= MIN_SEEN]
+            full = [thumb.side_m for thumb in thumbs if thumb.seen.mean() >= WELL_SEEN]
             patch = rectify(look.view, look.middle_en_m, rng.choice(full or FOOTPRINTS_M[:1]), side_px)
             yield Sample(f"{flight.path.name}/{frame.name}", encoder_input(patch.picture, patch.seen, side_px))
 
