@@ -14,7 +14,7 @@ from runtime.locate.filter import GATE_99, Track
 _REMEMBERED = 4  # sightings not yet believed: two of the last four must agree
 VOUCHING_SIGMA_M = 20.0  # a track wider than this cannot vouch for a weak sighting
 _MAX_SPEED_MPS = 30.0
-_MEANS_SOMETHING_M = 100.0  # weak sightings that may lie further apart than this and still agree confirm nothing
+_MEANS_SOMETHING_M = 300.0  # weak sightings that may lie further apart than this and still agree confirm nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Nothing here reads the truth or a file that was not opened at the start; ``step`
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,6 +127,8 @@ class Localizer:
             with self._timed("rectify"):
                 at_hand = looks(frame, self._camera, self._mount)
             candidates = self._candidates(at_hand)
+            if not candidates:
+                return self._carried(frame, "no_ground_seen")
             if self._registrar is None:
                 return self._from_retrieval(frame, candidates)
             found, reason = self._best(self._registrar, candidates)
@@ -146,9 +149,9 @@ class Localizer:
         self._belief.predict(frame.t_us, np.array([telemetry.vel_east_mps, telemetry.vel_north_mps]))
 
     def _candidates(self, at_hand: list[Look]) -> list[tuple[Look, Candidate, float]]:
-        """Where to look on the map, best first, with the side of the tiles that said so."""
-        tracking = self._belief.track is not None
-        most = _CANDIDATES_TRACKING if tracking else _CANDIDATES_LOST
+        """Where to look on the map, best first, with the side of the tiles; first where a tight track points."""
+        tight = self._belief.sigma_m <= VOUCHING_SIGMA_M
+        most = _CANDIDATES_TRACKING if tight else _CANDIDATES_LOST
         pooled: list[tuple[Look, Candidate, float]] = []
         for look in at_hand:
             level = self._retriever.level_for(look.view, look.axis_en_m)
@@ -157,7 +160,10 @@ class Localizer:
             with self._timed("embed"):
                 embedding = self._retriever.embed(look.view, look.axis_en_m, level)
             with self._timed("search"):
-                found = self._retriever.search(embedding, level, self._prior(look), most)
+                prior = self._prior(look)
+                found = self._retriever.search(embedding, level, prior, most)
+            if tight and prior is not None and self._registrar is not None:
+                found.append(Candidate(self._frame.to_latlon(*prior.mean_en_m.tolist()), math.inf, math.nan))
             pooled += [(look, candidate, self._retriever.footprint_m(level)) for candidate in found]
         pooled.sort(key=lambda item: -item[1].score)
         return pooled[:most]
@@ -251,8 +257,6 @@ class Localizer:
 
     def _from_retrieval(self, frame: Frame, candidates: list[tuple[Look, Candidate, float]]) -> Verdict:
         """Tens of metres at best, and only where the map does not repeat itself."""
-        if not candidates:
-            return self._carried(frame, "no_ground_seen")
         score = np.array([candidate.score for _, candidate, _ in candidates])
         odds = float(1.0 / np.exp(score - score[0]).sum())
         if not odds >= self._limits.min_retrieval_odds:
