@@ -3,8 +3,7 @@
 Format 1. Tensors: ``embedding`` (N, D) int8, ``scale`` (N,) float32, ``centre`` (N, 2) float64 lat/lon,
 ``level`` (N,) uint8. Rows are ordered by level, then along a Z-order curve. Metadata key ``skyfix``: JSON with
 format, encoder (name, sha256, precision, dim), levels (footprint_m, stride_m, rows), bounds_deg, imagery (name,
-date, attribution,
-accuracy_ce90_m, sha256, bytes) and ``rows_sha256`` over the four tensors' bytes.
+date, attribution, accuracy_ce90_m, sha256, bytes) and ``sha256`` over all of these and the four tensors' bytes.
 """
 
 from __future__ import annotations
@@ -57,9 +56,9 @@ class TileCache:
             ) from None
         metadata = _checked_metadata(path, text)
         tensors = _map_tensors(path)
-        if _rows_sha256(tensors) != metadata["rows_sha256"]:
+        if metadata.pop("sha256", None) != _sha256(metadata, tensors):
             raise CacheError(
-                f"{path} was altered: its rows do not have the hash it states; build it again: {_BUILD} {path}"
+                f"{path} was altered: it does not have the hash that it states; build it again: {_BUILD} {path}"
             )
         return cls(path, metadata, **tensors)
 
@@ -116,7 +115,8 @@ def write_cache(
         )
     rows, scale = quantise_rows(embedding)
     tensors: dict[str, NDArray[Any]] = {"embedding": rows, "scale": scale, "centre": centre, "level": level}
-    text = json.dumps({"format": FORMAT, **metadata, "rows_sha256": _rows_sha256(tensors)}, sort_keys=True)
+    said = {"format": FORMAT, **metadata}
+    text = json.dumps({**said, "sha256": _sha256(said, tensors)}, sort_keys=True)
     with whole_file(path) as partial:
         save_file(tensors, partial, metadata={"skyfix": text})
         partial.chmod(0o644)  # safetensors makes it readable by its owner alone
@@ -140,8 +140,8 @@ def _checked_metadata(path: Path, text: str | None) -> dict[str, Any]:
     return metadata
 
 
-def _rows_sha256(tensors: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
+def _sha256(metadata: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in _TENSORS:
         digest.update(np.ascontiguousarray(tensors[name]).view(np.uint8).data)
     return digest.hexdigest()

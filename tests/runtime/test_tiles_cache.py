@@ -62,6 +62,24 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert level_rows(cache, 2) == slice(5, 5)
 
 
+def test_no_byte_can_be_altered_unseen(tmp_path: Path) -> None:
+    path = write_small(tmp_path / "a.tiles")
+    whole = path.read_bytes()
+    held = TileCache.open(path)
+    for at in range(0, len(whole), 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x11]) + whole[at + 1 :])
+        try:
+            cache = TileCache.open(path)
+        except CacheError:
+            continue
+        same = cache.metadata == held.metadata and (cache.centre == held.centre).all()
+        assert same, f"byte {at}: {whole[max(at - 30, 0) : at + 10]!r}"
+    for length in (0, 3, 8, 60, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(CacheError, match="build it again"):
+            TileCache.open(path)
+
+
 @pytest.mark.parametrize("bad", [np.nan, 0.0, 3.0])
 def test_an_encoder_that_gives_no_unit_vectors_writes_no_cache(bad: float, tmp_path: Path) -> None:
     embedding = unit_rows(5, 6)
