@@ -57,7 +57,7 @@ def test_two_weak_sightings_that_agree_start_a_track_and_a_stranger_between_them
 def test_weak_sightings_so_vague_or_so_far_apart_in_time_that_anything_would_agree_confirm_nothing() -> None:
     vague, late = Belief(), Belief()
     for t_s in (0, 1):
-        assert not vague.weigh(sighting(t_s, 0.0, sigma_m=60.0, strong=False))
+        assert not vague.weigh(sighting(t_s, 0.0, sigma_m=120.0, strong=False))
     for t_s in (0, 30):
         assert not late.weigh(sighting(t_s, 0.0, strong=False))
 
