@@ -137,6 +137,8 @@ class Registrar:
         """
         near_m = _AGREEING_SHARE * points.patch.side_m
         around = self._around(points, registration.centre, 4 * near_m)
+        if not len(around.place_m):
+            return Agreement(0.0, np.empty((0, 2)), np.empty((0, 2)))
         place_en_m = _local(around.place_m, registration.origin).astype(np.float32)
         predicted = predicted_en_m.astype(np.float32)
         distance2 = (predicted[:, :1] - place_en_m[:, 0]) ** 2 + (predicted[:, 1:] - place_en_m[:, 1]) ** 2  # (N, M)

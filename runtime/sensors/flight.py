@@ -24,7 +24,6 @@ from runtime.sensors.frame import Frame, Telemetry
 
 _REQUIRED = ("t_us", "image", "alt_agl_m", "cam_roll_deg", "cam_pitch_deg", "cam_yaw_deg")
 _WITHOUT_IMAGES = tuple(name for name in _REQUIRED if name != "image")
-_SHAPE_ERROR = 0.02  # a resized picture's sides are rounded
 _OPTIONAL = ("vel_north_mps", "vel_east_mps", "alt_msl_m")
 
 
@@ -58,16 +57,9 @@ class Flight:
         return str(self.info.get("name", self.path.name))
 
     def frames(self) -> Iterator[Frame]:
-        """The frames in order; raises FlightError on a picture that cannot be read or has another shape."""
+        """The frames in order; raises FlightError on a picture that cannot be read."""
         for telemetry, image in zip(self.telemetry, self.images, strict=True):
-            picture = read_picture(image)
-            height, width = picture.shape[:2]
-            if not abs(width * self.camera.height_px / (height * self.camera.width_px) - 1.0) <= _SHAPE_ERROR:
-                raise FlightError(
-                    f"{image} is {width} x {height} pixels, but the camera takes {self.camera.width_px} x "
-                    f"{self.camera.height_px}; expected that or the same shape at another size"
-                )
-            yield Frame(telemetry, picture, image.name)
+            yield Frame(telemetry, read_picture(image), image.name)
 
 
 def read_picture(image: Path) -> Any:
