@@ -124,6 +124,20 @@ def test_a_covered_lens_gives_no_fix(toy_tiles: Path, engine: Engine, flight: Fl
         assert verdict.reason == "blank_picture"
 
 
+def test_a_picture_of_another_shape_is_no_fix_and_one_of_another_size_is_as_good(
+    *, toy_tiles: Path, engine: Engine, flight: Flight, frames: list[Frame]
+) -> None:
+    turned = replace(frames[0], picture=np.ascontiguousarray(np.rot90(frames[0].picture)))
+    halved = replace(frames[0], picture=np.ascontiguousarray(frames[0].picture[::2, ::2]))
+    reasons = []
+    for frame in (turned, halved):
+        verdict = localizer(toy_tiles, engine, flight, None).step(frame)
+        assert isinstance(verdict, NoFix)
+        reasons.append(verdict.reason)
+    assert reasons[0] == "other_camera"
+    assert reasons[1] in {"ambiguous", "unconfirmed"}
+
+
 def test_time_that_runs_backwards_is_a_verdict_and_changes_nothing(
     toy_tiles: Path, engine: Engine, flight: Flight, frames: list[Frame]
 ) -> None:

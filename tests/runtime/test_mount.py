@@ -9,7 +9,7 @@ import pytest
 
 from runtime.geo.camera import Attitude, axis_ground
 from runtime.locate import mount as mounts
-from runtime.locate.mount import MountEstimate, first_uncertainty
+from runtime.locate.mount import MountEstimate, first_uncertainty, is_plausible
 
 DRIFT, JITTER = np.diag(mounts._DRIFT**2), np.diag(mounts._JITTER**2)
 NADIR = Attitude(0, -90, 30).enu_from_camera()
@@ -61,3 +61,23 @@ def test_an_unknown_heading_is_a_turn_about_the_vertical(attitude: Attitude) -> 
     assert values == pytest.approx([0, 0, math.radians(25) ** 2 - math.radians(1) ** 2], abs=1e-9)
     assert abs(rotation @ axes[:, 2]) == pytest.approx([0, 0, 1], abs=1e-9)
     assert np.linalg.eigvalsh(first_uncertainty(rotation, roll_known=False, yaw_sigma_deg=5.0))[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("scale", "turn_deg", "at_first", "later"),
+    [
+        (1.0, 0.0, True, True),
+        (1.2, 14.0, True, False),  # too high by a fifth and a compass off: so flights begin, and do not go on
+        (1.0, 22.0, True, False),
+        (1.5, 0.0, False, False),
+        (0.95, -4.0, True, True),
+        (float("nan"), 0.0, False, False),
+    ],
+)
+def test_a_fit_must_be_plausible_and_more_so_when_the_mount_is_known(
+    scale: float, turn_deg: float, at_first: bool, later: bool
+) -> None:
+    first = first_uncertainty(NADIR, roll_known=True, yaw_sigma_deg=10.0)
+    known = JITTER + np.eye(4) * 0.01**2
+    assert is_plausible(NADIR, first + JITTER, scale=scale, turn_deg=turn_deg) is at_first
+    assert is_plausible(NADIR, known, scale=scale, turn_deg=turn_deg) is later

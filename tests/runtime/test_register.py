@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.geo.camera import Attitude, axis_ground
+from runtime.geo.camera import Attitude, axis_ground, ground_from_pixels
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon, Metres, to_metres
 from runtime.geo.rectify import View
 from runtime.locate.features import LocalFeatures, _bilinear
+from runtime.locate.localizer import Limits
 from runtime.locate.mapfeatures import MapFeatures
-from runtime.locate.pose import solve_pose
-from runtime.locate.register import Registrar, mutual_matches
+from runtime.locate.pose import Pose, solve_pose
+from runtime.locate.register import Registrar, Registration, mutual_matches
 from runtime.model.bundle import Bundle
 from runtime.sensors.flight import Flight, read_truth
 from runtime.tiles.imagery import Imagery
@@ -78,6 +79,13 @@ def moved(place: LatLon, east_m: float, north_m: float) -> LatLon:
     return LocalFrame(place).to_latlon(east_m, north_m)
 
 
+def solved(scene: Scene, fit: Registration) -> Pose:
+    nominal, height_m = np.asarray(scene.view.attitude), scene.view.alt_agl_m
+    pose = solve_pose(scene.view.camera, nominal, height_m, fit.pixel, fit.place_en_m, prior_cov=PRIOR, floor_m=0.4)
+    assert pose is not None
+    return pose
+
+
 @pytest.mark.parametrize("guess_off_m", [(0.0, 0.0), (12.0, -15.0)])
 def test_the_ground_is_found_and_the_drone_with_it(
     registrar: Registrar, scene: Scene, guess_off_m: tuple[float, float]
@@ -87,16 +95,7 @@ def test_the_ground_is_found_and_the_drone_with_it(
     assert fit is not None
     assert fit.support >= 22
     assert distance_m(fit.centre, scene.ground) < 4.0  # a similarity bears no perspective
-    pose = solve_pose(
-        scene.view.camera,
-        np.asarray(scene.view.attitude),
-        scene.view.alt_agl_m,
-        fit.pixel,
-        fit.place_en_m,
-        prior_cov=PRIOR,
-        floor_m=0.4,
-    )
-    assert pose is not None
+    pose = solved(scene, fit)
     error = np.array(LocalFrame(scene.drone).to_en(fit.origin.to_latlon(pose.east_m, pose.north_m)))
     assert np.hypot(*error) < 2.0
     assert error @ np.linalg.solve(pose.cov[:2, :2] + np.eye(2), error) < 9.21
@@ -115,6 +114,23 @@ def test_another_place_supports_less_than_the_right_one(registrar: Registrar, sc
     for east_m, north_m in ((120.0, 0.0), (0.0, 110.0), (-90.0, 80.0)):
         fit = registrar.register(points, moved(scene.ground, east_m, north_m), reach_m=15.0, max_turn_deg=30.0)
         assert fit is None or fit.support < 16
+
+
+def test_points_agree_with_the_true_pose_and_with_a_wrong_one_by_chance(registrar: Registrar, scene: Scene) -> None:
+    points = registrar.points(scene.view, scene.axis_en_m, SIDE_M, lat=scene.ground.lat)
+    fit = registrar.register(points, scene.ground, reach_m=25.0, max_turn_deg=30.0)
+    assert fit is not None
+    pose = solved(scene, fit)
+    ground = ground_from_pixels(scene.view.camera, pose.rotation, pose.height_m, points.pixel)
+    predicted = ground + np.array([pose.east_m, pose.north_m])
+    right = registrar.agreement(points, fit, predicted)
+    assert right.share > Limits().min_agreement_alone
+    assert len(right.pixel) == len(right.place_en_m) > 50
+    wrong = [registrar.agreement(points, fit, predicted + np.array(away)).share for away in ((9.0, -9.0), (-25.0, 0.0))]
+    assert max(wrong) < 0.1
+    nowhere = replace(fit, shift_en_m=np.array([5000.0, 0.0]))
+    for predicted in (points.ground_en_m, np.full_like(points.ground_en_m, np.nan)):
+        assert registrar.agreement(points, nowhere, predicted).share == 0.0
 
 
 def test_beyond_the_map_there_is_no_fit(registrar: Registrar, scene: Scene) -> None:
