@@ -91,7 +91,7 @@ def _frames(settings: Settings, stop: _Stop) -> Generator[Frame, None, None]:
         frames = video_frames(source, settings.telemetry, settings.every_s)
     else:
         raise SettingsError(f"[camera] source {source} is missing; expected a folder of frames or a video file")
-    return keep_time(frames, lambda: time.monotonic_ns() // 1000, time.sleep) if settings.realtime else frames
+    return keep_time(frames, lambda: time.monotonic_ns() // 1000, stop.sleep) if settings.realtime else frames
 
 
 @contextlib.contextmanager
@@ -114,6 +114,12 @@ class _Stop:
         self.asked = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep so long, or until a signal asks to end: ``time.sleep`` would go on after it."""
+        until = time.monotonic() + seconds
+        while not self.asked and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
 
     def _ask(self, number: int, frame: object) -> None:
         self.asked = True
