@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -32,16 +34,28 @@ def config(small_world: Path, toy_tiles: Path, toy_bundle: Path, tmp_path: Path)
     return path
 
 
-def started(config: Path, tmp_path: Path) -> subprocess.Popen[str]:
-    """The daemon in a process of its own, without the user's matcher."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "runtime.daemon", "--config", str(config)],
-        cwd=ROOT,
-        env={**os.environ, "XDG_DATA_HOME": str(tmp_path / "none")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+Start = Callable[[Path], subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """The daemon in a process of its own, without the user's matcher; gone when the test is over."""
+    with contextlib.ExitStack() as running:
+
+        def run(config: Path) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "runtime.daemon", "--config", str(config)],
+                cwd=ROOT,
+                env={**os.environ, "XDG_DATA_HOME": str(tmp_path / "none")},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            running.enter_context(process)
+            running.callback(process.kill)
+            return process
+
+        yield run
 
 
 def read_line(stream: IO[str] | None) -> dict[str, object]:
@@ -50,8 +64,8 @@ def read_line(stream: IO[str] | None) -> dict[str, object]:
     return found
 
 
-def test_a_folder_becomes_a_line_a_frame_and_the_daemon_ends_with_it(config: Path, tmp_path: Path) -> None:
-    out, err = started(config, tmp_path).communicate(timeout=60)
+def test_a_folder_becomes_a_line_a_frame_and_the_daemon_ends_with_it(start: Start, config: Path) -> None:
+    out, err = start(config).communicate(timeout=60)
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["t_us"] for line in lines] == [k * 2_000_000 for k in range(6)]
     assert all("lat" in line or "no_fix" in line for line in lines)
@@ -60,9 +74,9 @@ def test_a_folder_becomes_a_line_a_frame_and_the_daemon_ends_with_it(config: Pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_well_after_whole_lines(number: signal.Signals, config: Path, tmp_path: Path) -> None:
+def test_a_signal_ends_it_well_after_whole_lines(number: signal.Signals, start: Start, config: Path) -> None:
     config.write_text(config.read_text() + "follow = true\n")
-    process = started(config, tmp_path)
+    process = start(config)
     first = read_line(process.stdout)
     assert first["t_us"] == 10_000_000, "the newest row of a folder that is followed"
     process.send_signal(number)
@@ -72,12 +86,27 @@ def test_a_signal_ends_it_well_after_whole_lines(number: signal.Signals, config:
     assert "Traceback" not in err
 
 
-def test_it_follows_a_folder_that_grows_into_a_file(config: Path, tmp_path: Path) -> None:
+def test_a_signal_ends_it_also_while_it_waits_for_the_next_frame(start: Start, config: Path, tmp_path: Path) -> None:
+    table = tmp_path / "flight/telemetry.csv"
+    header, first, *rest = table.read_text().splitlines(keepends=True)
+    later = [f"{3_600_000_000 + k},{row.partition(',')[2]}" for k, row in enumerate(rest)]
+    table.write_text("".join([header, first, *later]))
+    config.write_text(config.read_text() + "realtime = true\n")
+    process = start(config)
+    assert read_line(process.stdout)["t_us"] == 0
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=0.5)  # by now it sleeps
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+
+
+def test_it_follows_a_folder_that_grows_into_a_file(start: Start, config: Path, tmp_path: Path) -> None:
     table = tmp_path / "flight/telemetry.csv"
     header, *rows = table.read_text().splitlines(keepends=True)
     table.write_text(header + rows[0])
     config.write_text(config.read_text() + 'follow = true\n[output]\nfixes = "fixes.jsonl"\n')
-    process = started(config, tmp_path)
+    process = start(config)
     fixes = tmp_path / "fixes.jsonl"
     for count, row in enumerate((*rows[1:3], ""), 1):
         for _ in range(400):
@@ -95,8 +124,8 @@ def test_it_follows_a_folder_that_grows_into_a_file(config: Path, tmp_path: Path
     assert "fixes.jsonl" in err
 
 
-def test_a_reader_that_goes_away_ends_it_without_a_word(config: Path, tmp_path: Path) -> None:
-    process = started(config, tmp_path)
+def test_a_reader_that_goes_away_ends_it_without_a_word(start: Start, config: Path) -> None:
+    process = start(config)
     assert process.stdout is not None
     assert process.stderr is not None
     read_line(process.stdout)
@@ -119,10 +148,10 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(config: Path, tmp_path: 
         ("threads = 1", 'threads = "all"', "threads is 'all'"),
     ],
 )
-def test_a_wrong_setting_is_told_in_one_line(*, old: str, new: str, said: str, config: Path, tmp_path: Path) -> None:
+def test_a_wrong_setting_is_told_in_one_line(*, old: str, new: str, said: str, start: Start, config: Path) -> None:
     assert old in config.read_text()
     config.write_text(config.read_text().replace(old, new))
-    process = started(config, tmp_path)
+    process = start(config)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert out == ""
