@@ -24,6 +24,7 @@ _MIN_MATCHES = 6
 _RANSAC_ROUNDS = 5000
 _SUPPORT_CELLS = 16
 _AGREEING_SHARE = 0.012  # of the patch's side: how near a like must lie to agree with a pose
+_RIVAL_SHARE = 0.05  # of the patch's side: a fit nearer than this is to the same place
 _MIN_COSINE = 0.3
 _MIN_TOLD = 100
 
@@ -104,9 +105,7 @@ class Registrar:
         origin = LocalFrame(near)
         place_en_m = _local(around.place_m[theirs], origin)
         ground_en_m = points.ground_en_m[mine] - points.patch.centre_en_m
-        # A nominal attitude a few degrees off bends the ground by some per cent of the patch; the pose takes it out.
-        tolerance_m = max(3.0 * points.patch.metres_per_px, 0.02 * points.patch.side_m)
-        fit = _similarity(ground_en_m, place_en_m, tolerance_m)
+        fit = _similarity(ground_en_m, place_en_m, _tolerance_m(points.patch))
         if fit is None:
             return None
         affine, keep = fit
@@ -119,7 +118,7 @@ class Registrar:
             place_en_m=place_en_m[keep],
             matches=len(mine),
             support=_support(ground_en_m[keep], points.patch.side_m),
-            rival_support=_rival_support(ground_en_m[~keep], place_en_m[~keep], tolerance_m, points.patch.side_m),
+            rival_support=_rival_support(ground_en_m[~keep], place_en_m[~keep], affine[:, 2], points.patch),
             shift_en_m=affine[:, 2],
             scale=scale,
             turn_deg=turn_deg,
@@ -173,14 +172,28 @@ def _similarity(
     return None if affine is None else (np.asarray(affine), inlier.ravel() > 0)
 
 
-def _rival_support(source: FloatArray, target: FloatArray, tolerance_m: float, side_m: float) -> int:
-    """Rows of houses, furrows and orchards fit themselves a row further on: how well do the leftovers agree?"""
+def _rival_support(
+    source: FloatArray,  # (N, 2) what the best fit left
+    target: FloatArray,  # (N, 2)
+    shift_en_m: FloatArray,  # (2,) of the best fit
+    patch: Patch,
+) -> int:
+    """Rows of houses, furrows and orchards fit themselves a row further on: how well do the leftovers agree?
+
+    A fit to nearly the same place is no rival: roofs, above the ground, make one of their own.
+    """
     if len(source) < _MIN_MATCHES:
         return 0
-    fit = _similarity(source, target, tolerance_m)
+    fit = _similarity(source, target, _tolerance_m(patch))
     if fit is None or not _SCALE_LIMITS[0] <= math.hypot(*fit[0][:, 0]) <= _SCALE_LIMITS[1]:
         return 0
-    return _support(source[fit[1]], side_m)
+    apart_m = np.abs(fit[0][:, 2] - shift_en_m).max()
+    return _support(source[fit[1]], patch.side_m) if apart_m > _RIVAL_SHARE * patch.side_m else 0
+
+
+def _tolerance_m(patch: Patch) -> float:
+    """A nominal attitude a few degrees off bends the ground by some per cent of the patch; the pose takes it out."""
+    return max(3.0 * patch.metres_per_px, 0.02 * patch.side_m)
 
 
 def _support(ground_en_m: FloatArray, side_m: float) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class Imagery:
             self._db = sqlite3.connect(
                 f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
             )
+            weakref.finalize(self, self._db.close)  # Python 3.13 warns of a database that nobody closed
             self.metadata = dict(self._db.execute("SELECT name, value FROM metadata"))
             self.zoom = int(self._db.execute("SELECT MAX(zoom_level) FROM tiles").fetchone()[0])
             self._corners = self._read_corners()
