@@ -35,19 +35,24 @@ class Look:
 
 def unusable(frame: Frame, camera: Camera) -> str | None:
     """Why a frame cannot be used, or None."""
-    telemetry = frame.telemetry
+    return _unusable_picture(frame, camera) or _unusable_telemetry(frame.telemetry)
+
+
+def _unusable_picture(frame: Frame, camera: Camera) -> str | None:
+    if frame.picture.size == 0:
+        return "unreadable_picture"
     height, width = frame.picture.shape[:2]
     if not abs(width / height / (camera.width_px / camera.height_px) - 1.0) <= _MAX_STRETCH:
         return "other_camera"
+    return None if float(frame.picture[::8, ::8].std()) >= _MIN_CONTRAST else "blank_picture"
+
+
+def _unusable_telemetry(telemetry: Telemetry) -> str | None:
     if not telemetry.alt_agl_m > 0:
         return "no_altitude"
     if math.isnan(telemetry.cam_pitch_deg):
         return "no_pitch"
-    if not telemetry.cam_pitch_deg <= _MAX_PITCH_DEG:
-        return "near_horizon"
-    if not float(frame.picture[::8, ::8].std()) >= _MIN_CONTRAST:
-        return "blank_picture"
-    return None
+    return None if telemetry.cam_pitch_deg <= _MAX_PITCH_DEG else "near_horizon"
 
 
 def looks(frame: Frame, camera: Camera, mount: MountEstimate) -> list[Look]:

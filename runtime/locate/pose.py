@@ -2,8 +2,8 @@
 
 Six unknowns: place, the logarithm of height, and a small rotation in camera axes (yaw-pitch-roll is singular straight
 down). Iteratively reweighted Gauss-Newton with Cauchy weights; residuals are metres on the ground. Roofs and crowns
-stand off the plane and do so together, so many matches do not make the errors as small as their number claims: the
-information is capped at that of ``_EFFECTIVE`` independent points.
+stand off the plane and do so together, so many matches do not make the errors as small as their number claims: they
+weigh against the prior as ``_EFFECTIVE`` points at most, and the covariance takes ``_BELIEVED`` of what they say.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from runtime.geo.camera import Camera, FloatArray
 _ROUNDS = 12
 _STEP = np.array([1e-2, 1e-2, 1e-5, 1e-5, 1e-5, 1e-5])  # metres, metres, 1, radians: for the numeric Jacobian
 _CAUCHY = 2.385  # 95% efficient on Gaussian residuals (Huber & Ronchetti, Robust Statistics, table 4.1)
-_EFFECTIVE = 15
+_EFFECTIVE = 60
+_BELIEVED = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,9 @@ def solve_pose(
         weight = 1.0 / (1.0 + (residual / (_CAUCHY * sigma_m)) ** 2).ravel()
         weight *= min(1.0, _EFFECTIVE / (weight.sum() / 2)) / sigma_m**2
         jacobian = _jacobian(rays, rotation, height_m, state, predicted)
-        information = jacobian.T @ (weight[:, None] * jacobian) + prior_information
+        seen = jacobian.T @ (weight[:, None] * jacobian)
         gradient = jacobian.T @ (weight * residual.ravel()) - prior_information @ state
-        step = np.linalg.solve(information, gradient)
+        step = np.linalg.solve(seen + prior_information, gradient)
         state = state + step
     if not (np.isfinite(state).all() and np.abs(step[:2]).max() < 0.1):
         return None
@@ -79,7 +80,7 @@ def solve_pose(
         height_m * math.exp(state[2]),
         rotation @ rotation_from_vector(state[3:]),
         state[2:],
-        np.linalg.inv(information),
+        np.linalg.inv(seen * _BELIEVED + prior_information),
         sigma_m,
     )
 

@@ -25,7 +25,7 @@ class Telemetry:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture; ``picture`` is (H, W, 3) RGB."""
+    """One picture; ``picture`` is (H, W, 3) RGB, or empty where it could not be read."""
 
     telemetry: Telemetry
     picture: NDArray[np.uint8]

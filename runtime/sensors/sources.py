@@ -21,10 +21,18 @@ _MAX_GAP_US = 2_000_000  # telemetry further away than this says nothing of a vi
 
 
 def folder_frames(folder: Path) -> Generator[Frame, None, None]:
-    """Every picture that ``telemetry.csv`` names, in order; raises FlightError."""
+    """Every picture that ``telemetry.csv`` names, in order; raises FlightError on a table that cannot be read."""
     telemetry, images = read_telemetry(folder / "telemetry.csv")
     for row, image in zip(telemetry, images, strict=True):
-        yield Frame(row, read_picture(image), image.name)
+        yield _frame(row, image)
+
+
+def _frame(row: Telemetry, image: Path) -> Frame:
+    """In flight a broken picture is a verdict like any other: it becomes a frame without pixels."""
+    try:
+        return Frame(row, read_picture(image), image.name)
+    except FlightError:
+        return Frame(row, np.empty((0, 0, 3), np.uint8), image.name)
 
 
 def follow_folder(folder: Path, stopped: Callable[[], bool]) -> Generator[Frame, None, None]:
@@ -40,7 +48,7 @@ def follow_folder(folder: Path, stopped: Callable[[], bool]) -> Generator[Frame,
             telemetry, images = read_telemetry(table)
             if telemetry[-1].t_us > done_us:
                 done_us = telemetry[-1].t_us
-                yield Frame(telemetry[-1], read_picture(images[-1]), images[-1].name)
+                yield _frame(telemetry[-1], images[-1])
                 continue
         time.sleep(_POLL_S)
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import ImageryError, MissingPackageError
+from runtime.errors import ImageryError
 from runtime.files import whole_file
 from runtime.geo.mercator import TILE_PX, Tile, metres_per_px, north_west_of
 from runtime.tiles.imagery import Bounds, Imagery, decode_tile, tiles_over, write_mbtiles
@@ -60,7 +60,7 @@ def _import_geotiff(source: Path, out: Path, metadata: dict[str, str], tick: Tic
         import rasterio
         from rasterio.errors import NotGeoreferencedWarning, RasterioError
     except ModuleNotFoundError:
-        raise MissingPackageError("rasterio", "dev") from None
+        raise ImageryError(f"{source} is a GeoTIFF, and rasterio is not installed: pip install rasterio") from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we say so ourselves

@@ -78,7 +78,7 @@ def test_the_stated_covariance_bears_out_in_many_trials(pitch_deg: float) -> Non
     rng = np.random.default_rng(3)
     nees = []
     for _ in range(150):
-        seen = scene(pitch_deg, rng.multivariate_normal(np.zeros(4), PRIOR), 14, rng, sigma_m=0.5)
+        seen = scene(pitch_deg, rng.multivariate_normal(np.zeros(4), PRIOR), 25, rng, sigma_m=0.5)
         pose = solved(seen)
         error = np.array([pose.east_m, pose.north_m]) - seen.place_m
         nees.append(float(error @ np.linalg.solve(pose.cov[:2, :2], error)))

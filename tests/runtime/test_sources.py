@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from runtime.errors import FlightError
+from runtime.geo.camera import Camera
+from runtime.locate.look import unusable
 from runtime.sensors.frame import Frame, Telemetry
 from runtime.sensors.sources import folder_frames, follow_folder, keep_time, telemetry_at, video_frames
 
@@ -186,3 +188,13 @@ def test_a_slow_consumer_gets_the_newest_frame_and_never_an_old_one() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_an_empty_and_a_short_recording_end(count: int) -> None:
     assert len(flown(0.1, count)) == count
+
+
+def test_a_broken_picture_is_a_frame_without_pixels_and_a_verdict(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    (tmp_path / "telemetry.csv").write_text(
+        "t_us,image,alt_agl_m,cam_roll_deg,cam_pitch_deg,cam_yaw_deg\n0,broken.jpg,90,0,-90,0\n1,gone.jpg,90,0,-90,0\n"
+    )
+    camera = Camera(640, 360, np.diag([500.0, 500.0, 1.0]), np.zeros(5))
+    frames = list(folder_frames(tmp_path))
+    assert [unusable(frame, camera) for frame in frames] == ["unreadable_picture"] * 2
