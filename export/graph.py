@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from export.lint import OPSET
 from runtime.errors import ExportError
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
+_REGISTRY = "torch.onnx._internal.exporter._registration"
 
 
 def trace(
@@ -40,6 +42,7 @@ def trace(
 
 
 def _exported(network: nn.Module, image: Tensor, outputs: Sequence[str], dynamic: Mapping[int, Any]) -> Any:
+    logging.getLogger(_REGISTRY).setLevel(logging.ERROR)  # it misses torchvision, of which no network here makes use
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about its own insides
         try:

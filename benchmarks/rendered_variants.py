@@ -1,0 +1,104 @@
+"""Flights over a generated world at other tilts and altitudes, with telemetry as poor as it gets; replayed and scored.
+
+    python benchmarks/rendered_variants.py [--seed 11] [--frames 24]
+
+Roll is blank, pitch nominal, yaw off by a constant (sigma 5 degrees) and by 5 degrees a frame, altitude by up to 10%;
+one frame in five seconds, no velocity. Generated worlds never stand for accuracy: this shows what breaks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from runtime.geo.camera import Attitude
+from runtime.locate.load import open_localizer
+from runtime.model.load import open_engine
+from runtime.replay import fly as replay
+from runtime.score import score
+from runtime.sensors.flight import Flight, read_truth
+from runtime.tiles.build import build
+from runtime.tiles.cache import TileCache
+from runtime.tiles.sources import import_imagery
+from train.world import flight as world
+
+VARIANTS = ((-90.0, 110.0), (-65.0, 90.0), (-60.0, 50.0), (-45.0, 110.0), (-45.0, 60.0))  # pitch_deg, alt_agl_m
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--frames", type=int, default=24)
+    args = parser.parse_args()
+    spec = world.FlightSpec(seed=args.seed, frames=args.frames, interval_s=5.0)
+    plan = world.draw_plan(spec.seed, spec.width_m, spec.height_m)
+    summer, autumn = (world.paint(plan, date, world.PICTURE_GSD_M) for date in (world.SUMMER, world.AUTUMN))
+    with tempfile.TemporaryDirectory() as folder:
+        area = Path(folder) / "area.mbtiles"
+        world.write_map(Path(folder) / "map.tif", world.shrunk(summer))
+        imagery = import_imagery(
+            Path(folder) / "map.tif", area, name="", date="", attribution="", tick=lambda done, total: None
+        )
+        build(imagery, open_engine(None, None, 0), area.with_suffix(".tiles"), accuracy_ce90_m=1.0)
+        cache = TileCache.open(area.with_suffix(".tiles"))
+        print("pitch  altitude  fixes   ground median  p90   worst   position median  p90   worst   inside 90%")
+        for pitch_deg, alt_agl_m in VARIANTS:
+            flown = Path(folder) / f"{pitch_deg:.0f}_{alt_agl_m:.0f}"
+            write_variant(flown, spec, autumn, pitch_deg, alt_agl_m)
+            print(f"{pitch_deg:5.0f}  {alt_agl_m:6.0f} m  {line(flown, cache)}")
+
+
+def write_variant(
+    folder: Path, spec: world.FlightSpec, ground: world.Picture, pitch_deg: float, alt_agl_m: float
+) -> None:
+    """The flight's usual track, seen at another tilt from another altitude."""
+    rng = np.random.default_rng(spec.seed)
+    spec = replace(spec, alt_agl_m=alt_agl_m, margin_m=max(118.0, 1.3 * alt_agl_m if pitch_deg > -60 else 0.0))
+    camera, poses = world.camera_of(spec), [tilted(pose, pitch_deg) for pose in world.fly(spec)]
+    yaw_bias_deg, scale = rng.normal(0.0, 5.0), rng.uniform(0.9, 1.1)
+    rows = []
+    (folder / "frames").mkdir(parents=True)
+    for k, pose in enumerate(poses):
+        picture = world.render(ground, camera, pose, np.random.default_rng((spec.seed, k)))
+        (folder / world.image_name(k)).write_bytes(world.jpeg(picture))
+        yaw_deg = (pose.attitude.yaw_deg + yaw_bias_deg + rng.normal(0.0, 5.0)) % 360.0
+        rows.append((pose.t_us, world.image_name(k), f"{pose.alt_agl_m * scale:.1f}", "", pitch_deg, f"{yaw_deg:.1f}"))
+    camera.to_yaml(folder / "camera.yaml")
+    (folder / "flight.json").write_text(json.dumps({"name": folder.name}))
+    write_csv(folder / "telemetry.csv", "t_us,image,alt_agl_m,cam_roll_deg,cam_pitch_deg,cam_yaw_deg", rows)
+    truth = [world.truth(pose) for pose in poses]
+    write_csv(folder / "truth.csv", ",".join(truth[0]), [tuple(row.values()) for row in truth])
+
+
+def tilted(pose: world.Pose, pitch_deg: float) -> world.Pose:
+    """The same pose about another nominal pitch; the world's own flight swings about -65."""
+    true = pose.attitude
+    return replace(pose, attitude=Attitude(true.roll_deg, pitch_deg + true.pitch_deg + 65.0, true.yaw_deg))
+
+
+def write_csv(path: Path, header: str, rows: Sequence[Sequence[object]]) -> None:
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
+
+
+def line(flown: Path, cache: TileCache) -> str:
+    """Figures of one replay with no start position."""
+    flight = Flight.open(flown)
+    localizer = open_localizer(cache, flight.camera, bundle=None, matcher=None, start=None, threads=0)
+    verdicts, stages_ms = replay(flight, localizer)
+    report = score(verdicts, read_truth(flown / "truth.csv"), stages_ms)
+    ground, drone = report["ground_error_m"]["of_fixes"], report["position_error_m"]["of_fixes"]
+    if not drone["count"]:
+        return f"{0:2d}/{report['frames']}"
+    shares = f"{report['fixes']:2d}/{report['frames']}", f"{report['coverage']['90%']:10.0%}"
+    errors = [f"{e['median']:10.1f} m  {e['p90']:5.1f}  {e['worst']:5.1f}" for e in (ground, drone)]
+    return "  ".join([shares[0], *errors, shares[1]])
+
+
+if __name__ == "__main__":
+    main()
