@@ -66,7 +66,7 @@ def _square(picture: NDArray[np.uint8], side_px: int, rng: np.random.Generator) 
 
 def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
     """Frames as the localizer embeds them: laid on the ground, north up, at a level that the frame fills."""
-    from runtime.geo.rectify import rectify
+    from runtime.geo.rectify import rectify, seen_share
     from runtime.locate.look import looks, unusable
     from runtime.locate.mount import MountEstimate
     from runtime.locate.retrieve import WELL_SEEN
@@ -79,8 +79,7 @@ def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Genera
     for i in _some(len(flight.images), count, rng):
         frame = Frame(flight.telemetry[i], read_picture(flight.images[i]), flight.images[i].name)
         for look in looks(frame, flight.camera, MountEstimate())[:1] if unusable(frame, flight.camera) is None else []:
-            thumbs = (rectify(look.view, look.middle_en_m, side_m, 32) for side_m in FOOTPRINTS_M)
-            full = [thumb.side_m for thumb in thumbs if thumb.seen.mean() >= WELL_SEEN]
+            full = [side_m for side_m in FOOTPRINTS_M if seen_share(look.view, look.middle_en_m, side_m) >= WELL_SEEN]
             patch = rectify(look.view, look.middle_en_m, rng.choice(full or FOOTPRINTS_M[:1]), side_px)
             yield Sample(f"{flight.path.name}/{frame.name}", encoder_input(patch.picture, patch.seen, side_px))
 

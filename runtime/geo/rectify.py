@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from runtime.geo.camera import Camera, FloatArray, Orientation, Picture, ground_from_pixels, pixels_from_ground
 
+_SHARE_PX = 64  # fine enough to tell a share by
 _MAX_SLANT = 3.0  # ground further than this many altitudes away is too coarse to be matched
 
 
@@ -61,6 +62,13 @@ def rectify(view: View, centre_en_m: tuple[float, float], side_m: float, side_px
     size = (side_px, side_px)
     patch = cv2.warpPerspective(picture, homography, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return Patch(np.asarray(patch, np.uint8), _seen(homography, camera, side_px), centre_en_m, side_m)
+
+
+def seen_share(view: View, centre_en_m: tuple[float, float], side_m: float) -> float:
+    """How much of a square of ground the frame sees, 0 to 1."""
+    to_ground = _ground_from_patch(centre_en_m, side_m, _SHARE_PX)
+    homography = pixels_from_ground(view.camera, view.attitude, view.alt_agl_m) @ to_ground
+    return float(_seen(homography, view.camera, _SHARE_PX).mean())
 
 
 def _seen(homography: FloatArray, camera: Camera, side_px: int) -> NDArray[np.bool_]:

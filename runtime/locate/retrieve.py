@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from runtime.geo.camera import FloatArray
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
-from runtime.geo.rectify import View, rectify
+from runtime.geo.rectify import View, rectify, seen_share
 from runtime.model.engine import Engine
 from runtime.model.preprocess import encoder_input
 from runtime.tiles.cache import TileCache
@@ -56,7 +56,7 @@ class Retriever:
         None when it sees less than half of any.
         """
         seen = {
-            level: float(rectify(view, centre_en_m, self._cache.footprints_m[level], 64).seen.mean())
+            level: seen_share(view, centre_en_m, self._cache.footprints_m[level])
             for level, rows in enumerate(self._rows)
             if rows.start < rows.stop
         }
