@@ -46,6 +46,8 @@ class Limits:
 
     min_support: int = 10
     """Grid cells that must support a similarity before it is looked at more closely."""
+    min_support_alone: int = 18
+    """The same to be believed alone; a street that looks like the next one reaches 17."""
     min_agreement_alone: float = 0.125
     """Share of the points that must agree with a lone pose; chance gives 0.0625, wrong places up to 0.093."""
     min_agreement_tracked: float = 0.10
@@ -243,7 +245,8 @@ class Localizer:
     def _from_registration(self, frame: Frame, found: _Found) -> Verdict:
         pose = found.pose
         cov = pose.cov[:2, :2] + np.eye(2) * _GROUND_SIGMA_M**2
-        strong = found.agreement >= self._limits.min_agreement_alone
+        supported = found.registration.support >= self._limits.min_support_alone
+        strong = supported and found.agreement >= self._limits.min_agreement_alone
         if not self._belief.weigh(Sighting(frame.t_us, found.position(self._frame), cov, strong)):
             return self._carried(frame, "unconfirmed")
         if strong:

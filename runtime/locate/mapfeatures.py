@@ -17,6 +17,8 @@ BLOCK_PX = 512
 _MARGIN_PX = 32  # context around a block, so that its edges see what lies beyond
 _POINTS_A_BLOCK = 1600
 _KEPT_BLOCKS = 256  # some 0.5 MB each
+_LEAST_PX = 384  # of a patch: a low frame over a coarse map has less
+_FINEST_RUNG = -2  # half a pixel of the imagery; finer only blurs
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,14 @@ class MapFeatures:
         return self._imagery.metres_per_px * math.pow(2.0, rung / 2)
 
     def rung_for(self, side_m: float, most_px: int) -> int:
-        """The finest rung on which ``side_m`` Web Mercator metres are at most ``most_px`` pixels."""
-        return max(0, math.ceil(2 * math.log2(side_m / most_px / self._imagery.metres_per_px)))
+        """The finest rung on which ``side_m`` Web Mercator metres are at most ``most_px`` pixels.
+
+        Where the imagery itself has too few pixels for a patch, it is enlarged: features need some size to be seen.
+        """
+        native_px = side_m / self._imagery.metres_per_px
+        if native_px < _LEAST_PX:
+            return max(_FINEST_RUNG, math.floor(2 * math.log2(native_px / _LEAST_PX)))
+        return max(0, math.ceil(2 * math.log2(native_px / most_px)))
 
     def around(self, centre: Metres, side_m: float, rung: int) -> MapPoints:
         """The keypoints in a square of ``side_m`` Web Mercator metres."""

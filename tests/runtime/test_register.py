@@ -18,7 +18,7 @@ from runtime.locate.features import LocalFeatures, _bilinear
 from runtime.locate.localizer import Limits
 from runtime.locate.mapfeatures import MapFeatures
 from runtime.locate.pose import Pose, solve_pose
-from runtime.locate.register import Registrar, Registration, mutual_matches
+from runtime.locate.register import Agreement, Registrar, Registration, mutual_matches
 from runtime.model.bundle import Bundle
 from runtime.sensors.flight import Flight, read_truth
 from runtime.tiles.imagery import Imagery
@@ -79,7 +79,7 @@ def moved(place: LatLon, east_m: float, north_m: float) -> LatLon:
     return LocalFrame(place).to_latlon(east_m, north_m)
 
 
-def solved(scene: Scene, fit: Registration) -> Pose:
+def solved(scene: Scene, fit: Registration | Agreement) -> Pose:
     nominal, height_m = np.asarray(scene.view.attitude), scene.view.alt_agl_m
     pose = solve_pose(scene.view.camera, nominal, height_m, fit.pixel, fit.place_en_m, prior_cov=PRIOR, floor_m=0.4)
     assert pose is not None
@@ -95,7 +95,9 @@ def test_the_ground_is_found_and_the_drone_with_it(
     assert fit is not None
     assert fit.support >= 22
     assert distance_m(fit.centre, scene.ground) < 4.0  # a similarity bears no perspective
-    pose = solved(scene, fit)
+    first = solved(scene, fit)
+    seen = ground_from_pixels(scene.view.camera, first.rotation, first.height_m, points.pixel)
+    pose = solved(scene, registrar.agreement(points, fit, seen + np.array([first.east_m, first.north_m])))
     error = np.array(LocalFrame(scene.drone).to_en(fit.origin.to_latlon(pose.east_m, pose.north_m)))
     assert np.hypot(*error) < 2.0
     assert error @ np.linalg.solve(pose.cov[:2, :2] + np.eye(2), error) < 9.21
