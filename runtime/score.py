@@ -21,7 +21,11 @@ _COVERAGES = (0.50, 0.90, 0.99)
 def score(
     verdicts: Sequence[Verdict], truth: Mapping[int, Truth], stages_ms: Sequence[Mapping[str, float]]
 ) -> dict[str, Any]:
-    """The report of a replay; errors are metres, and None where too few frames have a fix to say."""
+    """The report of a replay; errors are metres, and None where too few frames have a fix to say.
+
+    Frames whose truth was not verified are not scored.
+    """
+    truth = {t_us: known for t_us, known in truth.items() if known.verified}
     fixes = [v for v in verdicts if isinstance(v, Fix)]
     drone = [(f, t.drone) for f in fixes if (t := truth.get(f.t_us)) is not None and t.drone is not None]
     errors_m = [distance_m(true, LatLon(f.lat, f.lon)) for f, true in drone]

@@ -49,7 +49,7 @@ class Limits:
     min_support_alone: int = 18
     """The same to be believed alone; a street that looks like the next one reaches 17."""
     min_agreement_alone: float = 0.125
-    """Share of the points that must agree with a lone pose; chance gives 0.0625, wrong places up to 0.093."""
+    """Share of the points that must agree with a lone pose; by chance 0.0625, elsewhere 0.093, look-alikes 0.15."""
     min_agreement_tracked: float = 0.10
     """The same where a tight track says so already."""
     max_rival: float = 0.6

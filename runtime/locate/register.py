@@ -56,16 +56,11 @@ class Registration:
     origin: LocalFrame
     pixel: FloatArray  # (N, 2) in the frame, inliers only
     place_en_m: FloatArray  # (N, 2) about ``origin``
-    matches: int  # before the robust fit
     support: int  # cells of a 16 by 16 grid over the patch that hold an inlier
     rival_support: int  # the same of the next best fit, somewhere else, to what the best one leaves
     shift_en_m: FloatArray  # (2,) where the fit puts the patch's centre, about ``origin``
     scale: float  # found over nominal ground distances
     turn_deg: float  # anticlockwise, of the nominal ground onto the map
-
-    @property
-    def inliers(self) -> int:
-        return len(self.pixel)
 
     @property
     def centre(self) -> LatLon:
@@ -116,7 +111,6 @@ class Registrar:
             origin=origin,
             pixel=points.pixel[mine][keep],
             place_en_m=place_en_m[keep],
-            matches=len(mine),
             support=_support(ground_en_m[keep], points.patch.side_m),
             rival_support=_rival_support(ground_en_m[~keep], place_en_m[~keep], affine[:, 2], points.patch),
             shift_en_m=affine[:, 2],

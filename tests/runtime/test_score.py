@@ -70,6 +70,13 @@ def test_frames_without_truth_are_flown_and_not_scored() -> None:
     assert report["ground_error_m"]["of_fixes"]["median"] == pytest.approx(8.0, abs=0.01)
 
 
+def test_frames_whose_truth_is_not_verified_are_not_scored() -> None:
+    report = score([fix(0, 3.0), fix(1, 400.0)], {0: AT_HOME, 1_000_000: Truth(HOME, HOME, False)}, [])
+    assert report["fixes"] == 2
+    assert report["position_error_m"]["of_fixes"]["count"] == report["position_error_m"]["of_all_frames"]["count"] == 1
+    assert report["position_error_m"]["of_fixes"]["worst"] == pytest.approx(3.0, abs=0.01)
+
+
 def test_coverage_is_the_share_inside_each_ellipse() -> None:
     """With sigma 2 m the 50, 90 and 99% circles have radii of 2.35, 4.29 and 6.07 m, the protection level 7.43 m."""
     verdicts = [fix(t, e) for t, e in enumerate((1.0, 2.3, 2.4, 4.2, 4.4, 6.0, 6.2, 7.4, 7.5, 100.0))]

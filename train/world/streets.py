@@ -38,9 +38,6 @@ class Rect(NamedTuple):
     def size(self) -> tuple[float, float]:
         return self.a1 - self.a0, self.b1 - self.b0
 
-    def inset(self, margin_m: float) -> Rect:
-        return Rect(self.a0 + margin_m, self.b0 + margin_m, self.a1 - margin_m, self.b1 - margin_m, self.gaps)
-
 
 @dataclass(frozen=True, slots=True)
 class Bend:
