@@ -15,10 +15,11 @@ from torch.utils.data import DataLoader
 from runtime.errors import DataError
 from runtime.files import write_text_whole
 from train.checkpoint import BEST, save_encoder
+from train.data.batch import Batch
 from train.data.dataset import PairDataset, prepare_worker
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.loop import Batch, StepResult, train_steps
+from train.loop import StepResult, train_steps
 from train.plots import plot_run, read_log
 from train.sampler import PlaceSampler
 from train.scoring import VIEWS_SEED, embed_with, score_views

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from runtime.errors import TrainError
+from train.data.batch import Batch
 from train.encoder import Encoder
 from train.losses.objective import Objective
-
-Batch = tuple[Tensor, Tensor, Tensor]  # (B, S, S, 3) uint8 drone, the same of tiles, (B,) place
 
 
 class StepResult(NamedTuple):
@@ -39,11 +38,11 @@ def train_steps(
     """Train on each batch and yield its result; raises TrainError when the loss is no longer a number."""
     params = [*encoder.parameters(), *objective.parameters()]
     encoder.train()
-    for drone_images, tile_images, places in batches:
+    for batch in batches:
         # One pass for both views: batch statistics are of both, as they are on board.
-        images = torch.cat([drone_images, tile_images]).to(device, non_blocking=True)
+        images = torch.cat([batch.drone, batch.tile]).to(device, non_blocking=True)
         drone, tile = encoder(images).chunk(2)
-        terms = objective(drone, tile, (places[:, None] == places).to(device))
+        terms = objective(drone, tile, batch.same_place().to(device))
         if not torch.isfinite(terms.loss):
             raise TrainError(
                 f"the loss is {terms.loss.item()} (host {terms.host}, triplet {terms.triplet}, "

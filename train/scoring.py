@@ -25,9 +25,9 @@ def score_views(
     drones, tiles = [], []
     for start in range(0, len(views), _BATCH):
         scenes = range(start, min(start + _BATCH, len(views)))
-        drone, tile = zip(*(views.pictures(Item(0, scene)) for scene in scenes), strict=True)
-        drones.append(embed(np.stack(drone)))
-        tiles.append(embed(np.stack(tile)))
+        drawn = [views.views(Item(0, scene)) for scene in scenes]
+        drones.append(embed(np.stack([v.drone for v in drawn])))
+        tiles.append(embed(np.stack([v.tile for v in drawn])))
         tick(scenes.stop, len(views))
     return _both_ways(np.concatenate(drones), np.concatenate(tiles), views.places)
 

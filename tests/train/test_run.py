@@ -14,10 +14,11 @@ import torch
 
 from runtime.errors import SettingsError, TrainError
 from train.checkpoint import load_encoder, save_encoder
+from train.data.batch import Batch
 from train.encoder import Encoder, EncoderSpec
 from train.evaluate import main as evaluate
 from train.fit import fit
-from train.loop import Batch, train_steps
+from train.loop import train_steps
 from train.losses.objective import Objective
 from train.plots import read_log
 from train.run import main
@@ -30,7 +31,8 @@ TINY = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientne
 def _one_batch(count: int) -> Batch:
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randint(0, 256, (2, count, 32, 32, 3), dtype=torch.uint8, generator=generator)
-    return pictures[0], pictures[1], torch.arange(count)
+    unknown = torch.full((count, 4), torch.nan, dtype=torch.float64)
+    return Batch(pictures[0], pictures[1], torch.arange(count), unknown, torch.arange(count))
 
 
 def test_the_loop_memorises_one_batch() -> None:

@@ -15,7 +15,10 @@ from torch.utils.data import Dataset
 
 from runtime.model.preprocess import encoder_input
 from train.augment import augment
-from train.data.source import PairSource, Picture
+from train.data.batch import Batch
+from train.data.source import Footprint, PairSource, Views
+
+_SITES = 1_000_000  # more than a source has
 
 
 class Item(NamedTuple):
@@ -25,11 +28,12 @@ class Item(NamedTuple):
     scene: int
 
 
-class PairDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
+class PairDataset(Dataset[Batch]):
     """Drone frame, tile and place of every scene of several sources."""
 
     def __init__(self, sources: Sequence[PairSource], *, seed: int, side_px: int, strength: float) -> None:
         self._scenes = [(source, index) for source in sources for index in range(len(source.places))]
+        self._source_numbers = [number for number, source in enumerate(sources) for _ in source.places]
         names = [source.places[index] for source, index in self._scenes]
         numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
         self.places: list[int] = [numbers[name] for name in names]
@@ -46,18 +50,26 @@ class PairDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self._scenes)
 
-    def __getitem__(self, item: Item) -> tuple[Tensor, Tensor, Tensor]:
-        drone, tile = self.pictures(item)
-        return torch.from_numpy(drone), torch.from_numpy(tile), torch.tensor(self.places[item.scene])
+    def __getitem__(self, item: Item) -> Batch:
+        views = self.views(item)
+        place, scene = torch.tensor(self.places[item.scene]), torch.tensor(item.scene)
+        drone, tile = torch.from_numpy(views.drone), torch.from_numpy(views.tile)
+        return Batch(drone, tile, place, self._ground(item.scene, views.footprint), scene)
 
-    def pictures(self, item: Item) -> tuple[Picture, Picture]:
+    def views(self, item: Item) -> Views:
         """Drone frame and tile, both (S, S, 3), as the encoder reads them; raises DataError."""
         source, index = self._scenes[item.scene]
         rng = np.random.default_rng((self._seed, item.epoch, item.scene))
         views = source.render(index, rng, self._side_px)
-        drone = augment(views.drone, rng, self._strength)
-        tile = augment(views.tile, rng, self._strength)
-        return encoder_input(drone, views.drone_seen, self._side_px), encoder_input(tile, None, self._side_px)
+        drone = encoder_input(augment(views.drone, rng, self._strength), views.drone_seen, self._side_px)
+        tile = encoder_input(augment(views.tile, rng, self._strength), None, self._side_px)
+        return views._replace(drone=drone, tile=tile)
+
+    def _ground(self, scene: int, footprint: Footprint | None) -> Tensor:  # (4,)
+        if footprint is None:
+            return torch.full((4,), torch.nan, dtype=torch.float64)
+        site = self._source_numbers[scene] * _SITES + footprint.site
+        return torch.tensor([site, *footprint[1:]], dtype=torch.float64)
 
 
 def prepare_worker(_worker: int) -> None:

@@ -18,12 +18,22 @@ Mask = NDArray[np.bool_]  # (H, W)
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 
 
+class Footprint(NamedTuple):
+    """The square of ground that a tile shows, where a source knows it."""
+
+    site: int  # squares of two sites never overlap; numbered within a source
+    east_m: float  # of its middle, in a plane of the site's own
+    north_m: float
+    side_m: float
+
+
 class Views(NamedTuple):
-    """Two north-up pictures of one place; ``drone_seen`` is False where the camera saw nothing."""
+    """Two pictures of one place; ``drone_seen`` is False where the camera saw nothing."""
 
     drone: Picture  # (S, S, 3)
     drone_seen: Mask  # (S, S)
     tile: Picture  # (S, S, 3)
+    footprint: Footprint | None = None
 
 
 class PairSource(Protocol):

@@ -1,0 +1,35 @@
+"""What a loader hands to the trainer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+_SAME_IOU = 0.2  # two squares that share a third of either look alike
+
+
+class Batch(NamedTuple):
+    """Pairs that the trainer takes a step on; one scene of it has the same fields without the B."""
+
+    drone: Tensor  # (B, S, S, 3) uint8 RGB
+    tile: Tensor  # (B, S, S, 3) uint8 RGB
+    place: Tensor  # (B,) int64; equal numbers are one place
+    footprint: Tensor  # (B, 4) float64: site, east, north and side of the tile's square in metres; NaN where unknown
+    scene: Tensor  # (B,) int64 index into the dataset, by which an error names pictures
+
+    def same_place(self) -> Tensor:  # (B, B) bool
+        """True where two pairs are no negatives of each other: one place, or squares that overlap much."""
+        return (self.place[:, None] == self.place) | (_square_iou(self.footprint) > _SAME_IOU)
+
+
+def _square_iou(footprint: Tensor) -> Tensor:  # (B, 4) -> (B, B), NaN where unknown
+    site, east, north, side = footprint.T
+    half = side / 2
+    across, up = (
+        (torch.minimum(x[:, None] + half[:, None], x + half) - torch.maximum(x[:, None] - half[:, None], x - half))
+        for x in (east, north)
+    )
+    shared = across.clamp_min(0.0) * up.clamp_min(0.0) * (site[:, None] == site)
+    return torch.div(shared, side[:, None] ** 2 + side**2 - shared)
