@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from runtime.model.preprocess import encoder_input
 from train.augment import augment
 from train.data.batch import Batch
-from train.data.source import Footprint, PairSource, Views
+from train.data.source import Footprint, PairSource, Views, Weighted
 
 _SITES = 1_000_000  # more than a source has
 
@@ -37,6 +37,8 @@ class PairDataset(Dataset[Batch]):
         names = [source.places[index] for source, index in self._scenes]
         numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
         self.places: list[int] = [numbers[name] for name in names]
+        per_source = [source.weight if isinstance(source, Weighted) else 1.0 for source in sources]
+        self.weights: list[float] = [per_source[number] for number in self._source_numbers]
         self._seed = seed
         self._side_px = side_px
         self._strength = strength

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -33,6 +34,13 @@ class DrawnSource:
     @property
     def places(self) -> Sequence[str]:
         return self.names
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return ()
+
+    def without(self, broken: Collection[Path]) -> DrawnSource:
+        return self
 
     def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
         """A tile and a drone view of a random footprint in the cell."""

@@ -1,8 +1,9 @@
-"""From ``KIND:PATH[@GSD_M]`` on a command line to data sources."""
+"""From ``KIND:PATH[@GSD_M][*WEIGHT]`` on a command line to data sources."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import DataError
@@ -11,41 +12,82 @@ from train.data.manifest import Choice
 from train.data.overhead import OverheadSource, open_overhead, open_site
 from train.data.pairs import RegisteredSource, open_pairs
 from train.data.rectified import ViewSpec
-from train.data.source import PairSource
+from train.data.sound import Tell, say, sound_sources
+from train.data.source import PairSource, Weighted
 
-KINDS = ("overhead", "site", "pairs", "world")
+
+@dataclass(frozen=True)
+class Entry:
+    """One ``--data KIND:PATH[@GSD_M][*WEIGHT]``."""
+
+    kind: str
+    where: str
+    gsd_m: float | None = None  # metres a pixel
+    weight: float = 1.0  # how many times as often as once an epoch a place is drawn
+
+    @classmethod
+    def parse(cls, text: str) -> Entry:
+        """Raises DataError where the text is no entry; whether the path holds data is not asked."""
+        kind, colon, rest = text.partition(":")
+        if not colon or kind not in KINDS:
+            raise DataError(f"--data {text}: expected KIND:PATH with KIND one of {', '.join(KINDS)}")
+        rest, weight = _suffix(text, rest, "*", "weight; expected a positive number, as *2")
+        where, gsd_m = _suffix(text, rest, "@", "ground sample distance; expected metres a pixel, as @0.3")
+        return cls(kind, where, gsd_m, 1.0 if weight is None else weight)
+
+    @property
+    def path(self) -> Path:
+        return Path(self.where)
 
 
-def open_sources(data: Sequence[str], choice: Choice, view: ViewSpec) -> list[PairSource]:
-    """The sources that hold chosen scenes; raises DataError."""
+def open_sources(
+    data: Sequence[str], choice: Choice, view: ViewSpec, *, max_broken: float = 0.01, tell: Tell = say
+) -> list[Weighted]:
+    """The sources that hold chosen scenes, without pictures that cannot be read; raises SkyfixError.
+
+    More broken pictures than the share ``max_broken`` are an error; fewer are told.
+    """
     if not data:
         raise DataError("no data to train on; give --data KIND:PATH, or try --preset smoke, which draws its own")
-    sources = [_open(entry, choice, view) for entry in data]
-    return [source for source in sources if source.places]
+    entries = [Entry.parse(text) for text in data]
+    opened = [Weighted(_OPENERS[entry.kind](entry, choice, view), entry.weight) for entry in entries]
+    return [source for source in sound_sources(opened, max_broken, tell) if source.places]
 
 
-def _open(entry: str, choice: Choice, view: ViewSpec) -> PairSource:
-    kind, colon, rest = entry.partition(":")
-    if not colon or kind not in KINDS:
-        raise DataError(f"--data {entry}: expected KIND:PATH with KIND one of {', '.join(KINDS)}")
-    if kind == "world":
-        return open_drawn(rest, choice, view)
-    place, gsd_m = _place(entry, rest)
-    if kind == "pairs":
-        return RegisteredSource(open_pairs(place, choice), view)
-    opened = open_site if kind == "site" else open_overhead
-    return OverheadSource(opened(place, gsd_m, choice), view)
+def _overhead(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
+    return OverheadSource(open_overhead(entry.path, entry.gsd_m, choice), view)
 
 
-def _place(entry: str, rest: str) -> tuple[Path, float | None]:
-    """The folder, and metres per pixel where given."""
-    folder, at, gsd = rest.rpartition("@")
-    if not at or "/" in gsd:  # an @ of the folder's own
-        return Path(rest), None
+def _site(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
+    return OverheadSource(open_site(entry.path, entry.gsd_m, choice), view)
+
+
+def _pairs(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
+    return RegisteredSource(open_pairs(entry.path, choice), view)
+
+
+def _world(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
+    return open_drawn(entry.where, choice, view)
+
+
+_OPENERS: Mapping[str, Callable[[Entry, Choice, ViewSpec], PairSource]] = {
+    "overhead": _overhead,
+    "site": _site,
+    "pairs": _pairs,
+    "world": _world,
+}
+KINDS = tuple(_OPENERS)
+
+
+def _suffix(text: str, rest: str, mark: str, expected: str) -> tuple[str, float | None]:
+    """What stands before the last ``mark``, and the number after it; None where the mark is the path's own."""
+    before, found, number = rest.rpartition(mark)
+    if not found or "/" in number:
+        return rest, None
     try:
-        gsd_m = float(gsd)
+        value = float(number)
     except ValueError:
-        gsd_m = 0.0
-    if not gsd_m > 0:
-        raise DataError(f"--data {entry}: {gsd!r} is no ground sample distance; expected metres a pixel, as @0.3")
-    return Path(folder), gsd_m
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise DataError(f"--data {text}: {number!r} is no {expected}")
+    return before, value

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,13 @@ class OverheadSource:
     @property
     def places(self) -> Sequence[str]:
         return [chip.place for chip in self.chips]
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return [chip.path for chip in self.chips]
+
+    def without(self, broken: Collection[Path]) -> OverheadSource:
+        return replace(self, chips=[chip for chip in self.chips if chip.path not in broken])
 
     def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
         """A tile and a drone view of a random footprint in the chip; raises DataError."""

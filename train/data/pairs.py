@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -26,6 +26,13 @@ class RegisteredSource:
     @property
     def places(self) -> Sequence[str]:
         return [str(row.pictures[0]) for row in self.pairs]
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return [path for row in self.pairs for path in row.pictures]
+
+    def without(self, broken: Collection[Path]) -> RegisteredSource:
+        return replace(self, pairs=[row for row in self.pairs if not any(path in broken for path in row.pictures)])
 
     def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
         """The same footprint on both dates; raises DataError."""

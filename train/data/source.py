@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -44,9 +45,40 @@ class PairSource(Protocol):
         """The place of each scene; two scenes of one place must not meet in a batch."""
         ...
 
+    @property
+    def files(self) -> Sequence[Path]:
+        """Pictures to check at the start; a map that is read in windows is checked where it is opened."""
+        ...
+
+    def without(self, broken: Collection[Path]) -> PairSource:
+        """The scenes that are left without these files."""
+        ...
+
     def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
         """Two views of a scene, a function of ``index`` and ``rng`` alone; raises DataError."""
         ...
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A source whose places are drawn ``weight`` times as often as once an epoch."""
+
+    source: PairSource
+    weight: float
+
+    @property
+    def places(self) -> Sequence[str]:
+        return self.source.places
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return self.source.files
+
+    def without(self, broken: Collection[Path]) -> Weighted:
+        return Weighted(self.source.without(broken), self.weight)
+
+    def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
+        return self.source.render(index, rng, side_px)
 
 
 def read_picture(path: Path) -> Picture:
