@@ -1,10 +1,8 @@
-"""Views show one place from two sides, batches never hold a place twice, and bad folders are told in words."""
+"""Views show one place from two sides, and bad folders are told in words."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -22,7 +20,6 @@ from train.data.dataset import Item, PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
 from train.data.rectified import ViewSpec, patch_grid, render_views, seen_by
-from train.sampler import PlaceSampler
 
 EXACT = ViewSpec(tilt_deg=40.0, yaw_error_deg=0.0, tilt_error_deg=0.0, altitude_error=0.0, offset=0.0)
 
@@ -124,31 +121,6 @@ def test_augmentation_keeps_shape_and_type_and_leaves_its_input_alone(seed: int,
     assert (out.shape, out.dtype) == (picture.shape, np.uint8)
     assert np.array_equal(picture, before)
     assert augment(picture, np.random.default_rng(seed), 0.0) is picture
-
-
-@given(st.lists(st.integers(0, 12), min_size=2, max_size=60), st.integers(1, 13), st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
-def test_a_batch_holds_each_place_at_most_once_and_an_epoch_each_place_too(
-    places: list[int], batch: int, seed: int
-) -> None:
-    if batch > len(set(places)):
-        with pytest.raises(DataError, match=f"a batch of {batch} needs {batch} different places"):
-            PlaceSampler(places, batch, seed=seed)
-        return
-    sampler = PlaceSampler(places, batch, seed=seed)
-    epochs = list(islice(sampler, 3 * sampler.batches_per_epoch))
-    for epoch in range(3):
-        part = epochs[epoch * sampler.batches_per_epoch : (epoch + 1) * sampler.batches_per_epoch]
-        assert all(len(items) == batch and {item.epoch for item in items} == {epoch} for items in part)
-        assert max(Counter(places[item.scene] for items in part for item in items).values()) == 1
-    late = PlaceSampler(places, batch, seed=seed, start=2)
-    assert list(islice(late, 3)) == list(islice(sampler, 2, 5))
-
-
-def test_all_scenes_of_a_place_get_their_turn() -> None:
-    sampler = PlaceSampler([0, 0, 0, 1], 2, seed=0)
-    seen = {item.scene for items in islice(sampler, 40) for item in items}
-    assert seen == {0, 1, 2, 3}
 
 
 def test_a_manifest_chooses_split_licence_and_scale(tmp_path: Path) -> None:
