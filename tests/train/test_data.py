@@ -19,9 +19,9 @@ from train.augment import augment
 from train.data.dataset import Item, PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.data.rectified import ViewSpec, patch_grid, render_views, seen_by
+from train.data.rectified import ViewSpec, frame_points, patch_grid, render_views
 
-EXACT = ViewSpec(tilt_deg=40.0, yaw_error_deg=0.0, tilt_error_deg=0.0, altitude_error=0.0, offset=0.0)
+EXACT = ViewSpec(tilt_deg=40.0, yaw_error_deg=0.0, tilt_error_deg=0.0, altitude_error=0.0, lens_error=0.0, offset=0.0)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -78,7 +78,7 @@ def test_what_a_camera_sees_agrees_with_its_rays() -> None:
     middle = outline.mean(axis=0)
     grid = patch_grid(150.0, 40)
     grid[:2, 2] += middle
-    seen = seen_by(camera, pixels_from_ground(camera, attitude, 80.0) @ grid, 40)
+    _, seen = frame_points(camera, pixels_from_ground(camera, attitude, 80.0) @ grid, 40)
     for row in range(0, 40, 3):
         for column in range(0, 40, 3):
             east, north, _ = grid @ (column, row, 1)

@@ -1,8 +1,8 @@
-"""A map tile and the rectified drone view of the same ground, rendered from one overhead chip.
+"""A map tile and the rectified drone view of the same ground, rendered from one overhead picture.
 
 On board, a frame is projected onto flat ground with the attitude and altitude that the autopilot states, and both
-are a little wrong. Here the same chain runs backwards: patch pixel, camera pixel by the nominal pose, ground by the
-true pose, chip pixel; one homography and one warp.
+are a little wrong; so is what is known of the lens. Here the same chain runs backwards: patch pixel, camera pixel by
+the nominal pose, ground by the true lens and pose, pixel of the picture, which is resampled once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from runtime.geo.camera import Attitude, Camera, axis_ground, pixels_from_ground
 from train.data.source import Mask, Picture, Views
 
 FloatArray = NDArray[np.float64]
+Points = tuple[NDArray[np.float32], NDArray[np.float32]]  # columns and rows, (S, S) each
 
 _FRAME_WIDTH_PX = 640  # only ratios matter: the frame itself is never drawn
 _MIN_SEEN = 0.75
@@ -33,6 +34,7 @@ class ViewSpec:
     yaw_error_deg: float = 15.0
     tilt_error_deg: float = 4.0  # of pitch, and of roll
     altitude_error: float = 0.15  # relative
+    lens_error: float = 0.02  # radial distortion left by calibration, of the distance from the middle, in the corners
     offset: float = 0.125  # of the footprint; a cache's stride is a quarter, so no tile is farther
 
 
@@ -49,7 +51,17 @@ class Pose:
         axis = axis_ground(self.attitude, self.height_m)
         if axis is None:
             raise ValueError(f"{self.attitude} does not look at the ground")
-        return pixels_from_ground(self.camera, self.attitude, self.height_m) @ _shift(*axis)
+        return pixels_from_ground(self.camera, self.attitude, self.height_m) @ shift(*axis)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is flown over and what is mapped, pixel on pixel, about a middle."""
+
+    flown: Picture
+    mapped: Picture
+    pixel_from_ground: FloatArray  # (3, 3) from metres (east, north) around the middle
+    gsd_m: float
 
 
 def render_views(
@@ -65,17 +77,30 @@ def render_views(
 
     ``mapped`` is the same ground on another date, pixel on pixel: the tile is then of that date.
     """
-    footprint_m, chip_from_ground = _place_footprint(chip, gsd_m, rng, spec)
-    ground_from_patch = patch_grid(footprint_m, side_px)
-    nominal, true = _seeing_poses(footprint_m, rng, spec)
-    frame_from_patch = nominal.frame_from_axis() @ ground_from_patch
-    east, north = rng.uniform(-spec.offset, spec.offset, 2) * footprint_m
-    ground_from_frame = _shift(east, north) @ np.linalg.inv(true.frame_from_axis())
+    footprint_m, pixel_from_ground = _place_footprint(chip, gsd_m, rng, spec)
+    ground = Ground(chip, chip if mapped is None else mapped, pixel_from_ground, gsd_m)
+    return views_of(ground, footprint_m, rng, side_px=side_px, spec=spec)
 
-    coarseness = footprint_m / side_px / gsd_m
-    drone = _warp(chip, chip_from_ground @ ground_from_frame @ frame_from_patch, side_px, coarseness)
-    tile = _warp(chip if mapped is None else mapped, chip_from_ground @ ground_from_patch, side_px, coarseness)
-    return Views(drone, seen_by(nominal.camera, frame_from_patch, side_px), tile)
+
+def views_of(ground: Ground, footprint_m: float, rng: np.random.Generator, *, side_px: int, spec: ViewSpec) -> Views:
+    """The tile of a square about the middle, and the view of a drone whose pose and lens are not quite as told.
+
+    Beyond the picture the ground goes on, mirrored: grey is kept for what a camera did not see.
+    """
+    patch = patch_grid(footprint_m, side_px)
+    nominal, true = _seeing_poses(footprint_m, rng, spec)
+    frame, seen = frame_points(nominal.camera, nominal.frame_from_axis() @ patch, side_px)
+    bent = _bent(nominal.camera, frame, rng.uniform(-spec.lens_error, spec.lens_error))
+    east, north = rng.uniform(-spec.offset, spec.offset, 2) * footprint_m
+    ground_from_frame = shift(east, north) @ np.linalg.inv(true.frame_from_axis())
+
+    ground = _no_finer(ground, footprint_m / side_px)
+    flown_from_frame, mapped_from_patch = ground.pixel_from_ground @ ground_from_frame, ground.pixel_from_ground @ patch
+    drone = cv2.remap(ground.flown, *_through(flown_from_frame, bent), cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT_101)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (side_px, side_px)
+    tile = cv2.warpPerspective(ground.mapped, mapped_from_patch, size, None, flags, cv2.BORDER_REFLECT_101)
+    return Views(np.asarray(drone, np.uint8), seen, np.asarray(tile, np.uint8))
 
 
 def patch_grid(footprint_m: float, side_px: int) -> FloatArray:
@@ -84,13 +109,43 @@ def patch_grid(footprint_m: float, side_px: int) -> FloatArray:
     return np.array([[step, 0.0, -step * middle], [0.0, -step, step * middle], [0.0, 0.0, 1.0]])
 
 
-def seen_by(camera: Camera, frame_from_patch: FloatArray, side_px: int) -> Mask:
-    """True for patch pixels that lie in front of the camera and inside its frame."""
-    across = np.arange(side_px, dtype=np.float64)
-    x, y = np.meshgrid(across, across)
-    u, v, w = np.einsum("ij,jhw->ihw", frame_from_patch, np.stack([x, y, np.ones_like(x)]))
-    inside = (u >= 0) & (u <= (camera.width_px - 1) * w) & (v >= 0) & (v <= (camera.height_px - 1) * w)
-    return np.asarray(inside & (w > 0), np.bool_)
+def shift(east_m: float, north_m: float) -> FloatArray:
+    """(3, 3) translation."""
+    return np.array([[1.0, 0.0, east_m], [0.0, 1.0, north_m], [0.0, 0.0, 1.0]])
+
+
+def turn(rng: np.random.Generator, most_rad: float) -> FloatArray:
+    """(3, 3) a turn up to ``most_rad``, quarters of a circle besides, mirrored or not: north-up must not mean up."""
+    angle = rng.uniform(-most_rad, most_rad) + math.pi / 2 * rng.integers(4)
+    mirror, c, s = rng.choice([-1.0, 1.0]), math.cos(angle), math.sin(angle)
+    return np.array([[c * mirror, -s, 0.0], [s * mirror, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def frame_points(camera: Camera, frame_from_patch: FloatArray, side_px: int) -> tuple[Points, Mask]:
+    """Where pixels of a patch lie in the frame, and whether that is in front of the camera and inside."""
+    across = np.arange(side_px, dtype=np.float32)
+    u, v, w = (
+        np.float32(a) * across + (np.float32(b) * across + np.float32(c))[:, None] for a, b, c in frame_from_patch
+    )
+    ahead = w > 1e-6
+    w = np.where(ahead, w, np.float32(1.0))
+    x, y = u / w, v / w
+    return (x, y), ahead & (x >= 0) & (x <= camera.width_px - 1) & (y >= 0) & (y <= camera.height_px - 1)
+
+
+def _bent(camera: Camera, points: Points, share: float) -> Points:
+    """Points of a frame through a lens that moves corners outwards by ``share`` of their distance from the middle."""
+    cx, cy = camera.matrix[:2, 2].astype(np.float32)
+    x, y = points[0] - cx, points[1] - cy
+    by = np.float32(1.0) + np.float32(share / (cx * cx + cy * cy)) * (x * x + y * y)
+    return x * by + cx, y * by + cy
+
+
+def _through(homography: FloatArray, points: Points) -> Points:
+    x, y = points
+    u, v, w = (np.float32(a) * x + np.float32(b) * y + np.float32(c) for a, b, c in homography)
+    w = np.where(np.abs(w) > 1e-6, w, np.float32(1.0))
+    return u / w, v / w
 
 
 def _place_footprint(chip: Picture, gsd_m: float, rng: np.random.Generator, spec: ViewSpec) -> tuple[float, FloatArray]:
@@ -101,22 +156,19 @@ def _place_footprint(chip: Picture, gsd_m: float, rng: np.random.Generator, spec
     footprint_m = math.exp(rng.uniform(math.log(low), math.log(high)))
     # A square turned by a spans cos a + sin a of its side: how far it may turn is what fits into the chip.
     room = extent_m / footprint_m
-    turn_max = 45.0 if room >= math.sqrt(2.0) else 45.0 - math.degrees(math.acos(room / math.sqrt(2.0)))
-    turn = math.radians(rng.uniform(-turn_max, turn_max))
-    reach_px = footprint_m / gsd_m * (math.cos(turn) + abs(math.sin(turn))) / 2
-    centre = [rng.uniform(reach_px, size - reach_px) - 0.5 for size in (width_px, height_px)]
-    turn += math.pi / 2 * rng.integers(4)  # north-up must not mean the chip's own up
-    mirror = rng.choice([-1.0, 1.0])
-    c, s = math.cos(turn) / gsd_m, math.sin(turn) / gsd_m
-    return footprint_m, np.array([[c * mirror, -s, centre[0]], [-s * mirror, -c, centre[1]], [0.0, 0.0, 1.0]])
+    most_rad = math.pi / 4 - (math.acos(room / math.sqrt(2.0)) if room < math.sqrt(2.0) else 0.0)
+    turned = turn(rng, most_rad)
+    reach_px = footprint_m / gsd_m * np.abs(turned[0, :2]).sum() / 2
+    middle = (rng.uniform(reach_px, size - reach_px) - 0.5 for size in (width_px, height_px))
+    return footprint_m, shift(*middle) @ np.diag([1 / gsd_m, -1 / gsd_m, 1.0]) @ turned
 
 
 def _seeing_poses(footprint_m: float, rng: np.random.Generator, spec: ViewSpec) -> tuple[Pose, Pose]:
     """A nominal and a true pose whose nominal frame covers most of the patch."""
     for attempt in range(_ATTEMPTS):
         nominal, true = _random_poses(footprint_m, rng, spec, calm=attempt / _ATTEMPTS)
-        coarse = seen_by(nominal.camera, nominal.frame_from_axis() @ patch_grid(footprint_m, 16), 16)
-        if coarse.mean() >= _MIN_SEEN:
+        _, seen = frame_points(nominal.camera, nominal.frame_from_axis() @ patch_grid(footprint_m, 16), 16)
+        if seen.mean() >= _MIN_SEEN:
             return nominal, true
     return _random_poses(footprint_m, rng, spec, calm=1.0)
 
@@ -147,26 +199,17 @@ def _random_poses(footprint_m: float, rng: np.random.Generator, spec: ViewSpec, 
     return replace(true, attitude=stated, height_m=true.height_m * altitude), true
 
 
-def _shift(east_m: float, north_m: float) -> FloatArray:
-    return np.array([[1.0, 0.0, east_m], [0.0, 1.0, north_m], [0.0, 0.0, 1.0]])
-
-
-def _warp(chip: Picture, chip_from_patch: FloatArray, side_px: int, coarseness: float) -> Picture:
-    """The patch; ``coarseness`` is its pixel in pixels of the chip.
-
-    Beyond the chip the ground goes on, mirrored: grey is kept for what a camera did not see.
-    """
-    if coarseness >= 1.5:  # a bilinear warp alone would alias
-        size = max(1, round(chip.shape[1] / coarseness)), max(1, round(chip.shape[0] / coarseness))
-        sx, sy = size[0] / chip.shape[1], size[1] / chip.shape[0]
-        scale = np.array([[sx, 0.0, (sx - 1) / 2], [0.0, sy, (sy - 1) / 2], [0.0, 0.0, 1.0]])
-        chip_from_patch = scale @ chip_from_patch
-        chip = np.asarray(cv2.resize(chip, size, interpolation=cv2.INTER_AREA), np.uint8)
-    warped = cv2.warpPerspective(
-        chip,
-        chip_from_patch,
-        (side_px, side_px),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
-    return np.asarray(warped, np.uint8)
+def _no_finer(ground: Ground, metres_per_px: float) -> Ground:
+    """Pictures shrunk by area to about what is asked for, where a bilinear warp alone would alias."""
+    coarseness = metres_per_px / ground.gsd_m
+    if coarseness < 1.5:
+        return ground
+    height, width = ground.flown.shape[:2]
+    size = max(1, round(width / coarseness)), max(1, round(height / coarseness))
+    sx, sy = size[0] / width, size[1] / height
+    scale = np.array([[sx, 0.0, (sx - 1) / 2], [0.0, sy, (sy - 1) / 2], [0.0, 0.0, 1.0]])
+    flown = np.asarray(cv2.resize(ground.flown, size, interpolation=cv2.INTER_AREA), np.uint8)
+    mapped = flown
+    if ground.mapped is not ground.flown:
+        mapped = np.asarray(cv2.resize(ground.mapped, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return Ground(flown, mapped, scale @ ground.pixel_from_ground, metres_per_px)
