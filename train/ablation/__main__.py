@@ -1,0 +1,132 @@
+"""``python -m train.ablation``: what each part of the loss is worth, on the same batches, with its uncertainty."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime.errors import SettingsError, run_command
+from runtime.progress import progress
+
+if TYPE_CHECKING:
+    from train.ablation.arms import Arm
+    from train.ablation.study import Study, StudySpec
+
+_EPILOG = """examples:
+  python -m train.ablation --data overhead:pictures@0.3 --test pairs:two_dates --seeds 5 --out runs/ablation
+      InfoNCE, triplet, RDA, PALW, DPHR and their controls, five seeds each; after Ctrl-C the same command goes on
+  python -m train.ablation --data world:4 --arms info_nce dphr info_nce+dphr --lr 1e-4 3e-4 1e-3 --out runs/tuned
+      three arms, each with the learning rate that suits it, chosen on places and a seed that are not scored
+  python -m train.ablation --data overhead:pictures@0.3 --seeds 8 --out runs/ablation
+      three more seeds on top of the five
+
+arms: untrained info_nce triplet rda palw dphr dphr_fixed info_nce+dphr info_nce+triplet hard_triplet soft_margin
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code: 0 done, 1 an error told in one line, 2 usage, 130 interrupted (the same command goes on)."""
+    args = _parser().parse_args(argv)
+    return run_command("train.ablation", lambda: _ablate(args))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m train.ablation",
+        description="Train the same encoder on the same batches with one loss after another, over several seeds.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data", action="append", required=True, metavar="KIND:PATH[@GSD]", help="as for train.run")
+    add("--test", action="append", default=[], metavar="KIND:PATH[@GSD]", help="score on this too, all of it")
+    add("--out", type=Path, required=True, metavar="FOLDER", help="results, tables and pictures; a rerun goes on here")
+    add("--seeds", type=int, default=5, help="how many; more may be added later (default: 5)")
+    add("--arms", nargs="+", metavar="ARM", help="which losses (default: all but the last two)")
+    add("--against", default="info_nce", metavar="ARM", help="the reference of differences (default: info_nce)")
+    add("--steps", type=int, default=100, help="of every arm (default: 100)")
+    add("--batch", type=int, default=48, help="pairs in a batch, each of another place (default: 48)")
+    add("--lr", type=float, nargs="+", default=[5e-4], help="one for all arms, or several to choose from for each arm")
+    add("--backbone", default="tf_efficientnet_lite0", help="a timm model (default: tf_efficientnet_lite0)")
+    add("--init", default="imagenet", help="imagenet, random, or a file of backbone weights")
+    add("--dim", type=int, default=256, help="length of an embedding (default: 256)")
+    add("--side", type=int, default=96, metavar="PX", help="side of the pictures (default: 96)")
+    add("--augment", type=float, default=1.0, metavar="0..1", help="how much light, season and sensor change")
+    add("--window", type=int, help="PALW's window in steps (default: a tenth of the steps)")
+    add("--beta", type=float, default=0.9, help="PALW's smoothing (default: 0.9)")
+    add("--views", type=int, default=3, help="draws of each scored place, averaged (default: 3)")
+    add("--workers", type=int, default=2, help="processes that render views (default: 2)")
+    add("--threads", type=int, default=0, help="threads of torch; 0: as it likes")
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to train")
+    return parser
+
+
+def _ablate(args: argparse.Namespace) -> int:
+    import cv2
+    import torch
+
+    from train.ablation.arms import DEFAULT_ARMS, ordered
+    from train.ablation.report import write_report
+    from train.ablation.results import read_results
+    from train.ablation.study import Study, claim
+
+    if not args.seeds >= 1:
+        raise SettingsError(f"--seeds {args.seeds}: expected 1 or more")
+    arms, spec = ordered(args.arms or DEFAULT_ARMS), _study_spec(args)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    cv2.setNumThreads(1)
+    claim(args.out, spec)
+    try:
+        with progress("steps") as tick:
+            _run(arms, args.seeds, Study(spec, args.out, _say, tick))
+    except KeyboardInterrupt:
+        _say("interrupted; what is done is kept, and the same command goes on")
+        return 130
+    for path in write_report(read_results(args.out, arms, args.seeds), spec, args.against, args.out):
+        print(path)
+    return 0
+
+
+def _run(arms: list[Arm], seeds: int, study: Study) -> None:
+    from functools import cache
+
+    from train.ablation.data import open_grounds, open_tuning_grounds
+    from train.ablation.study import Job
+
+    base, tests, views = study.spec.base, study.spec.tests, study.spec.views
+    rates = study.tune(arms, lambda: open_tuning_grounds(base, views))
+    grounds = cache(lambda: open_grounds(base, tests, views))  # opened where a run is missing, its views drawn once
+    for seed in range(seeds):
+        study.run([Job(arm, rates[arm.name], study.out / f"seed-{seed}") for arm in arms], seed, grounds)
+
+
+def _study_spec(args: argparse.Namespace) -> StudySpec:
+    from train.ablation.study import StudySpec
+    from train.encoder import EncoderSpec
+    from train.losses.dphr import DphrSpec
+    from train.spec import TrainSpec
+
+    window = args.window or max(4, round(args.steps / 10))  # 64 of the long runs would leave lambda at 0 in a short one
+    base = TrainSpec(
+        data=tuple(args.data),
+        encoder=EncoderSpec(args.backbone, args.dim, args.side, init=args.init),
+        dphr=DphrSpec(window=window, beta=args.beta),
+        augment=args.augment,
+        batch=args.batch,
+        steps=args.steps,
+        workers=args.workers,
+        threads=args.threads,
+        device=args.device,
+    )
+    return StudySpec(base, tuple(args.test), args.views, tuple(args.lr))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
