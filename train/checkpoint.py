@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from runtime.errors import TrainError
 from runtime.files import whole_file
@@ -28,12 +31,15 @@ def save_encoder(path: Path, encoder: Encoder, train_spec: dict[str, Any], summa
         "summary": json.dumps(summary),
     }
     weights = {name: value.detach().cpu().contiguous() for name, value in encoder.state_dict().items()}
-    with whole_file(path) as partial:
+    with _written(path) as partial:
         save_file(weights, partial, metadata)
 
 
-def load_encoder(path: Path) -> tuple[Encoder, dict[str, Any]]:
-    """The encoder in eval mode, and its metadata with the JSON parsed; raises TrainError."""
+def load_encoder(path: Path, dim: int | None = None) -> tuple[Encoder, dict[str, Any]]:
+    """The encoder in eval mode, and its metadata with the JSON parsed; raises TrainError.
+
+    A shorter ``dim`` keeps the first numbers of an embedding (Matryoshka): good where the run had ``--matryoshka DIM``.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -47,6 +53,8 @@ def load_encoder(path: Path) -> tuple[Encoder, dict[str, Any]]:
     try:
         parsed = {name: json.loads(metadata[name]) for name in ("encoder_spec", "train_spec", "summary")}
         spec = EncoderSpec(**parsed["encoder_spec"])
+        if dim is not None:
+            spec, weights = _shortened(path, spec, weights, dim)
         encoder = Encoder(replace(spec, init="random"))  # every weight comes from the file: the load below is strict
         encoder.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -55,9 +63,42 @@ def load_encoder(path: Path) -> tuple[Encoder, dict[str, Any]]:
     return encoder.eval(), {"format": FORMAT, **parsed}
 
 
+def _shortened(
+    path: Path, spec: EncoderSpec, weights: dict[str, Tensor], dim: int
+) -> tuple[EncoderSpec, dict[str, Tensor]]:
+    if not 1 <= dim <= spec.dim:
+        raise TrainError(f"{path} has embeddings of length {spec.dim}; --dim {dim} is no part of them")
+    return replace(spec, dim=dim), {**weights, **{name: weights[name][:dim] for name in ("head.weight", "head.bias")}}
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """The summary in a checkpoint, empty where there is no checkpoint; raises TrainError."""
+    if not path.is_file():
+        return {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            summary: dict[str, Any] = json.loads((file.metadata() or {})["summary"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise TrainError(f"{path} is no checkpoint of a run ({error}); move it away, then resume again") from error
+    return summary
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """:func:`whole_file`; a full disk leaves the file that was there, and says so. Raises TrainError."""
+    try:
+        with whole_file(path) as partial:
+            yield partial
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors wrap the system's
+        stands = "; the one saved before stands" if path.exists() else ""
+        raise TrainError(
+            f"{path} cannot be written ({error}){stands}: make room, then python -m train.run --resume {path.parent}"
+        ) from error
+
+
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write what a resumed run needs: tensors and plain numbers only."""
-    with whole_file(path) as partial:
+    with _written(path) as partial:
         torch.save(state, partial)
 
 

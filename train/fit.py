@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import cv2
 import torch
-from torch.utils.data import DataLoader
 
-from runtime.errors import DataError
+from runtime.errors import DataError, SettingsError
 from runtime.files import write_text_whole
+from train.bad_batch import save_bad_batch
 from train.checkpoint import BEST, save_encoder
-from train.data.batch import Batch
-from train.data.dataset import PairDataset, prepare_worker
+from train.data.dataset import PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.loop import StepResult, train_steps
-from train.plots import plot_run, read_log
+from train.data.sound import say
+from train.distributed import Ranks
+from train.feed import run_steps
+from train.log import RunLog
+from train.loop import BadBatchError
+from train.plots import plot_run
 from train.sampler import PlaceSampler
 from train.scoring import VIEWS_SEED, embed_with, score_views
-from train.spec import TrainSpec
+from train.spec import TrainSpec, differences
 from train.state import Run
 
-SPEC, LOG, CURVES = "spec.json", "log.jsonl", "curves.png"
+SPEC, CURVES = "spec.json", "curves.png"
 
 
 def fit(
@@ -36,47 +40,89 @@ def fit(
     resume: bool = False,
     tell: Callable[[dict[str, Any], float], None] = lambda line, progress: None,
     stop: Callable[[], bool] = lambda: False,
+    ranks: Ranks = Ranks(),  # noqa: B008  (frozen)
 ) -> dict[str, Any]:
     """Train, validate and save into ``out``; returns the summary. ``tell`` gets each log line and the progress.
 
     ``stop`` is asked after every step; a stopped run is saved and can be resumed. Raises SkyfixError.
     """
+    _prepare_machine(spec)
+    if resume:
+        _check_same(read_spec(out), spec, out)
+    train, val = _datasets(spec)
+    run = Run(spec, out, ranks)
+    if resume:
+        run.restore(train.places)
+    write_text_whole(out / SPEC, json.dumps(spec.to_json(), indent=2) + "\n")
+    log = RunLog(out, keep_steps=run.step if resume else -1, tell=say)
+
+    def add(values: dict[str, Any]) -> None:
+        line = {"step": run.step, **values, "elapsed_s": round(run.elapsed_s, 1)}
+        log.add(line)
+        tell(line, run.progress)
+
+    try:
+        if not resume:
+            add(_validate(run, val))
+        for result in run_steps(run, train):
+            add(result._asdict())
+            stopped, done = stop(), run.progress >= 1.0
+            if done or run.step % spec.eval_every == 0:
+                add(_validate(run, val))
+            if done or stopped or run.step % spec.save_every == 0:
+                run.save(_summary(run, log.lines), train.places)
+            if stopped:
+                break
+    except BadBatchError as error:
+        raise save_bad_batch(error, run.step + 1, train, out) from error
+    finally:
+        log.close()
+    plot_run(log.lines, out / CURVES)
+    return _summary(run, log.lines)
+
+
+def read_spec(out: Path) -> TrainSpec:
+    """The spec that a run was started with; raises SettingsError."""
+    path = out / SPEC
+    try:
+        return TrainSpec.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
+        raise SettingsError(f"{path} is missing; --resume wants the --out folder of an earlier run") from None
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"{path} is not JSON ({error}); start the run anew") from None
+
+
+def _check_same(before: TrainSpec, asked: TrainSpec, out: Path) -> None:
+    if different := differences(before, asked):
+        raise SettingsError(
+            f"--resume {out}: {'; '.join(different)}; a resumed run keeps the settings that decide its result: drop "
+            f"these, or start another run from its weights with --init {out / BEST}"
+        )
+
+
+def _prepare_machine(spec: TrainSpec) -> None:
+    """What PyTorch and OpenCV know of the machine is of the whole process."""
     if spec.threads:
         torch.set_num_threads(spec.threads)
     cv2.setNumThreads(1)
-    train, val = _datasets(spec)
-    run = Run(spec, out)
-    if resume:
-        run.restore()
-    write_text_whole(out / SPEC, json.dumps(spec.to_json(), indent=2) + "\n")
-    log = _Log(out / LOG, run, tell, keep_steps=run.step if resume else -1)
-    if not resume:
-        log.add({"step": 0, **_validate(run, val)})
-    for result in _steps(run, train):
-        log.add({"step": run.step, **result._asdict()})
-        stopped, done = stop(), run.progress >= 1.0
-        if done or run.step % spec.eval_every == 0:
-            log.add({"step": run.step, **_validate(run, val)})
-        if done or stopped or run.step % spec.save_every == 0:
-            run.save(_summary(run, log.lines))
-        if done or stopped:
-            break
-    plot_run(log.lines, out / CURVES)
-    return _summary(run, log.lines)
+    if spec.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for
+        torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def _datasets(spec: TrainSpec) -> tuple[PairDataset, PairDataset]:
     """Places to train on and places held out; raises DataError."""
     train, val = (
         PairDataset(
-            open_sources(spec.data, Choice(split, spec.only_may_ship), spec.view),
+            open_sources(spec.data, Choice(split, spec.only_may_ship), spec.view, max_broken=spec.max_broken),
             seed=seed,
             side_px=spec.encoder.side_px,
             strength=spec.augment,
         )
         for split, seed in (("train", spec.seed), ("val", VIEWS_SEED))
     )
-    PlaceSampler(train.places, spec.batch, seed=spec.seed)  # a batch that cannot be filled fails before the model loads
+    # A batch that cannot be filled fails before the model loads.
+    PlaceSampler(train.places, spec.batch, seed=spec.seed, weights=train.weights)
     if len(val) < 2:
         raise DataError(
             f"{', '.join(spec.data)} holds back {len(val)} places to choose the best encoder by; give a manifest.csv "
@@ -85,66 +131,14 @@ def _datasets(spec: TrainSpec) -> tuple[PairDataset, PairDataset]:
     return train, val
 
 
-def _steps(run: Run, data: PairDataset) -> Iterator[StepResult]:
-    """Steps of the whole run, first on small pictures where the spec says so; counts and schedules them."""
-    spec = run.spec
-    phases = [(spec.warm_side_px, spec.warm_part)] if spec.warm_side_px else []
-    for side_px, until in [*phases, (spec.encoder.side_px, 1.0)]:
-        if run.progress >= until:
-            continue
-        sampler = PlaceSampler(data.places, spec.batch, seed=spec.seed, start=run.step)
-        batches: DataLoader[Batch] = DataLoader(
-            data.resized(side_px),
-            batch_sampler=sampler,
-            num_workers=spec.workers,
-            worker_init_fn=prepare_worker,
-            pin_memory=run.device.type == "cuda",
-        )
-        run.set_lr()
-        results = train_steps(
-            run.encoder, run.objective, _fetched(batches), run.optimizer, device=run.device, clip_norm=spec.clip_norm
-        )
-        for result in results:
-            run.step += 1
-            run.set_lr()
-            yield result
-            if run.progress >= until:
-                break
-
-
-def _fetched(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """The batches; a worker's error comes with its traceback as text, of which the last line is ours."""
-    try:
-        yield from batches
-    except DataError as error:
-        last = str(error).strip().splitlines()[-1]
-        raise DataError(last.removeprefix(f"{DataError.__module__}.{DataError.__qualname__}: ")) from None
-
-
 def _validate(run: Run, data: PairDataset) -> dict[str, float]:
     """Scores of held-out places; the best encoder so far is saved."""
-    scores, _ = score_views(embed_with(run.encoder), data)
-    if run.step and scores.r1 > run.best_r1:
-        run.best_r1 = scores.r1
+    scores, _ = score_views(embed_with(run.scored), data)
+    if run.step and (scores.r1, scores.ap) > run.best:
         summary = {"step": run.step, "elapsed_s": run.elapsed_s, **asdict(scores)}
-        save_encoder(run.out / BEST, run.encoder, run.spec.to_json(), summary)
+        save_encoder(run.out / BEST, run.scored, run.spec.to_json(), summary)
+        run.best = (scores.r1, scores.ap)
     return {k: v for k, v in asdict(scores).items() if k.startswith(("r", "ap"))}
-
-
-class _Log:
-    """``log.jsonl``: one line a step, one a validation."""
-
-    def __init__(self, path: Path, run: Run, tell: Callable[[dict[str, Any], float], None], *, keep_steps: int) -> None:
-        self._path, self._run, self._tell = path, run, tell
-        self.lines = [line for line in read_log(path) if line["step"] <= keep_steps]
-        write_text_whole(path, "".join(json.dumps(line) + "\n" for line in self.lines))
-
-    def add(self, values: dict[str, Any]) -> None:
-        line = {**values, "elapsed_s": round(self._run.elapsed_s, 1)}
-        self.lines.append(line)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        self._tell(line, self._run.progress)
 
 
 def _summary(run: Run, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -153,7 +147,7 @@ def _summary(run: Run, lines: list[dict[str, Any]]) -> dict[str, Any]:
         "steps": run.step,
         "elapsed_s": round(run.elapsed_s, 1),
         "r1_before": scores[0]["r1"] if scores and scores[0]["step"] == 0 else None,
-        "r1_best": run.best_r1 if run.best_r1 >= 0 else None,
+        "r1_best": run.best[0] if run.best[0] >= 0 else None,
         "r1_last": scores[-1]["r1"] if scores else None,
         "ap_last": scores[-1]["ap"] if scores else None,
     }

@@ -2,140 +2,66 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import SettingsError, run_command
 from runtime.progress import progress
+from train.options import build_parser
 
 if TYPE_CHECKING:
     from train.spec import TrainSpec
 
-_EPILOG = """examples:
-  python -m train.run --preset smoke --out /tmp/smoke
-      proves the installation: draws its own places and trains for a minute or two
-  python -m train.run --data overhead:pictures@0.3 --minutes 60 --out runs/first
-      an hour on your pictures taken straight down, 0.3 m a pixel; ends by itself
-  python -m train.run --resume runs/first
-      goes on where it was stopped; Ctrl-C finishes the step and saves
-
-kinds of data:
-  overhead:FOLDER  pictures taken straight down, each of another place; a manifest.csv (image,gsd_m,split,may_ship) in
-                   it or above it chooses and holds places back for validation
-  site:FOLDER      overlapping pictures of one place
-  pairs:FOLDER     registered pictures of two dates: a manifest.csv (a,b,gsd_m,split), or folders a and b
-  world:N          N generated worlds, each on two dates
-"""
-
 
 def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 trained (or stopped and saved), 1 an error told in one line, 2 usage."""
-    args = _parser().parse_args(argv)
-    return run_command("train.run", lambda: _train(args))
+    given = vars(build_parser().parse_args(argv))
+    return run_command("train.run", lambda: _train(given))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.run",
-        description="Train an encoder that puts a drone's view and the map tile of the same ground close together.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--preset", choices=["smoke", "edge", "paper"], help="where all settings start from (default: edge)")
-    add("--data", action="append", metavar="KIND:PATH[@GSD]", help="what to train on; may be given many times")
-    add("--out", type=Path, metavar="RUN", help="folder to write to (default: runs/PRESET)")
-    add("--resume", type=Path, metavar="RUN", help="folder of a run to continue; --steps and --minutes may prolong it")
-    add("--minutes", type=float, help="end after so long; the schedule fits itself to it")
-    add("--steps", type=int, help="end after so many batches")
-    add("--batch", type=int, help="pairs in a batch, each of another place")
-    add("--lr", type=float, help="highest learning rate of the backbone")
-    add("--host", choices=["info_nce", "triplet", "hard_triplet", "none"], help="the loss beside DPHR")
-    add("--no-dphr", action="store_true", help="the host loss alone")
-    add("--backbone", help="a timm model (default: tf_efficientnet_lite0)")
-    add("--dim", type=int, help="length of an embedding")
-    add("--side", type=int, metavar="PX", help="side of the pictures that the encoder reads")
-    add("--warm-side", type=int, metavar="PX", help="side of the pictures in the first part of the run; 0: the same")
-    add("--init", help="imagenet, random, or a file of backbone weights")
-    add("--augment", type=float, metavar="0..1", help="how much light, season and sensor change")
-    add("--only-may-ship", action="store_true", help="leave out pictures whose licence does not let weights ship")
-    add("--workers", type=int, help="processes that render views")
-    add("--threads", type=int, help="threads of torch; 0: as it likes")
-    add("--eval-every", type=int, metavar="STEPS", help="how often to score held-out places")
-    add("--save-every", type=int, metavar="STEPS", help="how often to save")
-    add("--seed", type=int, help="of data order, views and weights")
-    add("--device", choices=["auto", "cpu", "cuda"], help="where to train (default: a GPU where there is one)")
-    return parser
+def _train(given: dict[str, Any]) -> None:
+    from train.fit import fit  # torch loads here: --help stays instant
 
-
-def _train(args: argparse.Namespace) -> int:
-    from train.fit import CURVES, fit  # torch loads here: --help stays instant
-
-    spec = _resumed(args) if args.resume else _chosen(args)
-    out = args.resume or args.out or Path("runs") / (args.preset or "edge")
+    spec, out = chosen_spec(given)
     with _finish_on_interrupt() as stop, progress("train") as tick:
-        summary = fit(spec, out, resume=bool(args.resume), tell=_teller(tick), stop=stop)
+        summary = fit(spec, out, resume="resume" in given, tell=_teller(tick), stop=stop)
+    _tell_summary(summary, out, stopped=stop())
+
+
+def chosen_spec(given: dict[str, Any]) -> tuple[TrainSpec, Path]:
+    """The spec that flags ask for, and the run's folder; raises SettingsError."""
+    from train.fit import read_spec
+    from train.spec import PRESETS
+
+    settings = {path: value for path, value in given.items() if path not in ("preset", "out", "resume")}
+    if "data" in settings:
+        settings["data"] = tuple(settings["data"])
+    if "resume" in given:
+        if stray := [f"--{name}" for name in ("preset", "out") if name in given]:
+            raise SettingsError(f"--resume keeps the settings and the folder of the run; drop {' and '.join(stray)}")
+        return read_spec(given["resume"]).changed(settings), given["resume"]
+    if "minutes" in settings:
+        settings.setdefault("steps", sys.maxsize)  # the clock alone decides
+    preset = given.get("preset", "edge")
+    return PRESETS[preset].changed(settings), given.get("out", Path("runs") / preset)
+
+
+def _tell_summary(summary: dict[str, Any], out: Path, *, stopped: bool) -> None:
+    from train.fit import CURVES
+
     _say(f"{summary['steps']} steps in {summary['elapsed_s'] / 60:.1f} min")
     _say(f"{out}/{CURVES}  loss, lambda and R@1 over steps")
-    if stop():
+    if stopped:
         _say(f"stopped; go on with: python -m train.run --resume {out}")
-        return 0
+        return
     scores = (summary[name] for name in ("r1_before", "r1_last", "r1_best"))
     before, last, best = ("unknown" if r1 is None else f"{r1:.1%}" for r1 in scores)
     _say(f"R@1 on held-out places: {before} before training, {last} at the end, {best} at best")
     _say(f"{out}/best.safetensors  next: python -m export.onnx {out}/best.safetensors --out NAME.bundle")
-    return 0
-
-
-def _chosen(args: argparse.Namespace) -> TrainSpec:
-    from train.spec import PRESETS
-
-    spec = PRESETS[args.preset or "edge"]
-    encoder = {
-        "backbone": args.backbone,
-        "dim": args.dim,
-        "side_px": args.side,
-        "init": args.init,
-    }
-    plain = ("minutes", "steps", "batch", "lr", "host", "augment", "workers", "threads", "eval_every", "save_every")
-    changes: dict[str, Any] = {name: getattr(args, name) for name in (*plain, "seed", "device")}
-    changes["warm_side_px"] = args.warm_side
-    changes["data"] = tuple(args.data) if args.data else None
-    if args.minutes is not None and args.steps is None:
-        changes["steps"] = sys.maxsize  # the clock alone decides
-    if args.no_dphr:
-        spec = replace(spec, dphr=None)
-    given = {name: value for name, value in changes.items() if value is not None}
-    encoder_spec = replace(spec.encoder, **{k: v for k, v in encoder.items() if v is not None})
-    return replace(spec, encoder=encoder_spec, only_may_ship=args.only_may_ship, **given)
-
-
-def _resumed(args: argparse.Namespace) -> TrainSpec:
-    import json
-
-    from train.fit import SPEC
-    from train.spec import TrainSpec
-
-    given = {name: value for name, value in vars(args).items() if value not in (None, False) and name != "resume"}
-    budget = {name: given.pop(name) for name in ("steps", "minutes") if name in given}
-    if given:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise SettingsError(
-            f"--resume keeps the settings of the run, and only a longer --steps or --minutes; drop {flags}"
-        )
-    path = args.resume / SPEC
-    try:
-        return replace(TrainSpec.from_json(json.loads(path.read_text(encoding="utf-8"))), **budget)
-    except (FileNotFoundError, NotADirectoryError):
-        raise SettingsError(f"{path} is missing; --resume wants the --out folder of an earlier run") from None
-    except json.JSONDecodeError as error:
-        raise SettingsError(f"{path} is not JSON ({error}); start the run anew") from None
 
 
 def _teller(tick: Callable[[int, int], None]) -> Callable[[dict[str, Any], float], None]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from runtime.errors import SettingsError
@@ -12,20 +13,43 @@ from train.encoder import EncoderSpec
 from train.losses.dphr import DphrSpec
 from train.losses.objective import HOSTS
 
+AMP = ("auto", "off", "bf16", "fp16")
+
+_LEAST: Mapping[str, float] = {
+    **dict.fromkeys(("workers", "threads", "chunk", "hard_every", "minutes", "weight_decay", "distill"), 0),
+    **dict.fromkeys(("eval_every", "save_every", "steps"), 1),
+    "batch": 2,
+}
+_POSITIVE = ("lr", "clip_norm", "head_lr_factor")
+_BELOW_ONE = ("label_smoothing", "ema", "warmup", "max_broken")
+
+# A resumed run may be longer, look more often, or run on another machine: no step before depends on these.
+MAY_CHANGE = frozenset({"steps", "minutes", "eval_every", "save_every", "workers", "threads", "device"})
+
 
 @dataclass(frozen=True)
 class TrainSpec:
     """A run. It ends at ``steps`` or after ``minutes``, whichever comes first; the schedule follows the nearer one."""
 
-    data: tuple[str, ...] = ()  # KIND:PATH[@GSD_M]
+    # data
+    data: tuple[str, ...] = ()  # KIND:PATH[@GSD_M][*WEIGHT]
     only_may_ship: bool = False
-    encoder: EncoderSpec = field(default_factory=EncoderSpec)
     view: ViewSpec = field(default_factory=ViewSpec)
+    augment: float = 1.0
+    max_broken: float = 0.01  # share of pictures that may be unreadable
+    # encoder
+    encoder: EncoderSpec = field(default_factory=EncoderSpec)
+    # loss
     host: str = "info_nce"
     dphr: DphrSpec | None = field(default_factory=DphrSpec)
     label_smoothing: float = 0.1
-    augment: float = 1.0
+    matryoshka: tuple[int, ...] = ()  # shorter embeddings that are trained too
+    teacher: str = ""  # a checkpoint whose similarities are learnt
+    distill: float = 1.0  # weight of that
+    # batches
     batch: int = 64
+    hard_every: int = 0  # epochs between tables of similar places; 0: batches by chance
+    # schedule
     steps: int = 1000
     minutes: float = 0.0  # 0: no limit
     lr: float = 5e-4
@@ -35,34 +59,46 @@ class TrainSpec:
     warmup: float = 0.05  # of the run
     warm_side_px: int = 0  # train on smaller pictures first; 0: never
     warm_part: float = 0.5  # of the run
+    ema: float = 0.0  # decay of the averaged weights, which are then what is scored and saved; 0: none
     eval_every: int = 100
     save_every: int = 50
     seed: int = 0
+    # machine
+    device: str = "auto"
+    amp: str = "auto"
+    chunk: int = 0  # pictures in one pass; 0: the whole batch at once
+    checkpointing: bool = False
+    deterministic: bool = False
     workers: int = 2
     threads: int = 0  # 0: as torch likes
-    device: str = "auto"
 
     def __post_init__(self) -> None:
-        checks: dict[str, bool] = {
-            f"--host {self.host}: expected one of {', '.join(HOSTS)}": self.host in HOSTS,
-            "--host none leaves nothing to minimise without DPHR": self.host != "none" or self.dphr is not None,
-            f"--batch {self.batch}: expected 2 or more": self.batch >= 2,
-            f"--steps {self.steps}: expected 1 or more": self.steps >= 1,
-            f"--minutes {self.minutes}: expected 0 or more": self.minutes >= 0,
-            f"--lr {self.lr}: expected a positive number": self.lr > 0,
-            f"--label-smoothing {self.label_smoothing}: expected 0 to below 1": 0 <= self.label_smoothing < 1,
-            f"--augment {self.augment}: expected 0 to 1": 0 <= self.augment <= 1,
-            f"--warm-side {self.warm_side_px}: expected 0, or 32 or more": self.warm_side_px == 0
-            or self.warm_side_px >= 32,
-            f"--workers {self.workers} and --threads {self.threads}: expected 0 or more": min(
-                self.workers, self.threads
-            )
-            >= 0,
-            "eval_every and save_every: expected 1 or more": min(self.eval_every, self.save_every) >= 1,
-        }
-        for message, holds in checks.items():
+        for message, holds in self._checks().items():
             if not holds:
                 raise SettingsError(message)
+
+    def _checks(self) -> dict[str, bool]:
+        """What must hold, by the message that says so; a NaN fails."""
+        dim, warm, shorter = self.encoder.dim, self.warm_side_px, ",".join(map(str, self.matryoshka))
+        checks = {
+            f"--host {self.host}: expected one of {', '.join(HOSTS)}": self.host in HOSTS,
+            "--host none leaves nothing to minimise without DPHR": self.host != "none" or self.dphr is not None,
+            f"--amp {self.amp}: expected one of {', '.join(AMP)}": self.amp in AMP,
+            f"--augment {self.augment}: expected 0 to 1": 0 <= self.augment <= 1,
+            f"--warm-part {self.warm_part}: expected 0 to 1": 0 <= self.warm_part <= 1,
+            f"--warm-side {warm}: expected 0, or 32 or more": warm == 0 or warm >= 32,
+            f"--matryoshka {shorter}: expected lengths below --dim {dim}": all(0 < d < dim for d in self.matryoshka),
+        }
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            checks[f"{flag(name)} {value}: expected {least} or more"] = value >= least
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            checks[f"{flag(name)} {value}: expected a positive number"] = value > 0
+        for name in _BELOW_ONE:
+            value = getattr(self, name)
+            checks[f"{flag(name)} {value}: expected 0 to below 1"] = 0 <= value < 1
+        return checks
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -72,15 +108,54 @@ class TrainSpec:
     def from_json(cls, values: Mapping[str, Any]) -> TrainSpec:
         """The inverse of :meth:`to_json`; raises SettingsError."""
         try:
-            fields = dict(values)
-            fields["data"] = tuple(fields["data"])
-            fields["encoder"] = EncoderSpec(**fields["encoder"])
-            view = dict(fields["view"])
-            fields["view"] = ViewSpec(**{**view, "footprint_m": tuple(view["footprint_m"])})
-            fields["dphr"] = None if fields["dphr"] is None else DphrSpec(**fields["dphr"])
+            fields = _tuples(values)
+            fields["encoder"] = EncoderSpec(**_tuples(fields["encoder"]))
+            fields["view"] = ViewSpec(**_tuples(fields["view"]))
+            fields["dphr"] = None if fields["dphr"] is None else DphrSpec(**_tuples(fields["dphr"]))
             return cls(**fields)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise SettingsError(f"the run's spec does not fit this Skyfix: {error}; start the run anew") from None
+
+    def changed(self, settings: Mapping[str, Any]) -> TrainSpec:
+        """With settings given by their path, as ``lr`` or ``dphr.margin``; raises SettingsError."""
+        parts: dict[str, dict[str, Any]] = defaultdict(dict)
+        for path, value in settings.items():
+            part, _, name = path.rpartition(".")
+            parts[part][name] = value
+        top = parts.pop("", {})
+        for part, values in parts.items():
+            whole = top.get(part, getattr(self, part))
+            if whole is None:
+                raise SettingsError(f"without {part} there is nothing to set {', '.join(map(flag, values))} of")
+            top[part] = replace(whole, **values)
+        return replace(self, **top)
+
+
+def differences(run: TrainSpec, asked: TrainSpec) -> list[str]:
+    """What a resumed run may not change and was asked to, each with both values."""
+    before, after = _flat(run.to_json()), _flat(asked.to_json())
+    return [
+        f"{path} is {before.get(path)} in the run and {after.get(path)} asked"
+        for path in {**before, **after}
+        if before.get(path) != after.get(path) and path not in MAY_CHANGE
+    ]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON knows lists alone."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def flag(path: str) -> str:
+    """How a setting reads in a message, as ``--clip-norm``."""
+    return f"--{path.rpartition('.')[2].removesuffix('_px').replace('_', '-')}"
 
 
 PRESETS: Mapping[str, TrainSpec] = {
@@ -98,16 +173,18 @@ PRESETS: Mapping[str, TrainSpec] = {
     ),
     # What ships: small enough for a Jetson, and for a night on a CPU.
     "edge": TrainSpec(steps=6000, warm_side_px=128),
-    # The strong public recipe (Deuser et al., Sample4Geo) with DPHR on top; wants a GPU.
+    # Deuser et al., "Sample4Geo", ICCV 2023, with DPHR and hard batches on top; wants a GPU. Their one epoch of
+    # University-1652 shows each of 37,854 drone pictures once: 296 batches.
     "paper": TrainSpec(
-        encoder=EncoderSpec(backbone="convnext_base.fb_in22k_ft_in1k_384", dim=1024, side_px=384, pooling="avg"),
+        encoder=EncoderSpec("convnext_base.fb_in22k_ft_in1k_384", dim=1024, side_px=384, pooling="native"),
         batch=128,
-        steps=20_000,
+        hard_every=10,
+        steps=300,
         lr=1e-3,
         head_lr_factor=1.0,
         clip_norm=100.0,
         warmup=0.1,
-        dphr=DphrSpec(beta=0.99),
+        dphr=DphrSpec(beta=0.9, window=32),
         workers=8,
     ),
 }

@@ -180,7 +180,7 @@ def test_what_users_get_wrong_is_one_line_and_exit_code_1(
         "21 of 21 pictures cannot be read": ["--data", f"overhead:{spoilt}@0.6", "--batch", "4", "--workers", "1"],
         "no data to train on": [],
         "wants the --out folder of an earlier run": ["--resume", str(tmp_path / "never")],
-        "keeps the settings of the run": ["--resume", str(tmp_path), "--lr", "1"],
+        "drop --preset": ["--resume", str(tmp_path), "--preset", "edge"],
     }
     for message, arguments in cases.items():
         assert main(arguments if "--resume" in arguments else [*arguments, *out]) == 1

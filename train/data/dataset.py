@@ -34,9 +34,9 @@ class PairDataset(Dataset[Batch]):
     def __init__(self, sources: Sequence[PairSource], *, seed: int, side_px: int, strength: float) -> None:
         self._scenes = [(source, index) for source in sources for index in range(len(source.places))]
         self._source_numbers = [number for number, source in enumerate(sources) for _ in source.places]
-        names = [source.places[index] for source, index in self._scenes]
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        self.places: list[int] = [numbers[name] for name in names]
+        self.names = [source.places[index] for source, index in self._scenes]  # what a person knows each place by
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(self.names))}
+        self.places: list[int] = [numbers[name] for name in self.names]
         per_source = [source.weight if isinstance(source, Weighted) else 1.0 for source in sources]
         self.weights: list[float] = [per_source[number] for number in self._source_numbers]
         self._seed = seed

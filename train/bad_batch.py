@@ -1,0 +1,34 @@
+"""The batch that broke a run, for a person to look at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from runtime.errors import TrainError
+from runtime.files import whole_file, write_text_whole
+from train.checkpoint import LAST
+from train.data.dataset import PairDataset
+from train.loop import BadBatchError
+
+PICTURES, NAMES = "bad_batch.safetensors", "bad_batch.json"
+_TOLD = 4
+
+
+def save_bad_batch(error: BadBatchError, step: int, data: PairDataset, out: Path) -> TrainError:
+    """Write its pictures and the names of its places; the error that says where they are and how to go on."""
+    scenes = error.batch.scene.tolist()
+    names = [data.names[scene] for scene in scenes]
+    with whole_file(out / PICTURES) as partial:
+        save_file({name: rows.contiguous() for name, rows in error.batch._asdict().items()}, partial)
+    about = {"step": step, "error": str(error), "scenes": scenes, "places": names}
+    write_text_whole(out / NAMES, json.dumps(about, indent=2) + "\n")
+    told = ", ".join(names[:_TOLD]) + (f" and {len(names) - _TOLD} more" if len(names) > _TOLD else "")
+    last = out / LAST
+    mend = f"--init {last} and a smaller --lr" if last.is_file() else "a smaller --lr"
+    return TrainError(
+        f"step {step}: {error}; the batch shows {told}: look at {out / NAMES} and {out / PICTURES}, "
+        f"then mend the data, or start a run with {mend}"
+    )

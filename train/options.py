@@ -1,0 +1,133 @@
+"""The command line's flags, each the path of a setting in :class:`train.spec.TrainSpec`; only given ones count."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EPILOG = """examples:
+  python -m train.run --preset smoke --out /tmp/smoke
+      proves the installation: draws its own places and trains for a minute or two
+  python -m train.run --data overhead:pictures@0.3 --minutes 60 --out runs/first
+      an hour on your pictures taken straight down, 0.3 m a pixel; ends by itself
+  python -m train.run --preset paper --data university1652:University-1652 --out runs/paper
+      the strongest public recipe on University-1652, with DPHR on top; 80 GB of GPU memory
+  python -m train.run --preset paper --data university1652:University-1652 --chunk 16 --checkpointing --out runs/paper
+      the same gradients in 16 GB: pictures pass 16 at a time, activations are computed twice
+  python -m train.run --preset edge --data university1652:University-1652 --teacher runs/paper/best.safetensors
+      a small encoder that learns from the large one
+  python -m train.run --data flight:flights --init runs/first/best.safetensors --lr 1e-4 --out runs/mine
+      tune an encoder to your own flights
+  python -m train.run --resume runs/first
+      goes on where it was stopped; Ctrl-C finishes the step and saves
+  torchrun --nproc-per-node 4 -m train.run --preset paper --data university1652:University-1652
+      on four GPUs; --batch stays the batch of all together
+
+kinds of data:
+  overhead:FOLDER        pictures taken straight down, each of another place; in it or above it a manifest.csv
+                         (image,gsd_m,split,may_ship) chooses and holds places back for validation
+  site:FOLDER            overlapping pictures of one place
+  pairs:FOLDER           registered pictures of two dates: a manifest.csv (a,b,gsd_m,split), or folders a and b
+  flight:FOLDER          recorded flights
+  university1652:FOLDER  University-1652; also sues200:, denseuav:, visloc:
+  world:N                N generated worlds, each on two dates
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command; what is not given does not appear in the parsed arguments."""
+    parser = argparse.ArgumentParser(
+        prog="python -m train.run",
+        description="Train an encoder that puts a drone's view and the map tile of the same ground close together.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    add = parser.add_argument
+    add("--preset", choices=["smoke", "edge", "paper"], help="where all settings start from (default: edge)")
+    add("--out", type=Path, metavar="RUN", help="folder to write to (default: runs/PRESET)")
+    add("--resume", type=Path, metavar="RUN", help="folder of a run to continue; --steps and --minutes may prolong it")
+    _data(parser.add_argument_group("data"))
+    _encoder(parser.add_argument_group("encoder"))
+    _loss(parser.add_argument_group("loss"))
+    _dphr(parser.add_argument_group("DPHR", "added to the host: L_tri + lambda_t L_wtri (arXiv 2510.27181)"))
+    _schedule(parser.add_argument_group("schedule"))
+    _machine(parser.add_argument_group("machine"))
+    return parser
+
+
+def _data(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--data", action="append", metavar="KIND:PATH[@GSD][*WEIGHT]", help="what to train on; may be given many times")
+    add("--only-may-ship", action="store_true", help="leave out pictures whose licence does not let weights ship")
+    add("--augment", type=float, metavar="0..1", help="how much light, season and sensor change")
+    add("--max-broken", type=float, metavar="SHARE", help="of pictures that may be unreadable before the run stops")
+
+
+def _encoder(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--backbone", dest="encoder.backbone", metavar="NAME", help="any timm model: a convnet or a transformer")
+    add("--init", dest="encoder.init", metavar="INIT", help="imagenet, random, or a file: timm weights or a checkpoint")
+    add("--pooling", dest="encoder.pooling", choices=["gem", "avg", "native"], help="native: as the backbone pools")
+    add("--dim", dest="encoder.dim", type=int, help="length of an embedding")
+    add("--side", dest="encoder.side_px", type=int, metavar="PX", help="side of the pictures that the encoder reads")
+    add("--matryoshka", type=_lengths, metavar="512,256", help="train these shorter embeddings too, for small caches")
+
+
+def _loss(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--host", metavar="LOSS", help="the loss beside DPHR: info_nce, triplet, hard_triplet, soft_margin, none")
+    add("--label-smoothing", type=float, metavar="0..1", help="of InfoNCE")
+    add("--teacher", metavar="CHECKPOINT", help="learn the similarities of this larger encoder as well")
+    add("--distill", type=float, metavar="WEIGHT", help="of the teacher (default: 1)")
+
+
+def _dphr(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--no-dphr", dest="dphr", action="store_const", const=None, help="the host loss alone")
+    add("--margin", dest="dphr.margin", type=float, help="of all triplets")
+    add("--no-rda", dest="dphr.rda", action="store_false", help="weigh all triplets alike")
+    add("--w-min", dest="dphr.w_min", type=float, metavar="W", help="RDA's weight of the easiest triplet")
+    add("--w-max", dest="dphr.w_max", type=float, metavar="W", help="RDA's weight of the hardest triplet")
+    add("--no-palw", dest="dphr.palw", action="store_false", help="lambda stays at --fixed-lambda")
+    add("--window", dest="dphr.window", type=int, metavar="STEPS", help="in PALW's moving average")
+    add("--alpha-max", dest="dphr.alpha_max", type=float, metavar="A", help="what PALW's lambda grows towards")
+    add("--beta", dest="dphr.beta", type=float, help="PALW's smoothing: 0.9 for short runs, 0.99 for long ones")
+    add("--fixed-lambda", dest="dphr.fixed_lambda", type=float, metavar="L", help="lambda without PALW")
+
+
+def _schedule(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--steps", type=int, help="end after so many batches")
+    add("--minutes", type=float, help="end after so long; the schedule fits itself to it")
+    add("--batch", type=int, help="pairs in a batch, each of another place")
+    add("--hard-every", type=int, metavar="EPOCHS", help="find places that look alike so often, to meet in batches")
+    add("--lr", type=float, help="highest learning rate of the backbone")
+    add("--head-lr-factor", type=float, metavar="F", help="the head's learning rate is so many times as high")
+    add("--weight-decay", type=float, help="of AdamW")
+    add("--clip-norm", type=float, metavar="NORM", help="longest gradient that is followed whole")
+    add("--warmup", type=float, metavar="PART", help="of the run in which the learning rate rises")
+    add("--warm-side", dest="warm_side_px", type=int, metavar="PX", help="smaller pictures for a first part; 0: never")
+    add("--warm-part", type=float, metavar="PART", help="of the run that --warm-side lasts")
+    add("--ema", type=float, metavar="DECAY", help="score and save averaged weights, as 0.999; 0: the last ones")
+    add("--eval-every", type=int, metavar="STEPS", help="how often to score held-out places")
+    add("--save-every", type=int, metavar="STEPS", help="how often to save")
+    add("--seed", type=int, help="of data order, views and weights")
+
+
+def _machine(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--device", metavar="auto|cpu|cuda", help="where to train (default: a GPU where there is one)")
+    add("--amp", choices=["auto", "off", "bf16", "fp16"], help="precision of the backbone; auto: half on a GPU")
+    add("--chunk", type=int, metavar="PICTURES", help="pass so many at a time (gradient caching); 0: all at once")
+    add("--checkpointing", action="store_true", help="compute activations twice instead of keeping them")
+    add("--deterministic", action="store_true", help="the same bits also on a GPU; slower")
+    add("--workers", type=int, help="processes that render views")
+    add("--threads", type=int, help="threads of torch; 0: as it likes")
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected lengths with commas between, as 512,256,128") from None
