@@ -1,31 +1,61 @@
-"""The one matrix of cross-view distances that all triplet losses share."""
+"""The one cross-view matrix that all losses share, in float32, and who counts as a negative in it."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from runtime.errors import SettingsError
 
-def cross_distances(
+DISTANCES = ("euclidean", "cosine")
+_FLOOR = 1e-8  # below it lies rounding alone; the slope of a root at zero is infinite, and 0 / 0 is no hardness
+
+
+def at_least_float32(rows: Tensor) -> Tensor:
+    """Half precision becomes float32, float64 stays."""
+    return rows if rows.dtype == torch.float64 else rows.float()
+
+
+def cross_cosines(
     drone: Tensor,  # (B, D) unit-norm
-    tile: Tensor,  # (B, D) unit-norm
+    tile: Tensor,  # (B, D) unit-norm; row i is the tile that drone frame i was taken over
 ) -> Tensor:  # (B, B) row: drone frame, column: tile
-    """Euclidean distances in at least float32, also under autocast: half precision has no digits left near zero."""
+    """Cosines of all pairs in at least float32, also under autocast: half precision has no digits left near one."""
     if drone.shape != tile.shape or drone.ndim != 2:
         raise ValueError(f"drone is {tuple(drone.shape)}, tile is {tuple(tile.shape)}; expected one (B, D) for both")
     with torch.autocast(drone.device.type, enabled=False):
-        if drone.dtype != torch.float64:
-            drone, tile = drone.float(), tile.float()
-        squared = 2.0 - 2.0 * drone @ tile.T
-        return squared.clamp_min(1e-8).sqrt()  # the slope of a root at zero is infinite
+        return at_least_float32(drone) @ at_least_float32(tile).T
 
 
-def both_directions(distances: Tensor) -> Tensor:  # (B, B) -> (2, B, B)
+def as_distances(
+    cosines: Tensor,  # (B, B)
+    kind: str = "euclidean",
+) -> Tensor:  # (B, B)
+    """``sqrt(2 - 2 cos)``, which is the Euclidean distance of unit vectors, or ``1 - cos``."""
+    if kind not in DISTANCES:
+        raise SettingsError(f"distance {kind!r} is unknown; expected one of {', '.join(DISTANCES)}")
+    if kind == "cosine":
+        return (1.0 - cosines).clamp_min(_FLOOR)
+    return (2.0 - 2.0 * cosines).clamp_min(_FLOOR).sqrt()
+
+
+def both_directions(matrix: Tensor) -> Tensor:  # (B, B) -> (2, B, B)
     """Queries in rows: first drone to tile, then tile to drone; the diagonal holds the positives."""
-    return torch.stack([distances, distances.T])
+    return torch.stack([matrix, matrix.T])
 
 
-def negatives(count: int, same_place: Tensor | None, device: torch.device) -> Tensor:  # (B, B) bool
-    """True where row and column show two places; ``same_place`` (B, B) takes overlapping footprints out."""
-    mask = ~torch.eye(count, dtype=torch.bool, device=device)
-    return mask if same_place is None else mask & ~same_place
+def negatives(
+    matrix: Tensor,  # (B, B)
+    same_place: Tensor | None,  # (B, B) bool, True where i and j show one place
+) -> Tensor:  # (B, B) bool
+    """True where row and column show two places; overlapping footprints are no negatives of each other."""
+    off_diagonal = ~torch.eye(len(matrix), dtype=torch.bool, device=matrix.device)
+    return off_diagonal if same_place is None else off_diagonal & ~same_place
+
+
+def mean_over(
+    values: Tensor,  # (2, B, B)
+    mask: Tensor,  # (2, B, B) bool
+) -> Tensor:  # ()
+    """Mean of the values where the mask is true; 0 where it is true nowhere."""
+    return (values * mask).sum() / mask.sum().clamp_min(1)

@@ -1,118 +1,89 @@
 """DPHR, reconstructed: ``L_tri + lambda_t L_wtri`` (arXiv 2510.27181); no public code exists.
 
-RDA weighs each triplet by how hard its negative is; PALW lets the weighted loss in as training matures. From the paper:
-both losses and their sum, the hardness ``d_p / (d_p + d_n)`` mapped linearly into an interval of weights, and a lambda
-that follows a smoothed, moving average of unweighted losses. Chosen here: every constant, the Euclidean distance, both
-directions, the mean over all triplets, and the fall of the loss against its first window as the signal.
+RDA weighs each triplet by how hard its negative is; PALW (palw.py) lets the weighted loss in as training matures. From
+the paper: both losses and their sum, the hardness ``d_p / (d_p + d_n)`` mapped linearly into an interval of weights, a
+lambda that follows, smoothed, a moving average of unweighted losses. Chosen here: every constant, the Euclidean
+distance, both directions, the mean over all triplets, detached weights, and the fall of the loss as PALW's signal.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from runtime.errors import TrainError
-from train.losses.distances import both_directions
-from train.losses.triplet import all_triplets
+from runtime.errors import SettingsError
+from train.losses.distances import DISTANCES, both_directions, mean_over, negatives
+from train.losses.triplet import triplet_gaps
 
 
 @dataclass(frozen=True)
 class DphrSpec:
-    """The constants. Without ``rda`` all weights are 1; without ``palw`` lambda is ``fixed_lambda``."""
+    """The constants; "paper": its formula has it, "chosen": it does not say, or could not be had."""
 
-    margin: float = 0.3
-    rda: bool = True
-    w_min: float = 0.5
-    w_max: float = 1.5
-    palw: bool = True
-    window: int = 64  # steps in the moving average of the unweighted loss
-    alpha_max: float = 1.0
-    beta: float = 0.9  # 0.99 for long runs
-    fixed_lambda: float = 1.0
+    distance: str = "euclidean"  # chosen; "cosine" is 1 - cos
+    margin: float = 0.3  # chosen, m of the hinge
+    rda: bool = True  # paper; off, every weight is 1
+    w_min: float = 0.5  # paper that weights lie in an interval, chosen where it begins: the weight of an easy negative
+    w_max: float = 1.5  # chosen where it ends; with 0.5 a negative as far as the positive weighs 1
+    palw: bool = True  # paper; off, lambda is fixed_lambda
+    window: int = 64  # paper that the loss is a moving average, chosen its length in steps
+    alpha_max: float = 1.0  # chosen: lambda if the loss fell to nothing
+    beta: float = 0.9  # paper that lambda is smoothed, chosen how much; 0.99 for long runs
+    fixed_lambda: float = 1.0  # chosen, for the ablation
 
     def __post_init__(self) -> None:
-        if not 0 <= self.w_min <= self.w_max:
-            raise TrainError(f"w_min {self.w_min} and w_max {self.w_max}: expected 0 <= w_min <= w_max")
-        if not (self.window >= 1 and 0 <= self.beta < 1 and self.alpha_max >= 0 and self.margin >= 0):
-            raise TrainError(f"{self}: expected window >= 1, 0 <= beta < 1, alpha_max >= 0 and margin >= 0")
-
-
-class DphrTerms(NamedTuple):
-    """One step's parts; ``loss`` is what is minimised."""
-
-    loss: Tensor  # ()
-    triplet: Tensor  # () unweighted
-    lambda_t: float
-
-
-def rda_weights(
-    distances: Tensor,  # (B, B)
-    w_min: float,
-    w_max: float,
-) -> Tensor:  # (2, B, B), detached
-    """``w_min + (w_max - w_min) h`` with ``h = d_p / (d_p + d_n)``: 0.5 where both are as far, near 1 when hard."""
-    both = both_directions(distances.detach())
-    positive = both.diagonal(dim1=1, dim2=2).unsqueeze(2)  # (2, B, 1)
-    hardness = positive / (positive + both)
-    return w_min + (w_max - w_min) * hardness
-
-
-class Palw:
-    """The weight lambda_t: 0 at the start, following how far the unweighted loss has come down."""
-
-    def __init__(self, spec: DphrSpec) -> None:
-        self._spec = spec
-        self._recent: deque[float] = deque(maxlen=spec.window)
-        self._reference_sum = 0.0
-        self._reference_count = 0
-        self.lambda_t = 0.0
-
-    def update(self, triplet_loss: float) -> float:
-        """Take one step's unweighted loss (averaged over all ranks) and return the lambda of this step."""
-        spec = self._spec
-        self._recent.append(triplet_loss)
-        if self._reference_count < spec.window:
-            self._reference_sum += triplet_loss
-            self._reference_count += 1
-        reference = self._reference_sum / self._reference_count
-        recent = sum(self._recent) / len(self._recent)
-        fallen = 1.0 - recent / reference if reference > 0 else 0.0
-        alpha = spec.alpha_max * min(max(fallen, 0.0), 1.0)
-        self.lambda_t = spec.beta * self.lambda_t + (1.0 - spec.beta) * alpha
-        return self.lambda_t
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that a later step depends on, in plain numbers."""
-        return {
-            "recent": list(self._recent),
-            "reference_sum": self._reference_sum,
-            "reference_count": self._reference_count,
-            "lambda_t": self.lambda_t,
+        low, high = self.w_min, self.w_max
+        checks: dict[str, bool] = {
+            f"--distance {self.distance}: expected one of {', '.join(DISTANCES)}": self.distance in DISTANCES,
+            f"--margin {self.margin}: expected 0 or more": 0 <= self.margin < math.inf,
+            f"--w-min {low} --w-max {high}: expected 0 <= w_min <= w_max": 0 <= low <= high < math.inf,
+            f"--window {self.window}: expected 1 step or more": self.window >= 1,
+            f"--alpha-max {self.alpha_max}: expected 0 or more": 0 <= self.alpha_max < math.inf,
+            f"--beta {self.beta}: expected 0 to below 1": 0 <= self.beta < 1,
+            f"--fixed-lambda {self.fixed_lambda}: expected 0 or more": 0 <= self.fixed_lambda < math.inf,
         }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where :meth:`state_dict` was taken."""
-        self._recent = deque(state["recent"], maxlen=self._spec.window)
-        self._reference_sum = float(state["reference_sum"])
-        self._reference_count = int(state["reference_count"])
-        self.lambda_t = float(state["lambda_t"])
+        for message, holds in checks.items():
+            if not holds:
+                raise SettingsError(message)
 
 
-def dphr(
+class TripletTerms(NamedTuple):
+    """The two losses that DPHR adds up."""
+
+    triplet: Tensor  # () unweighted, PALW's signal
+    weighted: Tensor  # ()
+
+
+def dphr_terms(
     distances: Tensor,  # (B, B)
-    palw: Palw,
     spec: DphrSpec,
     same_place: Tensor | None = None,  # (B, B) bool
-) -> DphrTerms:
-    """The loss of one step; moves ``palw`` on by that step."""
-    triplet = all_triplets(distances, spec.margin, same_place)
-    weights = (
-        rda_weights(distances, spec.w_min, spec.w_max) if spec.rda else torch.ones_like(both_directions(distances))
-    )
-    weighted = all_triplets(distances, spec.margin, same_place, weights)
-    lambda_t = palw.update(triplet.item()) if spec.palw else spec.fixed_lambda
-    return DphrTerms(triplet + lambda_t * weighted, triplet, lambda_t)
+) -> TripletTerms:
+    """``L_tri`` and ``L_wtri``: means over all triplets of both directions, zeros included (see ``all_triplets``)."""
+    mask = both_directions(negatives(distances, same_place))
+    hinges = (triplet_gaps(distances) + spec.margin).relu()
+    triplet = mean_over(hinges, mask)
+    weighted = mean_over(hinges * rda_weights(distances, spec), mask) if spec.rda else triplet
+    return TripletTerms(triplet, weighted)
+
+
+def rda_weights(distances: Tensor, spec: DphrSpec) -> Tensor:  # (B, B) -> (2, B, B), detached
+    """``w_min + (w_max - w_min) h``: a weight says which triplets matter, so no gradient may lower it."""
+    return spec.w_min + (spec.w_max - spec.w_min) * _hardness(distances.detach())
+
+
+def hardness(
+    distances: Tensor,  # (B, B)
+    same_place: Tensor | None = None,  # (B, B) bool
+) -> Tensor:  # (n,) in (0, 1), detached
+    """The hardness h of a batch's real triplets in both directions, for a histogram."""
+    return _hardness(distances.detach())[both_directions(negatives(distances, same_place))]
+
+
+def _hardness(distances: Tensor) -> Tensor:  # (B, B) -> (2, B, B), the diagonal without meaning
+    """``h = d_p / (d_p + d_n)``: 0.5 where both are as far, near 1 where the negative is hard; free of scale."""
+    positive = distances.diagonal()[:, None]
+    return positive / (positive + both_directions(distances))

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
+
+from train.losses.distances import negatives
 
 
 def symmetric_info_nce(
-    drone: Tensor,  # (B, D) unit-norm
-    tile: Tensor,  # (B, D) unit-norm; row i is the tile that drone frame i was taken over
+    cosines: Tensor,  # (B, B) from cross_cosines
     scale: Tensor,  # () positive, 1 / temperature
     *,
     label_smoothing: float = 0.1,
     same_place: Tensor | None = None,  # (B, B) bool, True where i and j show one place
 ) -> Tensor:  # ()
-    """InfoNCE in both directions, not punishing pairs that show the same place.
+    """Cross-entropy of each view's tile among all tiles, and of each tile's view among all views, averaged.
 
-    Deuser et al., "Sample4Geo", ICCV 2023. Overlapping tiles make false negatives: ``same_place`` takes them out of
-    the denominator and out of the smoothing.
+    Deuser et al., "Sample4Geo", ICCV 2023. Overlapping tiles would be false negatives: ``same_place`` takes them out
+    of the denominator and out of the smoothing, as if they were not in the batch.
     """
-    if drone.shape != tile.shape or drone.ndim != 2:
-        raise ValueError(f"drone is {tuple(drone.shape)}, tile is {tuple(tile.shape)}; expected one (B, D) for both")
-    logits = scale * drone @ tile.T
-    diagonal = torch.eye(len(drone), dtype=torch.bool, device=drone.device)
-    allowed = diagonal if same_place is None else diagonal | ~same_place
-    if same_place is None:
-        allowed = torch.ones_like(diagonal)
-    return (_smoothed(logits, allowed, label_smoothing) + _smoothed(logits.T, allowed.T, label_smoothing)) / 2
+    logits = scale * cosines
+    allowed = negatives(logits, same_place).fill_diagonal_(True)
+    return (_one_way(logits, allowed, label_smoothing, 1) + _one_way(logits, allowed, label_smoothing, 0)) / 2
 
 
-def _smoothed(
+def _one_way(
     logits: Tensor,  # (B, B)
     allowed: Tensor,  # (B, B) bool
     label_smoothing: float,
+    dim: int,  # of the gallery
 ) -> Tensor:  # ()
-    log_p = logits.masked_fill(~allowed, float("-inf")).log_softmax(dim=1)
-    # A library's smoothing would spread mass over the masked entries too, whose log is minus infinity.
-    spread = log_p.masked_fill(~allowed, 0.0).sum(dim=1) / allowed.sum(dim=1)
-    return -((1.0 - label_smoothing) * log_p.diagonal() + label_smoothing * spread).mean()
+    """``-(1 - s) log p_ii - s mean_k log p_ik`` with ``log p_ik = x_ik - log sum_k exp x_ik``, over allowed k alone."""
+    log_sum = logits.masked_fill(~allowed, float("-inf")).logsumexp(dim)
+    mean = (logits * allowed).sum(dim) / allowed.sum(dim)
+    return (log_sum - (1.0 - label_smoothing) * logits.diagonal() - label_smoothing * mean).mean()

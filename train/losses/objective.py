@@ -1,46 +1,70 @@
-"""What a run minimises: a host loss, DPHR, or both."""
+"""What a run minimises: a host loss, DPHR, or both; on whole embeddings, or on their prefixes too."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.losses.distances import cross_distances
-from train.losses.dphr import DphrSpec, Palw, dphr
+from runtime.errors import SettingsError
+from train.losses.distances import as_distances, at_least_float32, cross_cosines
+from train.losses.dphr import DphrSpec, dphr_terms, hardness
 from train.losses.info_nce import symmetric_info_nce
+from train.losses.multi_similarity import multi_similarity
+from train.losses.palw import Palw
+from train.losses.soft_margin import soft_margin
 from train.losses.triplet import all_triplets, hard_triplets
 
-HOSTS = ("info_nce", "triplet", "hard_triplet", "none")
-_MAX_SCALE = 100.0  # CLIP's bound: beyond it one pair decides the gradient
+HOSTS = ("info_nce", "triplet", "hard_triplet", "soft_margin", "multi_similarity", "none")
+_MAX_LOG_SCALE = math.log(100.0)  # CLIP's bound: beyond it one pair decides the gradient
 
 
 class Terms(NamedTuple):
-    """One step's loss and the parts worth a curve."""
+    """One step's loss, and its parts for curves: those of whole embeddings, with prefixes or without."""
 
-    loss: Tensor  # ()
+    loss: Tensor  # () what is minimised
     host: float
-    triplet: float  # unweighted, NaN without DPHR
+    triplet: float  # L_tri, NaN without DPHR
+    weighted: float  # L_wtri, NaN without DPHR
     lambda_t: float
 
 
 class Objective(nn.Module):
-    """Host loss plus DPHR; holds the learnable temperature and PALW's state."""
+    """``L_host + L_tri + lambda_t L_wtri``; holds the learnable temperature and PALW, and saves both.
 
-    def __init__(self, host: str, dphr_spec: DphrSpec | None, label_smoothing: float, margin: float = 0.3) -> None:
+    With ``matryoshka`` it is the mean of that over renormalised prefixes of these lengths and the whole (Kusupati et
+    al., "Matryoshka Representation Learning", NeurIPS 2022; their sum, but a mean leaves the learning rate as it is).
+    One PALW serves all prefixes and listens to the whole embedding: lambda is the progress of the training, not of a
+    length; a short prefix has a higher loss to the end and would hold lambda down by how many of them there are.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        dphr_spec: DphrSpec | None,
+        label_smoothing: float = 0.1,
+        *,
+        matryoshka: tuple[int, ...] = (),
+        mean: Callable[[float], float] = lambda value: value,  # over ranks
+    ) -> None:
         super().__init__()
+        if host not in HOSTS:
+            raise SettingsError(f"--host {host}: expected one of {', '.join(HOSTS)}")
         self.host = host
         self.dphr_spec = dphr_spec
         self.label_smoothing = label_smoothing
-        self.margin = margin
+        self.matryoshka = matryoshka
         self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / 0.07)))
-        self.palw = Palw(dphr_spec) if dphr_spec else None
+        self.palw = Palw(dphr_spec, mean) if dphr_spec else None
 
     @property
     def scale(self) -> Tensor:
-        return self.log_scale.exp().clamp(max=_MAX_SCALE)
+        """1 / temperature, () positive."""
+        return self.log_scale.exp()
 
     def forward(
         self,
@@ -48,20 +72,71 @@ class Objective(nn.Module):
         tile: Tensor,  # (B, D) unit-norm
         same_place: Tensor | None = None,  # (B, B) bool
     ) -> Terms:
-        """One step's terms; moves PALW on."""
-        distances = cross_distances(drone, tile)
-        host = self._host(drone, tile, distances, same_place)
-        if self.dphr_spec is None or self.palw is None:
-            return Terms(host, host.item(), math.nan, 0.0)
-        terms = dphr(distances, self.palw, self.dphr_spec, same_place)
-        return Terms(host + terms.loss, host.item(), terms.triplet.item(), terms.lambda_t)
+        """One step's terms; moves PALW on, so once a step."""
+        with torch.no_grad():
+            self.log_scale.clamp_(max=_MAX_LOG_SCALE)  # in place: a clamp in the graph would hold it there for good
+        parts = torch.stack([self._parts(*views, same_place) for views in self._lengths(drone, tile)])  # (lengths, 3)
+        host, triplet, weighted = parts.mean(dim=0)
+        host_now, triplet_now, weighted_now = parts[0].tolist()  # the one wait for the device
+        if self.palw is None:
+            return Terms(host, host_now, math.nan, math.nan, 0.0)
+        lambda_t = self.palw.update(triplet_now)
+        return Terms(host + triplet + lambda_t * weighted, host_now, triplet_now, weighted_now, lambda_t)
 
-    def _host(self, drone: Tensor, tile: Tensor, distances: Tensor, same_place: Tensor | None) -> Tensor:
-        if self.host == "info_nce":
-            smoothing = self.label_smoothing
-            return symmetric_info_nce(drone, tile, self.scale, label_smoothing=smoothing, same_place=same_place)
-        if self.host == "triplet":
-            return all_triplets(distances, self.margin, same_place)
-        if self.host == "hard_triplet":
-            return hard_triplets(distances, self.margin, same_place)
-        return distances.new_zeros(())
+    @torch.no_grad()
+    def hardness(
+        self,
+        drone: Tensor,  # (B, D) unit-norm
+        tile: Tensor,  # (B, D) unit-norm
+        same_place: Tensor | None = None,  # (B, B) bool
+    ) -> Tensor:  # (n,) in (0, 1)
+        """RDA's hardness of all triplets of a batch, for a histogram."""
+        return hardness(as_distances(cross_cosines(drone, tile), self._geometry.distance), same_place)
+
+    @property
+    def _geometry(self) -> DphrSpec:
+        """Distance and margin are DPHR's for every host, so that the arms of an ablation compare."""
+        return self.dphr_spec or DphrSpec()
+
+    def _lengths(self, drone: Tensor, tile: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """The whole embeddings, then their renormalised prefixes."""
+        yield drone, tile
+        for dim in self.matryoshka:
+            if dim > drone.shape[1]:
+                raise SettingsError(f"--matryoshka {dim}: embeddings are {drone.shape[1]} long; expected no more")
+            if dim < drone.shape[1]:
+                first, second = (F.normalize(at_least_float32(rows[:, :dim]), dim=1) for rows in (drone, tile))
+                yield first, second
+
+    def _parts(self, drone: Tensor, tile: Tensor, same_place: Tensor | None) -> Tensor:  # (3,)
+        """Host, unweighted and weighted triplet loss at one length."""
+        cosines = cross_cosines(drone, tile)
+        distances = as_distances(cosines, self._geometry.distance)
+        host = self._host_loss(cosines, distances, same_place)
+        if self.dphr_spec is None:
+            return torch.stack([host, torch.zeros_like(host), torch.zeros_like(host)])
+        return torch.stack([host, *dphr_terms(distances, self.dphr_spec, same_place)])
+
+    def _host_loss(self, cosines: Tensor, distances: Tensor, same_place: Tensor | None) -> Tensor:  # ()
+        match self.host:
+            case "info_nce":
+                smoothing = self.label_smoothing
+                return symmetric_info_nce(cosines, self.scale, label_smoothing=smoothing, same_place=same_place)
+            case "triplet":
+                return all_triplets(distances, self._geometry.margin, same_place)
+            case "hard_triplet":
+                return hard_triplets(distances, self._geometry.margin, same_place)
+            case "soft_margin":
+                return soft_margin(distances, same_place=same_place)
+            case "multi_similarity":
+                return multi_similarity(cosines, same_place=same_place)
+            case _:
+                return distances.new_zeros(())
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """PALW's, so that it is in every checkpoint of this module."""
+        return self.palw.state_dict() if self.palw else {}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        if self.palw and state:
+            self.palw.load_state_dict(state)

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from train.losses.distances import both_directions, negatives
+from train.losses.distances import both_directions, mean_over, negatives
 
 
-def triplet_hinges(
-    distances: Tensor,  # (B, B)
-    margin: float,
-) -> Tensor:  # (2, B, B), the diagonal without meaning
-    """``relu(d_p - d_n + margin)`` of every query and column, in both directions."""
-    both = both_directions(distances)
-    positive = both.diagonal(dim1=1, dim2=2).unsqueeze(2)  # (2, B, 1)
-    return (positive - both + margin).relu()
+def triplet_gaps(distances: Tensor) -> Tensor:  # (B, B) -> (2, B, B), the diagonal without meaning
+    """``d_p - d_n`` of every query (row) and every other picture as its negative, in both directions."""
+    return distances.diagonal()[:, None] - both_directions(distances)
 
 
 def all_triplets(
     distances: Tensor,  # (B, B)
     margin: float = 0.3,
     same_place: Tensor | None = None,  # (B, B) bool
-    weights: Tensor | None = None,  # (2, B, B)
 ) -> Tensor:  # ()
-    """Mean over ALL triplets, zeros included; averaging only the non-zero ones keeps a loss from falling."""
-    hinges = triplet_hinges(distances, margin)
-    if weights is not None:
-        hinges = hinges * weights
-    mask = both_directions(negatives(len(distances), same_place, distances.device))
-    return hinges[mask].sum() / mask.sum().clamp_min(1)
+    """Mean of ``relu(d_p - d_n + margin)`` over ALL triplets, zeros included.
+
+    Averaging only the non-zero ones keeps the loss from falling, however well the encoder does.
+    """
+    hinges = (triplet_gaps(distances) + margin).relu()
+    return mean_over(hinges, both_directions(negatives(distances, same_place)))
 
 
 def hard_triplets(
@@ -37,7 +30,10 @@ def hard_triplets(
     margin: float = 0.3,
     same_place: Tensor | None = None,  # (B, B) bool
 ) -> Tensor:  # ()
-    """Mean over queries of the hinge with the nearest negative (batch-hard, Hermans et al. 2017)."""
-    mask = both_directions(negatives(len(distances), same_place, distances.device))
-    hinges = triplet_hinges(distances, margin).masked_fill(~mask, 0.0)
-    return torch.amax(hinges, dim=2).mean()
+    """Mean over queries of the hinge with the nearest negative.
+
+    Batch-hard of Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", 2017.
+    """
+    mask = both_directions(negatives(distances, same_place))
+    hardest = triplet_gaps(distances).masked_fill(~mask, float("-inf")).amax(dim=2)  # (2, B)
+    return (hardest + margin).relu().mean()
