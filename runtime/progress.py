@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A ``tick(done, total)`` that draws a bar on stderr when that is a terminal, and does nothing when not."""
-    if not sys.stderr.isatty():
+def progress(what: str, *, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """A ``tick(done, total)`` that draws a bar on stderr when it is ``shown`` and that is a terminal, else nothing."""
+    if not (shown and sys.stderr.isatty()):
         yield lambda done, total: None
         return
     from rich.console import Console

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from safetensors.torch import save_file
 
 from runtime.errors import TrainError
 from runtime.files import whole_file, write_text_whole
 from train.checkpoint import LAST
+from train.data.batch import Batch
 from train.data.dataset import PairDataset
 from train.loop import BadBatchError
+from train.state import Run
 
 PICTURES, NAMES = "bad_batch.safetensors", "bad_batch.json"
 _TOLD = 4
 
 
-def save_bad_batch(error: BadBatchError, step: int, data: PairDataset, out: Path) -> TrainError:
+def save_bad_batch(error: BadBatchError, run: Run, data: PairDataset) -> TrainError:
     """Write its pictures and the names of its places; the error that says where they are and how to go on."""
-    scenes = error.batch.scene.tolist()
+    out, step = run.out, run.step + 1
+    batch = Batch(*(run.ranks.gathered(rows) for rows in error.batch))
+    scenes = batch.scene.tolist()
     names = [data.names[scene] for scene in scenes]
-    with whole_file(out / PICTURES) as partial:
-        save_file({name: rows.contiguous() for name, rows in error.batch._asdict().items()}, partial)
-    about = {"step": step, "error": str(error), "scenes": scenes, "places": names}
-    write_text_whole(out / NAMES, json.dumps(about, indent=2) + "\n")
+    if run.ranks.is_first:
+        with whole_file(out / PICTURES) as partial:
+            save_file({name: rows.contiguous() for name, rows in batch._asdict().items()}, partial)
+        about = {"step": step, "error": str(error), "scenes": scenes, "places": names}
+        write_text_whole(out / NAMES, json.dumps(about, indent=2) + "\n")
+    run.ranks.first(0.0)  # no rank ends the others before these are written
     told = ", ".join(names[:_TOLD]) + (f" and {len(names) - _TOLD} more" if len(names) > _TOLD else "")
     last = out / LAST
     mend = f"--init {last} and a smaller --lr" if last.is_file() else "a smaller --lr"

@@ -19,7 +19,7 @@ from train.sampler import PlaceSampler
 from train.scoring import embed_with
 from train.state import Run
 
-_TABLE_BATCH = 32
+_TABLE_BATCH, _TABLE_PLACES = 32, 20_000
 
 
 def run_steps(run: Run, data: PairDataset) -> Iterator[StepResult]:
@@ -35,7 +35,8 @@ def run_steps(run: Run, data: PairDataset) -> Iterator[StepResult]:
             run.neighbours = look_alikes(run, data)
         warm = bool(spec.warm_side_px) and run.progress < spec.warm_part
         side_px, until = (spec.warm_side_px, spec.warm_part) if warm else (spec.encoder.side_px, 1.0)
-        batches = _loader(run, data.resized(side_px), batch_sampler=make_sampler(run, data))
+        mine = (run.ranks.block(items) for items in make_sampler(run, data))
+        batches = _loader(run, data.resized(side_px), batch_sampler=mine)
         run.set_lr()
         for result in _train_steps(run, batches):
             run.advance()
@@ -53,16 +54,29 @@ def make_sampler(run: Run, data: PairDataset) -> PlaceSampler:
 
 
 def look_alikes(run: Run, data: PairDataset) -> NDArray[np.int32]:  # (P, batch)
-    """For each place those that the encoder now takes for it most easily, by one scene of each."""
-    places, scenes = np.unique(data.places, return_index=True)
-    items = [Item(run.step, int(scene)) for scene in scenes]
+    """For each place those that the encoder now takes for it most easily, by a random scene of each.
+
+    Of more places than 20 000 a random part is embedded anew each time; the others meet in random order.
+    """
+    ranks, rng = run.ranks, np.random.default_rng((run.spec.seed, run.step))
+    order = rng.permutation(len(data.places))
+    names, first = np.unique(np.asarray(data.places)[order], return_index=True)
+    places = rng.permutation(len(names))[:_TABLE_PLACES]
+    items = [Item(run.step, int(scene)) for scene in order[first[places]]]
+    filled = (items * ranks.world)[: -(-len(items) // ranks.world) * ranks.world]  # ranks embed as many each
     embed = embed_with(run.scored)
     drones, tiles = [], []
-    for batch in _loader(run, data.resized(run.spec.encoder.side_px), sampler=items, batch_size=_TABLE_BATCH):
+    for batch in _loader(
+        run, data.resized(run.spec.encoder.side_px), sampler=ranks.block(filled), batch_size=_TABLE_BATCH
+    ):
         drones.append(embed(batch.drone.numpy()))
         tiles.append(embed(batch.tile.numpy()))
-    drone, tile = (torch.from_numpy(np.concatenate(rows)) for rows in (drones, tiles))
-    return nearest_places(drone, tile, places, count=len(places), nearest=run.spec.batch)
+    drone, tile = (
+        ranks.gathered(torch.from_numpy(np.concatenate(rows)))[: len(items)].to(run.device) for rows in (drones, tiles)
+    )
+    table = nearest_places(drone, tile, places, count=len(names), nearest=run.spec.batch)
+    ranks.copy_first([torch.from_numpy(table)])  # shares memory: one table, whatever each rank's GPU rounds to
+    return table
 
 
 def _train_steps(run: Run, batches: Iterable[Batch]) -> Iterator[StepResult]:

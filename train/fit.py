@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from train.data.sound import say
 from train.distributed import Ranks
 from train.feed import run_steps
 from train.log import RunLog
-from train.loop import BadBatchError
+from train.loop import BadBatchError, StepResult
 from train.plots import plot_run
 from train.sampler import PlaceSampler
 from train.scoring import VIEWS_SEED, embed_with, score_views
@@ -44,15 +44,21 @@ def fit(
 ) -> dict[str, Any]:
     """Train, validate and save into ``out``; returns the summary. ``tell`` gets each log line and the progress.
 
+    Of several ranks the first alone does all but train, and the others return nothing.
     ``stop`` is asked after every step; a stopped run is saved and can be resumed. Raises SkyfixError.
     """
     _prepare_machine(spec)
     if resume:
         _check_same(read_spec(out), spec, out)
+    ranks.block(range(spec.batch))  # a batch that cannot be shared out fails before anything is read
     train, val = _datasets(spec)
     run = Run(spec, out, ranks)
     if resume:
         run.restore(train.places)
+    if not ranks.is_first:
+        for _ in _steps(run, train, stop):
+            pass
+        return {}
     write_text_whole(out / SPEC, json.dumps(spec.to_json(), indent=2) + "\n")
     log = RunLog(out, keep_steps=run.step if resume else -1, tell=say)
 
@@ -61,24 +67,33 @@ def fit(
         log.add(line)
         tell(line, run.progress)
 
+    stopped = False
     try:
         if not resume:
             add(_validate(run, val))
-        for result in run_steps(run, train):
+        for result, stopped in _steps(run, train, stop):
             add(result._asdict())
-            stopped, done = stop(), run.progress >= 1.0
+            done = run.progress >= 1.0
             if done or run.step % spec.eval_every == 0:
                 add(_validate(run, val))
             if done or stopped or run.step % spec.save_every == 0:
                 run.save(_summary(run, log.lines), train.places)
-            if stopped:
-                break
-    except BadBatchError as error:
-        raise save_bad_batch(error, run.step + 1, train, out) from error
     finally:
         log.close()
     plot_run(log.lines, out / CURVES)
-    return _summary(run, log.lines)
+    return {**_summary(run, log.lines), "stopped": stopped}
+
+
+def _steps(run: Run, data: PairDataset, stop: Callable[[], bool]) -> Iterator[tuple[StepResult, bool]]:
+    """Steps, and whether that was the last one because a rank was asked to stop."""
+    try:
+        for result in run_steps(run, data):
+            stopped = run.ranks.any(stop())
+            yield result, stopped
+            if stopped:
+                return
+    except BadBatchError as error:
+        raise save_bad_batch(error, run, data) from error
 
 
 def read_spec(out: Path) -> TrainSpec:

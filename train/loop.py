@@ -77,6 +77,7 @@ def train_steps(
 
         optimizer.zero_grad(set_to_none=True)
         done = backward(encoder, images, loss_of, scaler=scaler, chunk=chunk)
+        ranks.average_gradients(encoder, objective)
         scaler.unscale_(optimizer)
         grad_norm = nn.utils.clip_grad_norm_(params, clip_norm).item()
         _check_gradient(grad_norm, scaler, batch)

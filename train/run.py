@@ -24,12 +24,16 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _train(given: dict[str, Any]) -> None:
-    from train.fit import fit  # torch loads here: --help stays instant
+    from train.distributed import start_ranks  # torch loads here: --help stays instant
+    from train.fit import fit
 
-    spec, out = chosen_spec(given)
-    with _finish_on_interrupt() as stop, progress("train") as tick:
-        summary = fit(spec, out, resume="resume" in given, tell=_teller(tick), stop=stop)
-    _tell_summary(summary, out, stopped=stop())
+    with start_ranks() as ranks:
+        spec, out = chosen_spec(given)
+        say = _say if ranks.is_first else lambda text: None
+        with _finish_on_interrupt(say) as stop, progress("train", shown=ranks.is_first) as tick:
+            summary = fit(spec, out, resume="resume" in given, tell=_teller(tick), stop=stop, ranks=ranks)
+        if ranks.is_first:
+            _tell_summary(summary, out)
 
 
 def chosen_spec(given: dict[str, Any]) -> tuple[TrainSpec, Path]:
@@ -50,12 +54,12 @@ def chosen_spec(given: dict[str, Any]) -> tuple[TrainSpec, Path]:
     return PRESETS[preset].changed(settings), given.get("out", Path("runs") / preset)
 
 
-def _tell_summary(summary: dict[str, Any], out: Path, *, stopped: bool) -> None:
+def _tell_summary(summary: dict[str, Any], out: Path) -> None:
     from train.fit import CURVES
 
     _say(f"{summary['steps']} steps in {summary['elapsed_s'] / 60:.1f} min")
     _say(f"{out}/{CURVES}  loss, lambda and R@1 over steps")
-    if stopped:
+    if summary["stopped"]:
         _say(f"stopped; go on with: python -m train.run --resume {out}")
         return
     scores = (summary[name] for name in ("r1_before", "r1_last", "r1_best"))
@@ -81,7 +85,7 @@ def _teller(tick: Callable[[int, int], None]) -> Callable[[dict[str, Any], float
 
 
 @contextmanager
-def _finish_on_interrupt() -> Iterator[Callable[[], bool]]:
+def _finish_on_interrupt(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     """``stop()`` turns true at the first Ctrl-C; a second one interrupts at once."""
     asked = False
 
@@ -89,7 +93,7 @@ def _finish_on_interrupt() -> Iterator[Callable[[], bool]]:
         nonlocal asked
         asked = True
         signal.signal(signal.SIGINT, before)
-        _say("finishing the step and saving; Ctrl-C again to drop it")
+        say("finishing the step and saving; Ctrl-C again to drop it")
 
     before = signal.signal(signal.SIGINT, on_signal)
     try:

@@ -48,6 +48,8 @@ class Run:
         self.device = torch.device(_device(spec.device))
         torch.manual_seed(spec.seed)
         self.encoder = _encoder(spec).to(self.device)
+        ranks.synchronise_norms(self.encoder)
+        ranks.copy_first(self.encoder.state_dict().values())
         self.encoder.amp_dtype = amp_dtype(spec.amp, self.device)
         self.scaler = grad_scaler(self.encoder.amp_dtype, self.device)
         self.objective = Objective(
@@ -60,6 +62,7 @@ class Run:
         self.step = 0
         self.best = (-1.0, -1.0)  # R@1, and AP to break its ties
         self._spent_s, self._started = 0.0, time.monotonic()
+        self._agreed_s = 0.0
 
     @property
     def scored(self) -> Encoder:
@@ -73,13 +76,14 @@ class Run:
 
     @property
     def progress(self) -> float:
-        """0 at the start, 1 when steps or minutes are used up."""
-        by_time = self.elapsed_s / (60 * self.spec.minutes) if self.spec.minutes else 0.0
+        """0 at the start, 1 when steps or minutes are used up; the same on all ranks, moved on by a step."""
+        by_time = self._agreed_s / (60 * self.spec.minutes) if self.spec.minutes else 0.0
         return min(1.0, max(self.step / self.spec.steps, by_time))
 
     def advance(self) -> None:
         """Count a step, average its weights, and set the next one's learning rate."""
         self.step += 1
+        self._agreed_s = self.ranks.first(self.elapsed_s)
         if self._averaged:
             self._averaged.update_parameters(self.encoder)
         self.set_lr()
@@ -118,8 +122,9 @@ class Run:
             part.load_state_dict(state[name])
         self.neighbours = None if state["neighbours"] is None else state["neighbours"].numpy()
         self.step, self._spent_s, self._started = state["step"], state["elapsed_s"], time.monotonic()
+        self._agreed_s = self._spent_s
         set_rng_states(self.device, state["rng"])
-        if read_summary(self.out / LAST) != state["summary"]:
+        if self.ranks.is_first and read_summary(self.out / LAST) != state["summary"]:
             save_encoder(self.out / LAST, self.scored, self.spec.to_json(), state["summary"])
         best = read_summary(self.out / BEST)
         self.best = (best.get("r1", -1.0), best.get("ap", -1.0))
