@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import DataError
+from train.data.benchmarks import BENCHMARKS, Found
 from train.data.drawn import open_drawn
 from train.data.manifest import Choice
 from train.data.overhead import OverheadSource, open_overhead, open_site
@@ -49,9 +50,13 @@ def open_sources(
     """
     if not data:
         raise DataError("no data to train on; give --data KIND:PATH, or try --preset smoke, which draws its own")
-    entries = [Entry.parse(text) for text in data]
-    opened = [Weighted(_OPENERS[entry.kind](entry, choice, view), entry.weight) for entry in entries]
+    opened = [open_entry(Entry.parse(text), choice, view) for text in data]
     return [source for source in sound_sources(opened, max_broken, tell) if source.places]
+
+
+def open_entry(entry: Entry, choice: Choice, view: ViewSpec) -> Weighted:
+    """One source, of which no picture has been looked at; raises SkyfixError."""
+    return Weighted(_OPENERS[entry.kind](entry, choice, view), entry.weight)
 
 
 def _overhead(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
@@ -70,11 +75,18 @@ def _world(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
     return open_drawn(entry.where, choice, view)
 
 
+def _benchmark(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
+    if entry.gsd_m is not None:
+        raise DataError(f"--data {entry.kind}:{entry.where} takes no @GSD: its pictures are used whole")
+    return Found.parse(entry.kind, entry.where).open_train(choice, view)
+
+
 _OPENERS: Mapping[str, Callable[[Entry, Choice, ViewSpec], PairSource]] = {
     "overhead": _overhead,
     "site": _site,
     "pairs": _pairs,
     "world": _world,
+    **dict.fromkeys(BENCHMARKS, _benchmark),
 }
 KINDS = tuple(_OPENERS)
 
