@@ -125,7 +125,7 @@ def plot_hardness(
     top = max((float(np.max(values)) for values in hardness.values() if len(values)), default=1.0)
     bins = np.linspace(0.0, max(0.6, min(1.0, top + 0.02)), 61)
     # From light to dark as time goes: read without telling hues apart.
-    colours = colormaps["viridis_r"](np.linspace(0.15, 0.95, max(len(hardness), 1)))
+    colours = colormaps["viridis_r"](np.linspace(0.15, 0.95, len(hardness)))
     for (time, values), colour in zip(hardness.items(), colours, strict=True):
         share = 100 * np.histogram(values, bins)[0] / max(len(values), 1)
         wrong = float(np.mean(np.asarray(values) > 0.5)) if len(values) else 0.0
