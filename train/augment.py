@@ -53,6 +53,7 @@ def _snow(light: Light, rng: Rng, strength: float) -> Light:
     """Snow or frost in patches; what stands out of it shows through a little."""
     grey = cv2.cvtColor(light, cv2.COLOR_RGB2GRAY)
     share = _patches(light.shape[0], int(rng.integers(2, 9)), rng) * np.float32(rng.uniform(0.5, 0.9) * strength)
+    share *= np.clip(2.0 * grey + 0.2, 0.0, 1.0)  # woods and roads are the first to be free of it
     white = np.float32(rng.uniform(0.65, 0.8)) + np.float32(0.25) * grey
     return _mixed(_planes(light), [white, white, white], share)
 

@@ -35,7 +35,7 @@ class Look:
 
 def unusable(frame: Frame, camera: Camera) -> str | None:
     """Why a frame cannot be used, or None."""
-    return _unusable_picture(frame, camera) or _unusable_telemetry(frame.telemetry)
+    return _unusable_picture(frame, camera) or unusable_telemetry(frame.telemetry)
 
 
 def _unusable_picture(frame: Frame, camera: Camera) -> str | None:
@@ -47,7 +47,8 @@ def _unusable_picture(frame: Frame, camera: Camera) -> str | None:
     return None if float(frame.picture[::8, ::8].std()) >= _MIN_CONTRAST else "blank_picture"
 
 
-def _unusable_telemetry(telemetry: Telemetry) -> str | None:
+def unusable_telemetry(telemetry: Telemetry) -> str | None:
+    """Why a frame cannot be laid on the ground, or None."""
     if not telemetry.alt_agl_m > 0:
         return "no_altitude"
     if math.isnan(telemetry.cam_pitch_deg):

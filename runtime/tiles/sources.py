@@ -5,6 +5,7 @@ Only this file knows rasterio, and only when a GeoTIFF is read: nothing here run
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import warnings
@@ -56,18 +57,31 @@ def _copy_mbtiles(source: Path, out: Path) -> None:
 
 
 def _import_geotiff(source: Path, out: Path, metadata: dict[str, str], tick: Tick) -> None:
+    with open_geotiff(source) as dataset, geotiff_errors(source):
+        write_mbtiles(out, _geotiff_tiles(dataset, tick), metadata)
+
+
+def open_geotiff(source: Path) -> Any:
+    """A rasterio dataset in 8-bit grey or colour that has a place on Earth; raises ImageryError."""
     try:
         import rasterio
-        from rasterio.errors import NotGeoreferencedWarning, RasterioError
+        from rasterio.errors import NotGeoreferencedWarning
     except ModuleNotFoundError:
         raise ImageryError(f"{source} is a GeoTIFF, and rasterio is not installed: pip install rasterio") from None
+    with geotiff_errors(source), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we say so ourselves
+        dataset = rasterio.open(source)
+    _check_geotiff(source, dataset)
+    return dataset
+
+
+@contextlib.contextmanager
+def geotiff_errors(source: Path) -> Iterator[None]:
+    """What cannot be read of a GeoTIFF is an ImageryError."""
+    from rasterio.errors import RasterioError
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we say so ourselves
-            dataset = rasterio.open(source)
-        with dataset:
-            _check_geotiff(source, dataset)
-            write_mbtiles(out, _geotiff_tiles(dataset, tick), metadata)
+        yield
     except RasterioError as error:
         raise ImageryError(f"{source} cannot be read as a map: {error}") from None
 
@@ -101,7 +115,6 @@ def _geotiff_tiles(dataset: Any, tick: Tick) -> Iterator[tuple[Tile, Picture, Ma
     step = metres_per_px(zoom)
     tiles = list(tiles_over(bounds, zoom))
     columns = [t.x for t in tiles if t.y == tiles[0].y]
-    colour = [1, 1, 1] if dataset.count == 1 else [1, 2, 3]
     has_alpha = ColorInterp.alpha in dataset.colorinterp  # a fourth band may also be near infrared
     has_mask = dataset.nodata is not None or has_alpha
     options = {"crs": "EPSG:3857", "resampling": Resampling.cubic, "height": TILE_PX, "width": TILE_PX * len(columns)}
@@ -109,17 +122,22 @@ def _geotiff_tiles(dataset: Any, tick: Tick) -> Iterator[tuple[Tile, Picture, Ma
         corner = north_west_of(tiles[start])
         strip_transform = Affine(step, 0.0, corner.x, 0.0, -step, corner.y)
         with WarpedVRT(dataset, transform=strip_transform, add_alpha=not has_alpha, **options) as strip:
-            picture = np.ascontiguousarray(np.moveaxis(strip.read(colour), 0, 2))
+            picture = np.ascontiguousarray(np.moveaxis(strip.read(colour_bands(dataset)), 0, 2))
             mask = strip.read(strip.count) > 127
         if not has_mask:
-            mask &= ~_black_collar(picture)
+            mask &= ~black_collar(picture)
         for i, tile in enumerate(tiles[start : start + len(columns)]):
             part = slice(i * TILE_PX, (i + 1) * TILE_PX)
             yield tile, picture[:, part], mask[:, part]
         tick(start + len(columns), len(tiles))
 
 
-def _black_collar(picture: Picture) -> Mask:
+def colour_bands(dataset: Any) -> list[int]:
+    """The bands that are red, green and blue."""
+    return [1, 1, 1] if dataset.count == 1 else [1, 2, 3]
+
+
+def black_collar(picture: Picture) -> Mask:
     """Wide black areas: what mosaics without a nodata value paint where they have nothing."""
     black = (picture.max(axis=2) <= _COLLAR_LEVEL).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((_COLLAR_PX, _COLLAR_PX), np.uint8))) > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from copy import copy
+from itertools import chain
 from typing import NamedTuple
 
 import cv2
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from runtime.errors import DataError, SkyfixError
 from runtime.model.preprocess import encoder_input
 from train.augment import augment
 from train.data.batch import Batch
@@ -32,13 +34,16 @@ class PairDataset(Dataset[Batch]):
     """Drone frame, tile and place of every scene of several sources."""
 
     def __init__(self, sources: Sequence[PairSource], *, seed: int, side_px: int, strength: float) -> None:
-        self._scenes = [(source, index) for source in sources for index in range(len(source.places))]
-        self._source_numbers = [number for number, source in enumerate(sources) for _ in source.places]
-        self.names = [source.places[index] for source, index in self._scenes]  # what a person knows each place by
+        per_source_names = [source.places for source in sources]
+        self._scenes = [
+            (s, index) for s, names in zip(sources, per_source_names, strict=True) for index in range(len(names))
+        ]
+        self._source_numbers = [number for number, names in enumerate(per_source_names) for _ in names]
+        self.names = list(chain.from_iterable(per_source_names))  # what a person knows each place by
         numbers = {name: number for number, name in enumerate(dict.fromkeys(self.names))}
         self.places: list[int] = [numbers[name] for name in self.names]
-        per_source = [source.weight if isinstance(source, Weighted) else 1.0 for source in sources]
-        self.weights: list[float] = [per_source[number] for number in self._source_numbers]
+        weights = [source.weight if isinstance(source, Weighted) else 1.0 for source in sources]
+        self.weights: list[float] = [weights[number] for number in self._source_numbers]
         self._seed = seed
         self._side_px = side_px
         self._strength = strength
@@ -62,7 +67,10 @@ class PairDataset(Dataset[Batch]):
         """Drone frame and tile, both (S, S, 3), as the encoder reads them; raises DataError."""
         source, index = self._scenes[item.scene]
         rng = np.random.default_rng((self._seed, item.epoch, item.scene))
-        views = source.render(index, rng, self._side_px)
+        try:
+            views = source.render(index, rng, self._side_px)
+        except SkyfixError as error:  # one kind for the trainer to meet
+            raise DataError(str(error)) from None
         drone = encoder_input(augment(views.drone, rng, self._strength), views.drone_seen, self._side_px)
         tile = encoder_input(augment(views.tile, rng, self._strength), None, self._side_px)
         return views._replace(drone=drone, tile=tile)

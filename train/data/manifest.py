@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from runtime.errors import DataError
 
 NAME = "manifest.csv"
@@ -25,6 +28,18 @@ class Choice:
         if self.split is None:
             return list(pictures)
         return [p for k, p in enumerate(pictures) if (k % _VAL_EVERY == _VAL_EVERY - 1) == (self.split == "val")]
+
+    def apart(self, middles_m: NDArray[np.float64], reach_m: float) -> NDArray[np.int64]:
+        """Those wanted of places of one site, (N, 2) metres: an eighth of them at its east or north end is ``val``.
+
+        Places of ``train`` within ``reach_m`` of that block are left out, so that no ground is on both sides.
+        """
+        if self.split is None or not len(middles_m):
+            return np.arange(len(middles_m))
+        along = middles_m[:, np.ptp(middles_m, axis=0).argmax()]
+        last = np.sort(along)[-1 - len(along) // _VAL_EVERY :]
+        border = last[last > last[0]].min(initial=last[-1])  # a column of a grid is held back whole, or not
+        return np.flatnonzero(along >= border if self.split == "val" else along < border - reach_m)
 
 
 @dataclass(frozen=True)

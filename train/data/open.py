@@ -9,7 +9,9 @@ from pathlib import Path
 from runtime.errors import DataError
 from train.data.benchmarks import BENCHMARKS, Found
 from train.data.drawn import open_drawn
+from train.data.flight import open_flight
 from train.data.manifest import Choice
+from train.data.mapped import MAP_SUFFIXES, open_map
 from train.data.overhead import OverheadSource, open_overhead, open_site
 from train.data.pairs import RegisteredSource, open_pairs
 from train.data.rectified import ViewSpec
@@ -60,6 +62,8 @@ def open_entry(entry: Entry, choice: Choice, view: ViewSpec) -> Weighted:
 
 
 def _overhead(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
+    if entry.path.suffix.lower() in MAP_SUFFIXES and not entry.path.is_dir():
+        return open_map(_without_gsd(entry, "a map says its own scale").path, choice, view)
     return OverheadSource(open_overhead(entry.path, entry.gsd_m, choice), view)
 
 
@@ -75,16 +79,26 @@ def _world(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
     return open_drawn(entry.where, choice, view)
 
 
+def _flight(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
+    return open_flight(_without_gsd(entry, "its telemetry says the scale").where, choice, view)
+
+
 def _benchmark(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
-    if entry.gsd_m is not None:
-        raise DataError(f"--data {entry.kind}:{entry.where} takes no @GSD: its pictures are used whole")
+    _without_gsd(entry, "its pictures are used whole")
     return Found.parse(entry.kind, entry.where).open_train(choice, view)
+
+
+def _without_gsd(entry: Entry, why: str) -> Entry:
+    if entry.gsd_m is not None:
+        raise DataError(f"--data {entry.kind}:{entry.where} takes no @GSD: {why}")
+    return entry
 
 
 _OPENERS: Mapping[str, Callable[[Entry, Choice, ViewSpec], PairSource]] = {
     "overhead": _overhead,
     "site": _site,
     "pairs": _pairs,
+    "flight": _flight,
     "world": _world,
     **dict.fromkeys(BENCHMARKS, _benchmark),
 }

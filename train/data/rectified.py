@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 Points = tuple[NDArray[np.float32], NDArray[np.float32]]  # columns and rows, (S, S) each
 
 _FRAME_WIDTH_PX = 640  # only ratios matter: the frame itself is never drawn
-_MIN_SEEN = 0.75
+MIN_SEEN = 0.75  # of a patch, by the frame
 _ATTEMPTS = 8
 
 
@@ -168,7 +168,7 @@ def _seeing_poses(footprint_m: float, rng: np.random.Generator, spec: ViewSpec) 
     for attempt in range(_ATTEMPTS):
         nominal, true = _random_poses(footprint_m, rng, spec, calm=attempt / _ATTEMPTS)
         _, seen = frame_points(nominal.camera, nominal.frame_from_axis() @ patch_grid(footprint_m, 16), 16)
-        if seen.mean() >= _MIN_SEEN:
+        if seen.mean() >= MIN_SEEN:
             return nominal, true
     return _random_poses(footprint_m, rng, spec, calm=1.0)
 
