@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from runtime.errors import DataError
 from train.data.retrieval_set import RetrievalSet, Shot
-from train.data.source import PICTURE_SUFFIXES, read_picture
+from train.data.sound import read_sound
+from train.data.source import PICTURE_SUFFIXES
 
 
 class Count(NamedTuple):
@@ -151,7 +152,7 @@ def retrieval_set(
 
     def shots(view: PlaceFolders) -> list[Shot]:
         return [
-            Shot(str(path.relative_to(root)), place, partial(read_picture, path), (lat_lon or {}).get(place))
+            Shot(str(path.relative_to(root)), place, partial(read_sound, path), (lat_lon or {}).get(place))
             for place, paths in view.pictures.items()
             for path in paths
         ]

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from runtime.errors import DataError
 from runtime.progress import progress
-from train.data.source import Weighted
+from train.data.source import Picture, Weighted, read_picture
 
 Tell = Callable[[str], None]
 
@@ -51,6 +51,13 @@ def broken_pictures(files: Sequence[Path]) -> dict[Path, str]:
             if why:
                 found[path] = why
     return found
+
+
+def read_sound(path: Path) -> Picture:  # (H, W, 3) RGB
+    """A picture of which no part is missing; raises DataError."""
+    if why := _why_broken(path):
+        raise DataError(f"{path} cannot be read: {why}; mend it, or fetch it again")
+    return read_picture(path)
 
 
 def _why_broken(path: Path) -> str | None:
