@@ -24,6 +24,7 @@ TRAINING = ("torch", "timm", "onnx", "onnxscript", "matplotlib", "train", "expor
 COMMANDS = (
     "train.run",
     "train.evaluate",
+    "train.ablation",
     "train.world",
     "export.onnx",
     "export.trt",

@@ -23,6 +23,7 @@ _EPILOG = """examples:
       three more seeds on top of the five
 
 arms: untrained info_nce triplet rda palw dphr dphr_fixed info_nce+dphr info_nce+triplet hard_triplet soft_margin
+      multi_similarity
 """
 
 
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--test", action="append", default=[], metavar="KIND:PATH[@GSD]", help="score on this too, all of it")
     add("--out", type=Path, required=True, metavar="FOLDER", help="results, tables and pictures; a rerun goes on here")
     add("--seeds", type=int, default=5, help="how many; more may be added later (default: 5)")
-    add("--arms", nargs="+", metavar="ARM", help="which losses (default: all but the last two)")
+    add("--arms", nargs="+", metavar="ARM", help="which losses (default: all but the last three)")
     add("--against", default="info_nce", metavar="ARM", help="the reference of differences (default: info_nce)")
     add("--steps", type=int, default=100, help="of every arm (default: 100)")
     add("--batch", type=int, default=48, help="pairs in a batch, each of another place (default: 48)")

@@ -54,9 +54,11 @@ _ARMS = (
     Arm("info_nce+triplet", "InfoNCE + (1 + mean(lambda_t)) L_tri", "info_nce", _PLAIN, "info_nce+dphr"),
     Arm("hard_triplet", "batch-hard triplet", "hard_triplet", None),
     Arm("soft_margin", "weighted soft-margin triplet", "soft_margin", None),
+    Arm("multi_similarity", "multi-similarity", "multi_similarity", None),
 )
+_OPTIONAL = ("hard_triplet", "soft_margin", "multi_similarity")
 ARMS: Mapping[str, Arm] = {arm.name: arm for arm in _ARMS}
-DEFAULT_ARMS = tuple(name for name in ARMS if name not in ("hard_triplet", "soft_margin"))
+DEFAULT_ARMS = tuple(name for name in ARMS if name not in _OPTIONAL)
 CONTRASTS = (
     Contrast("DPHR in place of InfoNCE", "dphr", "info_nce"),
     Contrast("DPHR beside InfoNCE", "info_nce+dphr", "info_nce"),

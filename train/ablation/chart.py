@@ -27,13 +27,15 @@ def plot_differences(panels: Mapping[str, Sequence[Row]], against: str, path: Pa
     figure = new_figure(10.5, (0.3 * rows + 0.95) * len(panels) + 0.5, title)
     grid = figure.subplots(len(panels), 2, squeeze=False, sharey="row")
     for (left, right), (metric, lines) in zip(grid, panels.items(), strict=True):
-        tidy(left, metric, "percent; a dot a seed, a bar their mean")
-        tidy(right, f"{metric}, less {against} of the same seed", "percentage points; mean and its 95 % interval")
+        tidy(left, metric)
+        tidy(right, f"{metric}, less {against} of the same seed")
         right.axvline(0, color=INK, linewidth=0.9)
         for y, row in enumerate(lines):
             _draw_row(left, right, y, row, reference=row.arm == against)
         left.set_yticks(range(len(lines)), [row.arm for row in lines])
         left.set_ylim(len(lines) - 0.4, -0.6)  # the first arm on top
+    grid[-1, 0].set_xlabel("percent; a dot a seed, a bar their mean", fontsize=8.5)
+    grid[-1, 1].set_xlabel("percentage points; mean and 95 % interval, filled where it leaves 0 out", fontsize=8.5)
     save_figure(figure, path)
 
 
