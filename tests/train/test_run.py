@@ -146,9 +146,9 @@ def test_the_command_trains_evaluates_and_resumes(
     assert "R@1 on held-out places" in capsys.readouterr().err
     for name in ("best.safetensors", "last.safetensors", "state.pt", "spec.json", "log.jsonl", "curves.png"):
         assert (run / name).stat().st_size > 0
-    report = tmp_path / "scores.json"
-    assert evaluate([str(run / "best.safetensors"), *data, "--report", str(report)]) == 0
-    scores = json.loads(report.read_text())["drone -> tile"]
+    out = tmp_path / "scores"
+    assert evaluate([str(run / "best.safetensors"), *data, "--out", str(out)]) == 0
+    scores = json.loads((out / "scores.json").read_text())["sets"]["drone -> tile"]
     logged = [line["r1"] for line in read_log(run / "log.jsonl") if "r1" in line]
     assert scores["r1"] in logged
     assert main(["--resume", str(run)]) == 0
