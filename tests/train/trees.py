@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from runtime.geo.camera import Attitude, Camera
+from runtime.geo.local import LocalFrame
+from runtime.geo.mercator import LatLon
+from train.data.source import Picture
 from train.data.sues200 import HEIGHTS_M
 from train.data.sues200 import TEST as SUES_TEST
 from train.data.sues200 import TRAIN as SUES_TRAIN
+from train.data.visloc_source import WIDTH_DEG
+from train.views import render_view
 
 
 def put(path: Path, place: int, *, view: int = 0, side_px: int = 8) -> None:
@@ -54,6 +62,50 @@ def sues200(root: Path, train: int = 8, test: int = 2, shots: int = 2, heights: 
             for k in range(shots):
                 put(root / "drone_view_512" / place / height / f"{k}.jpg", int(place), view=int(height) - 100)
     return root
+
+
+class VislocFlight(NamedTuple):
+    """Where a drone took pictures over a map of 320 x 240 pixels of a metre."""
+
+    name: str
+    at: Sequence[tuple[float, float, float]]  # pixel across and down, heading in degrees
+    height_m: float = 120.0
+    table: str = "num,filename,date,lat,lon,height,Omega,Kappa,Phi1,Phi2"
+
+
+def visloc(root: Path, flights: Sequence[VislocFlight], draw: Callable[[int], Picture], gsd_m: float = 1.0) -> Path:
+    """As released, with the blank in a name; flights lie a degree apart. ``draw(k)`` is the map of flight k."""
+    corners = ["mapname,LT_lat_map,LT_lon_map,RB_lat_map,RB_lon_map,region"]
+    for number, flight in enumerate(flights):
+        folder, ground = root / flight.name, draw(number)
+        (folder / "drone").mkdir(parents=True)
+        cv2.imwrite(str(folder / f"satellite{flight.name}.tif"), cv2.cvtColor(ground, cv2.COLOR_RGB2BGR))
+        height_px, width_px = ground.shape[:2]
+        frame = LocalFrame(LatLon(30.0 + number, 120.0))
+        (south, west), (north, east) = (
+            frame.to_latlon(sign * width_px * gsd_m / 2, sign * height_px * gsd_m / 2) for sign in (-1, 1)
+        )
+        corners.append(f"satellite{flight.name}.tif,{north},{west},{south},{east},Somewhere")
+        rows = [flight.table]
+        for k, (x, y, heading_deg) in enumerate(flight.at, 1):
+            name = f"{flight.name}_{k:04d}.JPG"
+            cv2.imwrite(str(folder / "drone" / name), _seen_from(ground, gsd_m, (x, y), heading_deg, flight.height_m))
+            lat, lon = north + (south - north) * (y + 0.5) / height_px, west + (east - west) * (x + 0.5) / width_px
+            fields = [k, name, "2018-10-23T09:09:16", f"{lat:.9f}", f"{lon:.9f}", flight.height_m, 0.1, 0.2]
+            fields += [heading_deg, heading_deg]
+            rows.append(",".join(map(str, fields[: len(flight.table.split(","))])))
+        (folder / f"{flight.name}.csv").write_text("\n".join(rows) + "\n")
+    (root / "satellite_ coordinates_range.csv").write_text("\n".join(corners) + "\n")
+    return root
+
+
+def _seen_from(ground: Picture, gsd_m: float, at: tuple[float, float], heading_deg: float, height_m: float) -> Picture:
+    """A picture straight down, 180 x 120 pixels, as OpenCV writes it."""
+    focal_px = 90 / math.tan(math.radians(WIDTH_DEG) / 2)
+    camera = Camera(180, 120, np.array([[focal_px, 0, 89.5], [0, focal_px, 59.5], [0, 0, 1]]), np.zeros(5))
+    attitude, rng = Attitude(0.0, -90.0, heading_deg), np.random.default_rng(0)
+    view = render_view(ground, gsd_m, at, camera=camera, attitude=attitude, alt_agl_m=height_m, rng=rng)
+    return np.asarray(cv2.cvtColor(view, cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def _put_all(folder: Path, ids: Iterable[int], names: Sequence[str], digits: int = 4) -> None:

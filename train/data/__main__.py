@@ -20,7 +20,8 @@ _EPILOG = """examples:
   python -m train.data sues200:SUES-200-512x512#150 --thorough
       one height; every picture is read
   python -m train.data overhead:pictures@0.3 --picture pairs.png
-      places to train on and held back, for any kind of data that train.run takes
+      places to train on and held back, for any kind of data that train.run takes; --augment 0 shows the pairs
+      before light and season are changed
 
 Drone left, tile right: both must show the same ground at about the same scale, and for rectified kinds (all but
 university1652, sues200 and denseuav) about the same way up.

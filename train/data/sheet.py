@@ -12,7 +12,7 @@ from runtime.files import whole_file
 from train.data.source import Picture
 
 _COLUMNS = 4  # pairs in a row
-_GAP_PX, _LABEL_PX = 8, 16
+_GAP_PX, _SEAM_PX, _LABEL_PX = 10, 2, 16
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 
 
@@ -29,9 +29,9 @@ def write_sheet(path: Path, pairs: Sequence[tuple[str, Picture, Picture]]) -> No
 
 
 def _cell(label: str, drone: Picture, tile: Picture) -> Picture:
-    pair = cv2.copyMakeBorder(
-        np.hstack([drone, tile]), _LABEL_PX, _GAP_PX, 0, _GAP_PX, cv2.BORDER_CONSTANT, value=_PAPER
-    )
+    seam = np.full((len(drone), _SEAM_PX, 3), _PAPER, np.uint8)
+    pair = np.hstack([drone, seam, tile])
+    pair = cv2.copyMakeBorder(pair, _LABEL_PX, _GAP_PX, 0, _GAP_PX, cv2.BORDER_CONSTANT, value=_PAPER)
     fits = 2 * drone.shape[1] // 6  # characters; the end of a name tells places apart
     text = label if len(label) <= fits else f"..{label[-(fits - 2) :]}"
     cv2.putText(pair, text, (0, _LABEL_PX - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.33, _INK, 1, cv2.LINE_AA)
