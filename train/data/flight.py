@@ -29,6 +29,7 @@ from runtime.sensors.flight import Flight, Truth, read_truth
 from runtime.sensors.frame import Frame, Telemetry
 from train.data.geotiff import GeoMap
 from train.data.manifest import Choice
+from train.data.mapped import cell_m
 from train.data.rectified import MIN_SEEN, ViewSpec, patch_grid, shift
 from train.data.sound import say
 from train.data.source import Footprint, Picture, Views
@@ -108,7 +109,9 @@ def open_flight(where: str, choice: Choice, spec: ViewSpec) -> FlightSource:
     found = _shown(Path(folder if plus else where), Path(map_path) if plus else None, spec)
     middles_m = np.array([shown.middle_m for shown in found.shown])
     most_m = max(min(shown.most_m, spec.footprint_m[1]) for shown in found.shown)
-    kept = choice.apart(middles_m, math.sqrt(2.0) * (1 + spec.offset) * most_m)
+    kept = choice.apart(middles_m, math.sqrt(2.0) * (1 + spec.offset) * most_m).tolist()
+    if choice.split != "train":  # what is to be told apart must not be the same
+        kept = _thinned(kept, middles_m, cell_m(spec))
     return replace(found, shown=[found.shown[k] for k in kept])
 
 
@@ -155,6 +158,15 @@ def _placed(
     if ground is None and truth.drone is not None:  # as good as telemetry's tilt
         ground = LocalFrame(truth.drone).to_latlon(*look.axis_en_m)
     return (image, look.view, ground, max(seen)) if ground else "without a verified place"
+
+
+def _thinned(kept: Sequence[int], middles_m: FloatArray, apart_m: float) -> list[int]:
+    """The first of those that lie nearer to each other."""
+    chosen: list[int] = []
+    for k in kept:
+        if all(np.hypot(*(middles_m[k] - middles_m[other])) >= apart_m for other in chosen):
+            chosen.append(k)
+    return chosen
 
 
 def _look(telemetry: Telemetry, camera: Camera) -> Look | None:

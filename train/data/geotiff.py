@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -107,12 +108,12 @@ class GeoMap:
 
 
 def _dataset(path: Path) -> Any:
-    return _kept_open(path, os.getpid())
+    return _kept_open(path, os.getpid(), threading.get_ident())
 
 
-@lru_cache(maxsize=16)
-def _kept_open(path: Path, _process: int) -> Any:
-    """One handle a process: GDAL's do not survive a fork, and keep blocks that they decoded."""
+@lru_cache(maxsize=64)
+def _kept_open(path: Path, _process: int, _thread: int) -> Any:
+    """A handle of its own for each process and thread, as GDAL wants; it keeps blocks that it decoded."""
     return open_geotiff(path)
 
 

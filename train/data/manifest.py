@@ -1,16 +1,19 @@
-"""``manifest.csv``: which pictures belong to which split, their scale, and whether weights trained on them may ship."""
+"""Lists of pictures as CSV: their split, their scale, and whether weights trained on them may ship."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import DataError
+
+T = TypeVar("T")
 
 NAME = "manifest.csv"
 _VAL_EVERY = 8
@@ -23,11 +26,17 @@ class Choice:
     split: str | None = None
     only_may_ship: bool = False
 
-    def unlisted(self, pictures: Sequence[Path]) -> list[Path]:
-        """Those wanted of pictures that no manifest lists: every eighth is held back for ``val``."""
+    def unlisted(self, scenes: Sequence[T]) -> list[T]:
+        """Those wanted of scenes of which no list says the split: every eighth is held back for ``val``."""
         if self.split is None:
-            return list(pictures)
-        return [p for k, p in enumerate(pictures) if (k % _VAL_EVERY == _VAL_EVERY - 1) == (self.split == "val")]
+            return list(scenes)
+        return [s for k, s in enumerate(scenes) if (k % _VAL_EVERY == _VAL_EVERY - 1) == (self.split == "val")]
+
+    def listed(self, rows: Sequence[Row]) -> list[Row]:
+        """Those wanted of rows; where they have no column ``split``, as of unlisted scenes."""
+        if any("split" not in row.line for row in rows):
+            return self.unlisted(rows)
+        return [row for row in rows if self.split in (None, row.line["split"])]
 
     def apart(self, middles_m: NDArray[np.float64], reach_m: float) -> NDArray[np.int64]:
         """Those wanted of places of one site, (N, 2) metres: an eighth of them at its east or north end is ``val``.
@@ -44,45 +53,56 @@ class Choice:
 
 @dataclass(frozen=True)
 class Row:
-    """One line: its pictures, and metres per pixel where known."""
+    """One line: its pictures, metres per pixel where known, and all that stands in it."""
 
     pictures: tuple[Path, ...]
-    gsd_m: float | None
+    gsd_m: float | None = None
+    line: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_rows(under: Path, columns: Sequence[str], choice: Choice) -> list[Row] | None:
-    """Rows of the manifest in a folder, or above it, whose pictures lie in the folder.
+    """Rows of a CSV file, or of the manifest in a folder or above it whose pictures lie in the folder; of any split.
 
-    ``columns`` name pictures. None where there is no manifest with these columns, ``gsd_m`` and ``split``; a manifest
-    without ``may_ship`` says no. Raises DataError.
+    ``columns`` name pictures, relative to the file. None where no such file has these columns. With ``only_may_ship``,
+    a row says ``yes`` under ``may_ship`` or is left out. Raises DataError.
     """
-    for folder in (under, under.parent):
-        path = folder / NAME
+    for path in (under,) if under.is_file() else (under / NAME, under.parent / NAME):
         if not path.is_file():
             continue
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            lines = list(reader)
-            if {*columns, "gsd_m", "split"} <= set(reader.fieldnames or ()):
-                return _chosen(path, under, lines, columns, choice)
+        names, lines = read_csv(path)
+        if set(columns) <= set(names):
+            rows = [_row(path, line, columns) for line in lines]
+            inside = [row for row in rows if under == path or all(p.is_relative_to(under) for p in row.pictures)]
+            return [row for row in inside if row.line.get("may_ship") == "yes" or not choice.only_may_ship]
     return None
 
 
-def _chosen(path: Path, under: Path, lines: list[dict[str, str]], columns: Sequence[str], choice: Choice) -> list[Row]:
-    rows = []
-    for line in lines:
-        pictures = tuple(path.parent / line[column] for column in columns)
-        ships = line.get("may_ship") == "yes" or not choice.only_may_ship
-        if ships and choice.split in (None, line["split"]) and all(p.is_relative_to(under) for p in pictures):
-            rows.append(Row(pictures, _gsd(path, line["gsd_m"])))
-    missing = [p for row in rows for p in row.pictures if not p.is_file()]
-    if missing:
-        raise DataError(f"{path} lists {len(missing)} pictures that are missing, {missing[0]} first; fetch them again")
-    return rows
+def read_csv(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
+    """Column names, and lines that have a cell for each; raises DataError."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            lines = list(reader)
+            names = reader.fieldnames or ()
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is not a CSV file: {error}") from None
+    for number, line in enumerate(lines, 2):
+        if None in line or None in line.values():
+            raise DataError(f"{path}: row {number} has another number of cells than the header ({','.join(names)})")
+    return names, lines
+
+
+def _row(path: Path, line: dict[str, str], columns: Sequence[str]) -> Row:
+    if blank := [column for column in columns if not line[column]]:
+        raise DataError(f"{path} has a row without {' and '.join(blank)}: {','.join(line.values())}")
+    return Row(tuple(path.parent / line[column] for column in columns), _gsd(path, line.get("gsd_m", "")), line)
 
 
 def _gsd(path: Path, text: str) -> float | None:
     try:
-        return float(text) if text else None
+        gsd_m = float(text) if text else None
     except ValueError:
-        raise DataError(f"{path} has gsd_m {text!r}; expected metres a pixel, or nothing where unknown") from None
+        gsd_m = -1.0
+    if gsd_m is not None and not 0 < gsd_m < float("inf"):
+        raise DataError(f"{path} has gsd_m {text!r}; expected metres a pixel, or nothing where unknown")
+    return gsd_m

@@ -37,6 +37,7 @@ class MapSource:
     middles_m: FloatArray  # (N, 2) of cells, on the map's plane
     pixels_from_plane: FloatArray  # (N, 3, 3)
     view: ViewSpec
+    astray: float  # of a cell, how far a square may be from its middle
 
     @property
     def places(self) -> Sequence[str]:
@@ -53,7 +54,7 @@ class MapSource:
         """A tile and a drone view of a random square in the cell; raises ImageryError."""
         least_m, most_m = self.view.footprint_m
         side_m = math.exp(rng.uniform(math.log(least_m), math.log(most_m)))
-        away_m = rng.uniform(-0.5, 0.5, 2) * cell_m(self.view)
+        away_m = rng.uniform(-self.astray, self.astray, 2) * cell_m(self.view)
         turned = turn(rng, math.pi / 4)
         for calm in _CALMING:
             middle, square_m = self.middles_m[index] + calm * away_m, least_m * (side_m / least_m) ** calm
@@ -75,7 +76,8 @@ def open_map(path: Path, choice: Choice, view: ViewSpec) -> MapSource:
     """Cells of a GeoTIFF; those of ``val`` lie together at an end of the map. Raises SkyfixError."""
     found, middles_m = _cells(path, view)
     middles_m = middles_m[choice.apart(middles_m, cell_m(view) + _CORNER * (1 + view.offset) * view.footprint_m[1])]
-    return MapSource(found, middles_m, found.pixels_from_plane(middles_m), view)
+    astray = 0.5 if choice.split == "train" else 0.0  # what is to be told apart must not be the same
+    return MapSource(found, middles_m, found.pixels_from_plane(middles_m), view, astray)
 
 
 def cell_m(view: ViewSpec) -> float:

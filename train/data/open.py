@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from train.data.flight import open_flight
 from train.data.manifest import Choice
 from train.data.mapped import MAP_SUFFIXES, open_map
 from train.data.overhead import OverheadSource, open_overhead, open_site
-from train.data.pairs import RegisteredSource, open_pairs
+from train.data.pairs import open_pairs
 from train.data.rectified import ViewSpec
 from train.data.sound import Tell, say, sound_sources
 from train.data.source import PairSource, Weighted
@@ -72,7 +73,9 @@ def _site(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
 
 
 def _pairs(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
-    return RegisteredSource(open_pairs(entry.path, choice), view)
+    named = re.fullmatch(r"(.+)#drone=([^,#/]+),satellite=([^,#/]+)", entry.where)
+    path, names = (Path(named[1]), (named[2], named[3])) if named else (entry.path, None)
+    return open_pairs(path, names, entry.gsd_m, choice, view)
 
 
 def _world(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:

@@ -56,7 +56,7 @@ def open_overhead(path: Path, gsd_m: float | None, choice: Choice) -> list[Chip]
         raise DataError(f"{path} is no folder; overhead:FOLDER wants one with pictures, or with a manifest.csv")
     rows = read_rows(path, ("image",), choice)
     if rows is not None:
-        return [Chip(row.pictures[0], row.gsd_m or gsd_m, str(row.pictures[0])) for row in rows]
+        return [Chip(row.pictures[0], row.gsd_m or gsd_m, str(row.pictures[0])) for row in choice.listed(rows)]
     return [Chip(p, gsd_m, str(p)) for p in choice.unlisted(pictures_under(path))]
 
 

@@ -1,4 +1,4 @@
-"""``pairs:PATH``: registered pictures of two dates, or of two sensors; one date flies, the other is the map."""
+"""``pairs:PATH``: two pictures of a place; of registered ones, either date flies and the other is the map."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ import numpy as np
 
 from runtime.errors import DataError
 from train.data.manifest import Choice, Row, read_rows
+from train.data.matched import NAMES, find_matched
 from train.data.overhead import UNKNOWN_GSD_M
 from train.data.rectified import ViewSpec, render_views
-from train.data.source import Picture, Views, pictures_under, read_picture
+from train.data.source import PairSource, Picture, Views, pictures_under, read_picture
+
+_EXPECTED = (
+    "expected folders or CSV columns a and b (registered), or drone and satellite (not registered); others are named "
+    "so: pairs:PATH#drone=NAME,satellite=NAME"
+)
 
 
 @dataclass(frozen=True)
@@ -42,18 +48,36 @@ class RegisteredSource:
         return render_views(_like(flown, mapped), gsd_m, rng, side_px=side_px, spec=self.view, mapped=mapped)
 
 
-def open_pairs(path: Path, choice: Choice) -> list[Row]:
-    """Pairs of a manifest (``a,b,gsd_m,split``), or of the folders ``a`` and ``b`` by equal names. Raises DataError."""
-    if not path.is_dir():
-        raise DataError(f"{path} is no folder; pairs:FOLDER wants a manifest.csv (a,b,gsd_m,split) or folders a and b")
+def open_pairs(
+    path: Path, names: tuple[str, str] | None, gsd_m: float | None, choice: Choice, view: ViewSpec
+) -> PairSource:
+    """Columns of a CSV (or of a manifest), or folders, say what is paired; raises DataError.
+
+    ``a`` and ``b`` are registered, ``drone`` and ``satellite`` are not; ``names`` are others to take for these two.
+    """
+    if not path.exists():
+        raise DataError(f"{path} is no folder and no CSV file; {_EXPECTED}")
+    matched = find_matched(path, names or NAMES, choice)
+    if matched is not None:
+        return matched.source(choice)
+    rows = None if names else _registered(path, choice)
+    if rows is None:
+        raise DataError(f"{path} has neither columns nor folders {' and '.join(names or ('a', 'b'))}; {_EXPECTED}")
+    return RegisteredSource([replace(row, gsd_m=row.gsd_m or gsd_m) for row in rows], view)
+
+
+def _registered(path: Path, choice: Choice) -> list[Row] | None:
+    """Rows of a manifest or CSV, or the folders ``a`` and ``b`` by equal names; None where there are neither."""
     rows = read_rows(path, ("a", "b"), choice)
     if rows is not None:
-        return rows
+        return choice.listed(rows)
+    if not all((path / name).is_dir() for name in ("a", "b")):
+        return None
     names = [picture.relative_to(path / "a") for picture in choice.unlisted(pictures_under(path / "a"))]
     missing = [name for name in names if not (path / "b" / name).is_file()]
     if missing:
         raise DataError(f"{len(missing)} of {len(names)} pictures of {path / 'a'} have no pair in b: {missing[0]}")
-    return [Row((path / "a" / name, path / "b" / name), None) for name in names]
+    return [Row((path / "a" / name, path / "b" / name)) for name in names]
 
 
 def _like(picture: Picture, other: Picture) -> Picture:

@@ -90,13 +90,14 @@ def whole_source(
     name: str,
     drone_turns: bool,
     run: int = 1,
+    places: Sequence[str] | None = None,
 ) -> WholeSource:
     """One scene a place; a held-out place has several, each with other drone pictures, so that selection is less noisy.
 
-    Both mappings have the same keys; ``run`` is that of :func:`held_out`.
+    ``places`` are those wanted, None: those of :func:`held_out` with ``run``; both mappings have them.
     """
     scenes = []
-    for key in held_out(sorted(drones), choice, run):
+    for key in held_out(sorted(drones), choice, run) if places is None else places:
         parts = min(_VAL_VIEWS, len(drones[key])) if choice.split == "val" else 1
         scenes += [WholeScene(f"{name} {key}", drones[key][k::parts], tiles[key]) for k in range(parts)]
     return WholeSource(scenes, moving=choice.split == "train", drone_turns=drone_turns)
