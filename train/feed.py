@@ -17,6 +17,7 @@ from train.hard import nearest_places
 from train.loop import StepResult, train_steps
 from train.sampler import PlaceSampler
 from train.scoring import embed_with
+from train.spec import TrainSpec
 from train.state import Run
 
 _TABLE_BATCH, _TABLE_PLACES = 32, 20_000
@@ -36,10 +37,7 @@ def run_steps(run: Run, data: PairDataset) -> Iterator[StepResult]:
         warm = bool(spec.warm_side_px) and run.progress < spec.warm_part
         side_px, until = (spec.warm_side_px, spec.warm_part) if warm else (spec.encoder.side_px, 1.0)
         mine = (run.ranks.block(items) for items in make_sampler(run, data))
-        batches = _loader(run, data.resized(side_px), batch_sampler=mine)
-        run.set_lr()
-        for result in _train_steps(run, batches):
-            run.advance()
+        for result in steps_on(run, load_batches(run.spec, data.resized(side_px), batch_sampler=mine)):
             yield result
             if run.progress >= until or (table_every and run.step % table_every == 0):
                 break
@@ -66,8 +64,8 @@ def look_alikes(run: Run, data: PairDataset) -> NDArray[np.int32]:  # (P, batch)
     filled = (items * ranks.world)[: -(-len(items) // ranks.world) * ranks.world]  # ranks embed as many each
     embed = embed_with(run.scored)
     drones, tiles = [], []
-    for batch in _loader(
-        run, data.resized(run.spec.encoder.side_px), sampler=ranks.block(filled), batch_size=_TABLE_BATCH
+    for batch in load_batches(
+        run.spec, data.resized(run.spec.encoder.side_px), sampler=ranks.block(filled), batch_size=_TABLE_BATCH
     ):
         drones.append(embed(batch.drone.numpy()))
         tiles.append(embed(batch.tile.numpy()))
@@ -79,8 +77,10 @@ def look_alikes(run: Run, data: PairDataset) -> NDArray[np.int32]:  # (P, batch)
     return table
 
 
-def _train_steps(run: Run, batches: Iterable[Batch]) -> Iterator[StepResult]:
-    return train_steps(
+def steps_on(run: Run, batches: Iterable[Batch]) -> Iterator[StepResult]:
+    """Steps on these batches; counts and schedules them."""
+    run.set_lr()
+    for result in train_steps(
         run.encoder,
         run.objective,
         batches,
@@ -91,16 +91,18 @@ def _train_steps(run: Run, batches: Iterable[Batch]) -> Iterator[StepResult]:
         chunk=run.spec.chunk,
         teacher=run.teacher,
         ranks=run.ranks,
-    )
+    ):
+        run.advance()
+        yield result
 
 
-def _loader(run: Run, data: PairDataset, **which: Any) -> Iterator[Batch]:
+def load_batches(spec: TrainSpec, data: PairDataset, **which: Any) -> Iterator[Batch]:
     """What a DataLoader makes; a worker's error comes with its traceback as text, of which the last line is ours."""
     batches: DataLoader[Batch] = DataLoader(
         data,
-        num_workers=run.spec.workers,
+        num_workers=spec.workers,
         worker_init_fn=prepare_worker,
-        pin_memory=run.device.type == "cuda",
+        pin_memory=torch.cuda.is_available() and spec.device != "cpu",
         generator=torch.Generator(),  # or each loader would draw from the generator whose state a resumed run restores
         **which,
     )

@@ -14,16 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
 from runtime.errors import SettingsError, TrainError
 from runtime.files import write_text_whole
 from train.ablation.arms import ARMS, Arm
 from train.ablation.data import Grounds
 from train.ablation.replay import StoredBatches, stored
-from train.data.batch import Batch
-from train.data.dataset import PairDataset, prepare_worker
-from train.loop import train_steps
+from train.data.dataset import PairDataset
+from train.feed import load_batches, steps_on
 from train.sampler import PlaceSampler
 from train.scoring import embed_with, score_views
 from train.spec import TrainSpec
@@ -134,8 +132,11 @@ class Study:
         spec = job.arm.train_spec(self.spec.base, seed=seed, lr=job.lr, mean_lambda=_mean_lambda(job))
         run = Run(spec, self.out)
         start = _sha256(run.encoder)
-        steps = list(_trained(run, batches, self.tick)) if job.arm.trained else []
-        embed = embed_with(run.encoder)
+        steps = []
+        for step in steps_on(run, batches) if job.arm.trained else ():  # the trainer's own steps and schedule
+            steps.append(step)
+            self.tick(run.step, len(batches))
+        embed = embed_with(run.scored)
         scores = {name: _mean_scores([score_views(embed, views) for views in sets]) for name, sets in tests.items()}
         return {
             "format": FORMAT,
@@ -154,12 +155,8 @@ class Study:
     def _replayed(self, data: PairDataset, seed: int) -> Iterator[StoredBatches]:
         """The batches of a seed, rendered once."""
         base = self.spec.base
-        loader: DataLoader[Batch] = DataLoader(
-            data,
-            batch_sampler=PlaceSampler(data.places, base.batch, seed=seed, weights=data.weights),
-            num_workers=base.workers,
-            worker_init_fn=prepare_worker,
-        )
+        sampler = PlaceSampler(data.places, base.batch, seed=seed, weights=data.weights)
+        loader = load_batches(base, data, batch_sampler=sampler)
         with stored(loader, base.steps, self.out / _BATCHES, self.tick) as batches:
             yield batches
 
@@ -190,20 +187,6 @@ def read_result(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise TrainError(f"{path} is no result of an ablation ({error}); remove it and run the same command") from None
     return result
-
-
-def _trained(run: Run, batches: StoredBatches, tick: Tick) -> Iterator[Any]:
-    """The trainer's own steps and schedule, on replayed batches."""
-    run.set_lr()
-    replay = iter(batches)
-    results = train_steps(
-        run.encoder, run.objective, replay, run.optimizer, device=run.device, clip_norm=run.spec.clip_norm
-    )
-    for result in results:
-        run.step += 1
-        run.set_lr()
-        tick(run.step, len(batches))
-        yield result
 
 
 def _mean_scores(views: Sequence[Sequence[Any]]) -> dict[str, dict[str, float]]:
