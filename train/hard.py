@@ -26,7 +26,7 @@ def nearest_places(
     """For each place the others that look most like it, nearest first; -1 where there are no more, or no embedding.
 
     Alike is what either direction of the loss confuses: the mean of drone-to-tile and tile-to-drone cosine. Rows of the
-    similarity matrix are made and dropped in chunks: memory is bounded by 64 MiB beside the input.
+    similarity matrix are made and dropped in chunks: memory is bounded by 64 MiB and two copies of the input.
     """
     table = np.full((count, nearest), -1, np.int32)
     ask, answer = torch.cat([drone, tile], dim=1), torch.cat([tile, drone], dim=1)  # one product sums both directions

@@ -50,10 +50,10 @@ class PlaceSampler(Sampler[list[Item]]):
         self.batches_per_epoch = _whole_batches(wanted, batch)
         if self.batches_per_epoch == 0:
             drawn = np.minimum(wanted, _PARTS).sum() / _PARTS
+            fewer = f", of which an epoch draws {drawn:.4g} by weight" if drawn < self._places else ""
             raise DataError(
                 f"a batch of {batch} needs {batch} different places; the data has {self._places} ({len(places)} scenes)"
-                f"{'' if weights is None else f', of which an epoch draws {drawn:.4g} by weight'}: "
-                f"give more with --data, or a --batch of at most {int(drawn)}"
+                f"{fewer}: give more with --data, or a --batch of at most {int(drawn)}"
             )
         self._wanted = np.minimum(wanted, self.batches_per_epoch * _PARTS)
 
