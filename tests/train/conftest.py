@@ -10,10 +10,15 @@ import numpy as np
 import pytest
 import torch
 
+from train.data.rectified import ViewSpec
 from train.data.source import Picture
 from train.encoder import EncoderSpec
 from train.losses.dphr import DphrSpec
 from train.spec import TrainSpec
+
+EXACT = ViewSpec(
+    tilt_deg=40.0, yaw_error_deg=0.0, tilt_error_deg=0.0, altitude_error=0.0, lens_error=0.0, offset=0.0
+)  # telemetry and lens are as told
 
 
 def draw_place(seed: int, side_px: int = 128) -> Picture:

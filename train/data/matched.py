@@ -73,7 +73,7 @@ def find_matched(path: Path, names: tuple[str, str], choice: Choice) -> Matched 
     """Rows of a CSV with these columns, or two folders of these names; None where there are none. Raises DataError."""
     rows = read_rows(path, names, choice)
     if rows is not None:
-        return _from_rows(str(path), rows)
+        return _from_rows(str(path), rows, satellite=names[1])
     folders = [path / name for name in names]
     if not all(folder.is_dir() for folder in folders):
         return None
@@ -90,14 +90,14 @@ def _by_place(folder: Path) -> Pictures:
     return found
 
 
-def _from_rows(name: str, rows: Sequence[Row]) -> Matched:
+def _from_rows(name: str, rows: Sequence[Row], *, satellite: str) -> Matched:
     """A place is what the rows call so, else what one satellite picture shows."""
     drones: dict[str, list[Path]] = {}
     tiles: dict[str, list[Path]] = {}
     splits: dict[str, str] = {}
     lat_lon: dict[str, tuple[float, float]] = {}
     for row in rows:
-        place = row.line.get("place") or str(row.pictures[1])
+        place = row.line.get("place") or row.line[satellite]
         for pictures, path in zip((drones, tiles), row.pictures, strict=True):
             if path not in pictures.setdefault(place, []):
                 pictures[place].append(path)
