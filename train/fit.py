@@ -5,28 +5,28 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import cv2
 import torch
 
-from runtime.errors import DataError, SettingsError
+from runtime.errors import DataError, SettingsError, TrainError
 from runtime.files import write_text_whole
 from train.bad_batch import save_bad_batch
-from train.checkpoint import BEST, save_encoder
+from train.checkpoint import BEST, STATE
 from train.data.dataset import PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
 from train.data.sound import say
 from train.distributed import Ranks
 from train.feed import run_steps
+from train.held_out import HeldOut
 from train.log import RunLog
 from train.loop import BadBatchError, StepResult
 from train.plots import plot_run
 from train.sampler import PlaceSampler
-from train.scoring import VIEWS_SEED, embed_with, score_views
+from train.scoring import VIEWS_SEED
 from train.spec import TrainSpec, differences
 from train.state import Run
 
@@ -50,6 +50,8 @@ def fit(
     _prepare_machine(spec)
     if resume:
         _check_same(read_spec(out), spec, out)
+    elif (out / STATE).exists() or (out / BEST).exists():
+        raise TrainError(f"{out} holds a run already: go on with --resume {out}, or give another --out, or delete it")
     ranks.block(range(spec.batch))  # a batch that cannot be shared out fails before anything is read
     train, val = _datasets(spec)
     run = Run(spec, out, ranks)
@@ -67,21 +69,22 @@ def fit(
         log.add(line)
         tell(line, run.progress)
 
-    stopped = False
+    held_out, stopped = HeldOut(val), False
     try:
         if not resume:
-            add(_validate(run, val))
+            add(held_out.validate(run))
         for result, stopped in _steps(run, train, stop):
             add(result._asdict())
             done = run.progress >= 1.0
             if done or run.step % spec.eval_every == 0:
-                add(_validate(run, val))
+                add(held_out.validate(run))
             if done or stopped or run.step % spec.save_every == 0:
                 run.save(_summary(run, log.lines), train.places)
     finally:
         log.close()
     plot_run(log.lines, out / CURVES)
-    return {**_summary(run, log.lines), "stopped": stopped}
+    pictures = [out / CURVES, *held_out.draw(run)]
+    return {**_summary(run, log.lines), "stopped": stopped, "pictures": [str(path) for path in pictures]}
 
 
 def _steps(run: Run, data: PairDataset, stop: Callable[[], bool]) -> Iterator[tuple[StepResult, bool]]:
@@ -144,16 +147,6 @@ def _datasets(spec: TrainSpec) -> tuple[PairDataset, PairDataset]:
             "with two or more rows of split val, or 16 pictures or more"
         )
     return train, val
-
-
-def _validate(run: Run, data: PairDataset) -> dict[str, float]:
-    """Scores of held-out places; the best encoder so far is saved."""
-    scores, _ = score_views(embed_with(run.scored), data)
-    if run.step and (scores.r1, scores.ap) > run.best:
-        summary = {"step": run.step, "elapsed_s": run.elapsed_s, **asdict(scores)}
-        save_encoder(run.out / BEST, run.scored, run.spec.to_json(), summary)
-        run.best = (scores.r1, scores.ap)
-    return {k: v for k, v in asdict(scores).items() if k.startswith(("r", "ap"))}
 
 
 def _summary(run: Run, lines: list[dict[str, Any]]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class StepResult(NamedTuple):
     loss: float
     host: float
     triplet: float  # unweighted, NaN without DPHR
+    weighted: float  # by RDA, NaN without DPHR
     lambda_t: float
     scale: float  # 1 / temperature
     grad_norm: float
@@ -83,9 +84,8 @@ def train_steps(
         _check_gradient(grad_norm, scaler, batch)
         scaler.step(optimizer)
         scaler.update()
-        _, host, triplet, _, lambda_t = done.terms
         scale = objective.scale.item()
-        yield StepResult(done.loss.item(), host, triplet, lambda_t, scale, grad_norm, done.distill)
+        yield StepResult(done.loss.item(), *done.terms[1:], scale, grad_norm, done.distill)
 
 
 def _loss(

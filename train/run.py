@@ -55,17 +55,16 @@ def chosen_spec(given: dict[str, Any]) -> tuple[TrainSpec, Path]:
 
 
 def _tell_summary(summary: dict[str, Any], out: Path) -> None:
-    from train.fit import CURVES
-
     _say(f"{summary['steps']} steps in {summary['elapsed_s'] / 60:.1f} min")
-    _say(f"{out}/{CURVES}  loss, lambda and R@1 over steps")
+    _say(f"pictures: {', '.join(summary['pictures'])}")
+    _say(f"figures:  {out}/log.jsonl; live: tensorboard --logdir {out}")
     if summary["stopped"]:
         _say(f"stopped; go on with: python -m train.run --resume {out}")
         return
     scores = (summary[name] for name in ("r1_before", "r1_last", "r1_best"))
     before, last, best = ("unknown" if r1 is None else f"{r1:.1%}" for r1 in scores)
     _say(f"R@1 on held-out places: {before} before training, {last} at the end, {best} at best")
-    _say(f"{out}/best.safetensors  next: python -m export.onnx {out}/best.safetensors --out NAME.bundle")
+    _say(f"encoder:  {out}/best.safetensors; next: python -m export.onnx {out}/best.safetensors --out NAME.bundle")
 
 
 def _teller(tick: Callable[[int, int], None]) -> Callable[[dict[str, Any], float], None]:

@@ -34,6 +34,15 @@ def score_views(embed: Embed, views: PairDataset, tick: Tick = lambda done, tota
 
     The same scores as of :func:`~train.data.retrieval_set.view_sets`, with each pair rendered once.
     """
+    drone, tile = embed_views(embed, views, tick)
+    labels = np.asarray(views.places, np.int64)
+    return score(drone, tile, labels, labels), score(tile, drone, labels, labels)
+
+
+def embed_views(
+    embed: Embed, views: PairDataset, tick: Tick = lambda done, total: None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # (N, D) each
+    """Drone views and tiles of all scenes, as they are in epoch 0."""
     drones, tiles = [], []
     for start in range(0, len(views), _BATCH):
         scenes = range(start, min(start + _BATCH, len(views)))
@@ -41,9 +50,7 @@ def score_views(embed: Embed, views: PairDataset, tick: Tick = lambda done, tota
         drones.append(embed(np.stack([v.drone for v in drawn])))
         tiles.append(embed(np.stack([v.tile for v in drawn])))
         tick(scenes.stop, len(views))
-    drone, tile = np.concatenate(drones), np.concatenate(tiles)
-    labels = np.asarray(views.places, np.int64)
-    return score(drone, tile, labels, labels), score(tile, drone, labels, labels)
+    return np.concatenate(drones), np.concatenate(tiles)
 
 
 def view_sets(views: PairDataset) -> list[RetrievalSet]:

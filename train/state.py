@@ -59,6 +59,7 @@ class Run:
         self.teacher = _teacher(spec, self.device, self.encoder.amp_dtype)
         self._averaged = _averaged(self.encoder, spec.ema)
         self.neighbours: NDArray[np.int32] | None = None  # (P, R) for hard batches
+        self.hardness: dict[str, Tensor] = {}  # by time, (n,) RDA's h of triplets of held-out places
         self.step = 0
         self.best = (-1.0, -1.0)  # R@1, and AP to break its ties
         self._spent_s, self._started = 0.0, time.monotonic()
@@ -100,6 +101,7 @@ class Run:
             "summary": summary,
             "places": _fingerprint(places),
             "neighbours": None if self.neighbours is None else torch.from_numpy(self.neighbours),
+            "hardness": self.hardness,
             "step": self.step,
             "elapsed_s": self.elapsed_s,
             "rng": rng_states(self.device),
@@ -120,7 +122,8 @@ class Run:
             raise TrainError(f"{path}: the data is no longer what the run was started on; start the run anew")
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
-        self.neighbours = None if state["neighbours"] is None else state["neighbours"].numpy()
+        self.neighbours = None
+        self.hardness = state["hardness"]
         self.step, self._spent_s, self._started = state["step"], state["elapsed_s"], time.monotonic()
         self._agreed_s = self._spent_s
         set_rng_states(self.device, state["rng"])
