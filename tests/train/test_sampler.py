@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +18,12 @@ from torch import Tensor
 
 from runtime.errors import DataError
 from train import hard
+from train.checkpoint import STATE, load_state
 from train.data.dataset import Item
+from train.fit import fit
 from train.hard import hard_batches, nearest_places
 from train.sampler import PlaceSampler
+from train.spec import TrainSpec
 
 
 def _embeddings(count: int, seed: int, dim: int = 8) -> tuple[Tensor, Tensor]:
@@ -195,3 +200,18 @@ def test_a_new_table_in_mid_run_leaves_the_places_of_an_epoch_as_they_were() -> 
     assert first == second
     assert samplers[0].epoch(4) != samplers[1].epoch(4)
     assert isinstance(samplers[0].epoch(4)[0][0], Item)
+
+
+def test_a_run_that_is_stopped_between_two_tables_goes_on_as_if_it_never_stopped(
+    tiny: TrainSpec, tmp_path: Path
+) -> None:
+    spec = replace(tiny, hard_every=1, steps=8)  # two batches an epoch: tables at steps 2, 4 and 6
+    steps = iter(range(1, 100))
+    fit(spec, tmp_path / "whole")
+    fit(spec, tmp_path / "parts", stop=lambda: next(steps) == 5)
+    assert load_state(tmp_path / "parts" / STATE)["neighbours"].shape == (21, 8)
+    fit(spec, tmp_path / "parts", resume=True)
+    whole, parts = (load_state(tmp_path / name / STATE) for name in ("whole", "parts"))
+    assert whole["step"] == parts["step"] == 8
+    assert torch.equal(whole["neighbours"], parts["neighbours"])
+    assert all(torch.equal(value, parts["encoder"][name]) for name, value in whole["encoder"].items())
