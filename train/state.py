@@ -122,7 +122,7 @@ class Run:
             raise TrainError(f"{path}: the data is no longer what the run was started on; start the run anew")
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
-        self.neighbours = None
+        self.neighbours = None if state["neighbours"] is None else state["neighbours"].numpy()
         self.hardness = state["hardness"]
         self.step, self._spent_s, self._started = state["step"], state["elapsed_s"], time.monotonic()
         self._agreed_s = self._spent_s
