@@ -97,6 +97,16 @@ def test_flights_are_split_and_those_without_a_usable_pose_are_left_out_and_told
         visloc.retrieval_sets(root, ["09"])
 
 
+def test_a_large_picture_read_at_half_its_size_shows_the_same_ground(root: Path, tmp_path: Path) -> None:
+    sighting = visloc.open_train(root, TRAIN, EXACT).spots[2].sighting
+    small = cv2.imread(str(sighting.path))
+    large = sighting._replace(path=tmp_path / "large.png")
+    cv2.imwrite(str(large.path), cv2.resize(small, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC))
+    coarse, fine = lay_on_ground(large, 60.0, 40), lay_on_ground(sighting, 60.0, 40)
+    both = coarse.seen & fine.seen
+    assert np.abs(coarse.picture.astype(int) - fine.picture)[both].mean() < 1.5
+
+
 def test_a_picture_whose_view_leaves_the_map_is_not_used(root: Path) -> None:
     assert [s.sighting.path.stem for s in visloc.open_train(root, TRAIN, EXACT).spots] == [
         "01_0001",

@@ -81,9 +81,9 @@ class Weighted:
         return self.source.render(index, rng, side_px)
 
 
-def read_picture(path: Path) -> Picture:
-    """A picture as RGB bytes; raises DataError."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+def read_picture(path: Path, how: int = cv2.IMREAD_COLOR) -> Picture:
+    """A picture as RGB bytes, smaller where ``how`` is one of ``IMREAD_REDUCED_COLOR``; raises DataError."""
+    picture = cv2.imread(str(path), how)
     if picture is None:
         state = "is no picture that OpenCV can read" if path.is_file() else "is missing"
         raise DataError(f"{path} {state}; mend it, or take it out of the data")

@@ -7,13 +7,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
+from PIL import Image
 
 from runtime.geo.camera import Attitude, Camera
 from runtime.geo.local import LocalFrame
 from runtime.geo.rectify import Patch, View, rectify
 from train.data.rectified import ViewSpec
-from train.data.source import Footprint, Views, read_picture
+from train.data.source import Footprint, Picture, Views, read_picture
 from train.data.visloc_flights import Sighting
 from train.data.visloc_map import FlightMap
 from train.data.whole import moved
@@ -21,6 +23,9 @@ from train.data.whole import moved
 # The field of view is not published; this one is public code's (Ji et al., Game4Loc, AAAI 2025). With it and their
 # heights the pictures come to the 0.1 m a pixel that the authors state.
 WIDTH_DEG, HEIGHT_DEG = 48.44, 33.48
+
+_REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}
+_FINER = 2  # pixels of the picture for one of the square, across: the rest is shrunk by area
 
 
 @dataclass(frozen=True)
@@ -87,10 +92,21 @@ def lay_on_ground(
     sighting: Sighting, side_m: float, side_px: int, *, turned_deg: float = 0.0, stretched: float = 1.0
 ) -> Patch:
     """The square about a picture's middle, north up, if heading and height were so wrong. Raises DataError."""
-    picture = read_picture(sighting.path)
+    picture = _read_at_least(sighting.path, _FINER * side_px)
     height_px, width_px = picture.shape[:2]
     focal_px = width_px / 2 / math.tan(math.radians(WIDTH_DEG) / 2)
     matrix = np.array([[focal_px, 0.0, (width_px - 1) / 2], [0.0, focal_px, (height_px - 1) / 2], [0.0, 0.0, 1.0]])
     camera = Camera(width_px, height_px, matrix, np.zeros(5))
     attitude = Attitude(0.0, -90.0, (sighting.heading_deg or 0.0) + turned_deg)
     return rectify(View(picture, camera, attitude, sighting.height_m * stretched), (0.0, 0.0), side_m, side_px)
+
+
+def _read_at_least(path: Path, least_px: int) -> Picture:
+    """A picture whose shorter side has ``least_px`` or more, decoded no finer than that needs; raises DataError."""
+    try:
+        with Image.open(path) as header:
+            short_px = min(header.size)
+    except OSError:
+        short_px = 0  # the reader says what is wrong with it
+    reduced = max((by for by in _REDUCED if short_px // by >= least_px), default=1)
+    return read_picture(path, _REDUCED[reduced])
