@@ -15,7 +15,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from runtime.errors import SettingsError
-from train.losses.distances import DISTANCES, both_directions, mean_over, negatives
+from train.losses.distances import DISTANCES, both_directions, negatives, triplet_shares
 from train.losses.triplet import triplet_gaps
 
 
@@ -63,10 +63,9 @@ def dphr_terms(
     same_place: Tensor | None = None,  # (B, B) bool
 ) -> TripletTerms:
     """``L_tri`` and ``L_wtri``: means over all triplets of both directions, zeros included (see ``all_triplets``)."""
-    mask = both_directions(negatives(distances, same_place))
-    hinges = (triplet_gaps(distances) + spec.margin).relu()
-    triplet = mean_over(hinges, mask)
-    weighted = mean_over(hinges * rda_weights(distances, spec), mask) if spec.rda else triplet
+    hinges = (triplet_gaps(distances) + spec.margin).relu() * triplet_shares(distances, same_place)
+    triplet = hinges.sum()
+    weighted = (hinges * rda_weights(distances, spec)).sum() if spec.rda else triplet
     return TripletTerms(triplet, weighted)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from train.losses.distances import negatives
@@ -17,20 +18,15 @@ def symmetric_info_nce(
     """Cross-entropy of each view's tile among all tiles, and of each tile's view among all views, averaged.
 
     Deuser et al., "Sample4Geo", ICCV 2023. Overlapping tiles would be false negatives: ``same_place`` takes them out
-    of the denominator and out of the smoothing, as if they were not in the batch.
+    of the denominator and out of the smoothing, as if they were not in the batch. With logits x, smoothing s and k over
+    the allowed others and i itself, a query's loss is ``log sum_k exp x_ik - (1 - s) x_ii - s mean_k x_ik``.
     """
     logits = scale * cosines
     allowed = negatives(logits, same_place).fill_diagonal_(True)
-    return (_one_way(logits, allowed, label_smoothing, 1) + _one_way(logits, allowed, label_smoothing, 0)) / 2
-
-
-def _one_way(
-    logits: Tensor,  # (B, B)
-    allowed: Tensor,  # (B, B) bool
-    label_smoothing: float,
-    dim: int,  # of the gallery
-) -> Tensor:  # ()
-    """``-(1 - s) log p_ii - s mean_k log p_ik`` with ``log p_ik = x_ik - log sum_k exp x_ik``, over allowed k alone."""
-    log_sum = logits.masked_fill(~allowed, float("-inf")).logsumexp(dim)
-    mean = (logits * allowed).sum(dim) / allowed.sum(dim)
-    return (log_sum - (1.0 - label_smoothing) * logits.diagonal() - label_smoothing * mean).mean()
+    masked = logits.masked_fill(~allowed, float("-inf"))
+    own, others = logits.diagonal(), logits * allowed.to(logits.dtype)
+    ways = []
+    for gallery in (1, 0):  # tiles are in columns, drone frames in rows
+        mean = others.sum(gallery) / allowed.sum(gallery)
+        ways.append(masked.logsumexp(gallery) - (1.0 - label_smoothing) * own - label_smoothing * mean)
+    return torch.stack(ways).mean()

@@ -33,6 +33,12 @@ class Terms(NamedTuple):
     lambda_t: float
 
 
+class _Parts(NamedTuple):
+    host: Tensor  # ()
+    triplet: Tensor  # () L_tri
+    weighted: Tensor  # () L_wtri
+
+
 class Objective(nn.Module):
     """``L_host + L_tri + lambda_t L_wtri``; holds the learnable temperature and PALW, and saves both.
 
@@ -75,13 +81,13 @@ class Objective(nn.Module):
         """One step's terms; moves PALW on, so once a step."""
         with torch.no_grad():
             self.log_scale.clamp_(max=_MAX_LOG_SCALE)  # in place: a clamp in the graph would hold it there for good
-        parts = torch.stack([self._parts(*views, same_place) for views in self._lengths(drone, tile)])  # (lengths, 3)
-        host, triplet, weighted = parts.mean(dim=0)
-        host_now, triplet_now, weighted_now = parts[0].tolist()  # the one wait for the device
+        lengths = [self._parts(*views, same_place) for views in self._lengths(drone, tile)]  # the whole one first
+        host_now, triplet_now, weighted_now = torch.stack(lengths[0]).tolist()  # the one wait for the device
         if self.palw is None:
-            return Terms(host, host_now, math.nan, math.nan, 0.0)
+            return Terms(_mean([parts.host for parts in lengths]), host_now, math.nan, math.nan, 0.0)
         lambda_t = self.palw.update(triplet_now)
-        return Terms(host + triplet + lambda_t * weighted, host_now, triplet_now, weighted_now, lambda_t)
+        loss = _mean([host + (triplet + lambda_t * weighted) for host, triplet, weighted in lengths])
+        return Terms(loss, host_now, triplet_now, weighted_now, lambda_t)
 
     @torch.no_grad()
     def hardness(
@@ -108,14 +114,14 @@ class Objective(nn.Module):
                 first, second = (F.normalize(at_least_float32(rows[:, :dim]), dim=1) for rows in (drone, tile))
                 yield first, second
 
-    def _parts(self, drone: Tensor, tile: Tensor, same_place: Tensor | None) -> Tensor:  # (3,)
-        """Host, unweighted and weighted triplet loss at one length."""
+    def _parts(self, drone: Tensor, tile: Tensor, same_place: Tensor | None) -> _Parts:
+        """The losses at one length."""
         cosines = cross_cosines(drone, tile)
         distances = as_distances(cosines, self._geometry.distance)
         host = self._host_loss(cosines, distances, same_place)
         if self.dphr_spec is None:
-            return torch.stack([host, torch.zeros_like(host), torch.zeros_like(host)])
-        return torch.stack([host, *dphr_terms(distances, self.dphr_spec, same_place)])
+            return _Parts(host, torch.zeros_like(host), torch.zeros_like(host))
+        return _Parts(host, *dphr_terms(distances, self.dphr_spec, same_place))
 
     def _host_loss(self, cosines: Tensor, distances: Tensor, same_place: Tensor | None) -> Tensor:  # ()
         match self.host:
@@ -140,3 +146,7 @@ class Objective(nn.Module):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         if self.palw and state:
             self.palw.load_state_dict(state)
+
+
+def _mean(losses: list[Tensor]) -> Tensor:  # () each -> ()
+    return torch.stack(losses).mean()

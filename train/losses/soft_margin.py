@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from train.losses.distances import both_directions, mean_over, negatives
+from train.losses.distances import triplet_shares
 from train.losses.triplet import triplet_gaps
 
 
@@ -18,4 +18,4 @@ def soft_margin(
 
     Hu et al., "CVM-Net", CVPR 2018, whose a = 10 multiplies squared distances; here it multiplies the run's distance.
     """
-    return mean_over(F.softplus(sharpness * triplet_gaps(distances)), both_directions(negatives(distances, same_place)))
+    return (F.softplus(sharpness * triplet_gaps(distances)) * triplet_shares(distances, same_place)).sum()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from train.losses.distances import both_directions, mean_over, negatives
+from train.losses.distances import both_directions, negatives, triplet_shares
 
 
 def triplet_gaps(distances: Tensor) -> Tensor:  # (B, B) -> (2, B, B), the diagonal without meaning
@@ -22,7 +22,7 @@ def all_triplets(
     Averaging only the non-zero ones keeps the loss from falling, however well the encoder does.
     """
     hinges = (triplet_gaps(distances) + margin).relu()
-    return mean_over(hinges, both_directions(negatives(distances, same_place)))
+    return (hinges * triplet_shares(distances, same_place)).sum()
 
 
 def hard_triplets(
