@@ -76,7 +76,8 @@ def _encoder(group: argparse._ArgumentGroup) -> None:
 
 def _loss(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--host", metavar="LOSS", help="the loss beside DPHR: info_nce, triplet, hard_triplet, soft_margin, none")
+    hosts = "info_nce, triplet, hard_triplet, soft_margin, multi_similarity or none"
+    add("--host", metavar="LOSS", help=f"the loss beside DPHR: {hosts}")
     add("--label-smoothing", type=float, metavar="0..1", help="of InfoNCE")
     add("--teacher", metavar="CHECKPOINT", help="learn the similarities of this larger encoder as well")
     add("--distill", type=float, metavar="WEIGHT", help="of the teacher (default: 1)")
@@ -85,6 +86,7 @@ def _loss(group: argparse._ArgumentGroup) -> None:
 def _dphr(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--no-dphr", dest="dphr", action="store_const", const=None, help="the host loss alone")
+    add("--distance", dest="dphr.distance", metavar="KIND", help="of all triplets: euclidean or cosine")
     add("--margin", dest="dphr.margin", type=float, help="of all triplets")
     add("--no-rda", dest="dphr.rda", action="store_false", help="weigh all triplets alike")
     add("--w-min", dest="dphr.w_min", type=float, metavar="W", help="RDA's weight of the easiest triplet")
