@@ -14,6 +14,7 @@ from runtime.errors import SettingsError
 from train.losses.distances import as_distances, cross_cosines
 from train.losses.dphr import DphrSpec, dphr_terms
 from train.losses.objective import HOSTS, Objective, Terms
+from train.losses.triplet import all_triplets, hard_triplets
 
 
 def _views(seed: int = 0, noise: float = 0.4) -> tuple[Tensor, Tensor]:  # (6, 16) twice
@@ -48,6 +49,15 @@ def test_each_part_of_dphr_can_be_switched_off() -> None:
         assert flat.loss.item() == pytest.approx((1 + flat.lambda_t) * flat.triplet, rel=1e-5)
     fixed = Objective("none", DphrSpec(palw=False, fixed_lambda=2.0))
     assert [fixed(*_views()).lambda_t for _ in range(3)] == [2.0] * 3
+
+
+def test_hosts_take_distance_and_margin_from_dphr() -> None:
+    distances = as_distances(cross_cosines(*_views()), "cosine")
+    spec = DphrSpec(distance="cosine", margin=0.9)
+    for host, loss in (("triplet", all_triplets), ("hard_triplet", hard_triplets)):
+        terms = Objective(host, spec)(*_views())
+        assert terms.host == pytest.approx(loss(distances, 0.9).item())
+        assert terms.triplet == pytest.approx(all_triplets(distances, 0.9).item())
 
 
 def test_prefixes_are_averaged_and_lambda_listens_to_the_whole() -> None:
