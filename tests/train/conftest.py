@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from train.data.batch import Batch
 from train.data.rectified import ViewSpec
 from train.data.source import Picture
 from train.encoder import EncoderSpec
@@ -26,6 +28,14 @@ def draw_place(seed: int, side_px: int = 128) -> Picture:
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(coarse, (side_px, side_px), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def draw_blots(seed: int, side_px: int, blot_px: int = 20) -> Picture:
+    """As large as a map: blots that differ all over, none of them black."""
+    across = side_px // blot_px + 1
+    coarse = np.random.default_rng(seed).integers(30, 256, (across, across, 3), dtype=np.uint8)
+    blots = np.asarray(cv2.resize(coarse, (side_px, side_px), interpolation=cv2.INTER_CUBIC), np.uint8)
+    return np.maximum(blots, np.uint8(20))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -62,3 +72,16 @@ def tiny(pictures: Path) -> TrainSpec:
 @pytest.fixture
 def tiny_warm(tiny: TrainSpec) -> TrainSpec:
     return replace(tiny, encoder=replace(tiny.encoder, side_px=48), warm_side_px=32, warm_part=0.5)
+
+
+@pytest.fixture
+def one_batch() -> Callable[[int], Batch]:
+    """Pairs of noise by their number, the same ones each time, every one of another place."""
+
+    def make(count: int) -> Batch:
+        generator = torch.Generator().manual_seed(0)
+        pictures = torch.randint(0, 256, (2, count, 32, 32, 3), dtype=torch.uint8, generator=generator)
+        unknown = torch.full((count, 4), torch.nan, dtype=torch.float64)
+        return Batch(pictures[0], pictures[1], torch.arange(count), unknown, torch.arange(count))
+
+    return make
