@@ -138,9 +138,9 @@ def test_a_rank_that_fails_ends_all_and_alone_says_why(two_ranks: Any) -> None:
     assert words == "train.run: this picture is broken\n"
 
 
-def test_torchrun_leaves_the_files_and_losses_of_one_process_which_can_go_on(pictures: Path, tmp_path: Path) -> None:
+def test_torchrun_leaves_the_files_and_losses_of_one_process(pictures: Path, tmp_path: Path) -> None:
     network = "--backbone test_convnext --pooling avg --init random --side 32 --warm-side 0 --dim 8 --device cpu"
-    run = f"--batch 8 --steps 4 --hard-every 1 --eval-every 2 --ema 0.5 --workers 0 --data overhead:{pictures}@0.6"
+    run = f"--batch 8 --steps 4 --hard-every 1 --eval-every 4 --ema 0.5 --workers 0 --data overhead:{pictures}@0.6"
     arguments = [*network.split(), *run.split()]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "train.run"]
     process = _start([*torchrun, *arguments, "--out", str(tmp_path / "two")])
@@ -155,7 +155,6 @@ def test_torchrun_leaves_the_files_and_losses_of_one_process_which_can_go_on(pic
     for name in ("loss", "lambda_t", "r1", "ap"):
         values = [[line[name] for line in log if name in line] for log in (one, two)]
         assert values[1] == pytest.approx(values[0], rel=1e-3, abs=1e-4)
-    assert main(["--resume", str(tmp_path / "two"), "--steps", "5"]) == 0
 
 
 def test_a_batch_that_cannot_be_shared_out_is_told_with_both_numbers() -> None:

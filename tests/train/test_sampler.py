@@ -18,12 +18,14 @@ from torch import Tensor
 
 from runtime.errors import DataError
 from train import hard
-from train.checkpoint import STATE, load_state
-from train.data.dataset import Item
-from train.fit import fit
+from train.data.dataset import Item, PairDataset
+from train.data.manifest import Choice
+from train.data.open import open_sources
+from train.feed import run_steps
 from train.hard import hard_batches, nearest_places
 from train.sampler import PlaceSampler
 from train.spec import TrainSpec
+from train.state import Run
 
 
 def _embeddings(count: int, seed: int, dim: int = 8) -> tuple[Tensor, Tensor]:
@@ -206,12 +208,13 @@ def test_a_run_that_is_stopped_between_two_tables_goes_on_as_if_it_never_stopped
     tiny: TrainSpec, tmp_path: Path
 ) -> None:
     spec = replace(tiny, hard_every=1, steps=8)  # two batches an epoch: tables at steps 2, 4 and 6
-    steps = iter(range(1, 100))
-    fit(spec, tmp_path / "whole")
-    fit(spec, tmp_path / "parts", stop=lambda: next(steps) == 5)
-    assert load_state(tmp_path / "parts" / STATE)["neighbours"].shape == (21, 8)
-    fit(spec, tmp_path / "parts", resume=True)
-    whole, parts = (load_state(tmp_path / name / STATE) for name in ("whole", "parts"))
-    assert whole["step"] == parts["step"] == 8
-    assert torch.equal(whole["neighbours"], parts["neighbours"])
-    assert all(torch.equal(value, parts["encoder"][name]) for name, value in whole["encoder"].items())
+    sources = open_sources(spec.data, Choice("train"), spec.view)
+    data = PairDataset(sources, seed=spec.seed, side_px=spec.encoder.side_px, strength=spec.augment)
+    whole, stopped, resumed = (Run(spec, tmp_path) for _ in range(3))
+    losses = [result.loss for result in run_steps(whole, data)]
+    before = [result.loss for result in islice(run_steps(stopped, data), 5)]
+    stopped.save({}, data.places)
+    resumed.restore(data.places)
+    assert before + [result.loss for result in run_steps(resumed, data)] == losses
+    assert resumed.neighbours is not None
+    assert resumed.neighbours.shape == (21, 8)
