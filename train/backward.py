@@ -80,11 +80,11 @@ def _devices(device: torch.device) -> list[torch.device]:
 def _statistics_kept(encoder: nn.Module) -> Iterator[None]:
     """Batch normalisation without moving its running statistics: the second pass moves them."""
     norms = [module for module in encoder.modules() if isinstance(module, _BatchNorm)]
-    before = [norm.momentum for norm in norms]
+    before = [norm.track_running_stats for norm in norms]
     for norm in norms:
-        norm.momentum = 0.0
+        norm.track_running_stats = False
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, before, strict=True):
-            norm.momentum = momentum
+        for norm, tracked in zip(norms, before, strict=True):
+            norm.track_running_stats = tracked
