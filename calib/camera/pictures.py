@@ -1,0 +1,224 @@
+"""Two pictures of a calibration: how well the camera is known, and what of it was not looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calib.camera.board import FloatArray
+from calib.camera.checks import area_counts, frame_grid
+from calib.camera.intrinsics import Calibration, Fit, pixel_std
+from calib.camera.views import View
+from runtime.errors import SkyfixError
+from runtime.files import whole_file
+
+Picture = NDArray[np.uint8]
+Colour = tuple[int, int, int]  # BGR, as OpenCV writes them
+
+_PANEL_PX, _MARGIN_PX, _HEAD_PX = 800, 24, 88
+_PAPER: Colour = (255, 255, 255)
+_INK: Colour = (40, 36, 32)
+_FAINT: Colour = (190, 186, 182)
+_MISSING: Colour = (70, 70, 225)
+_SEEN: Colour = (170, 110, 30)
+_SUBPIXEL_BITS = 4
+
+
+def residual_picture(found: Calibration, views: Sequence[View]) -> Picture:
+    """Left, what held-out corners missed by, as arrows; right, how uncertain each part of the frame is."""
+    left, right = _arrows(found, views), _uncertainty(found)
+    name = found.model
+    head = [
+        f"Residuals of held-out views, {found.held_out_px[name]:.3f} px RMS ({name})",
+        "Dark: the mean of a part of the frame. Where dark arrows are long the model does not follow the lens.",
+    ]
+    other = ["One standard deviation of where a pixel looks, in pixels", "Large where the board was not seen."]
+    return np.hstack([_headed(left, head), _headed(right, other)])
+
+
+def coverage_picture(found: Fit, views: Sequence[View], size: tuple[int, int]) -> Picture:
+    """Left, where in the frame the board was; right, how it was tilted; red is what is missing."""
+    left, right = _frame_seen(views, size), _tilts_seen(found)
+    head = ["Where the board was seen: every corner is a dot", "Red parts of the frame saw fewer than three corners."]
+    other = [
+        "How the board was tilted, degrees: every view is a dot",
+        "Red sides are missing; 20 to 40 degrees are best.",
+    ]
+    height = max(left.shape[0], right.shape[0])
+    return np.hstack([_headed(_padded(left, height), head), _headed(_padded(right, height), other)])
+
+
+def write_picture(picture: Picture, path: Path) -> None:
+    """Write a PNG whole; raises SkyfixError."""
+    done, data = cv2.imencode(".png", picture)
+    if not done:
+        raise SkyfixError(f"{path} could not be encoded")
+    with whole_file(path) as partial:
+        partial.write_bytes(data.tobytes())
+
+
+def _frame(size: tuple[int, int]) -> tuple[Picture, float]:
+    """An empty panel of the frame's shape, and its pixels per pixel of the frame."""
+    scale = _PANEL_PX / size[0]
+    return np.full((round(size[1] * scale), _PANEL_PX, 3), 250, np.uint8), scale
+
+
+def _arrows(found: Calibration, views: Sequence[View]) -> Picture:
+    panel, scale = _frame(_size(found.fit))
+    lengths = np.concatenate([np.linalg.norm(residual, axis=1) for residual in found.residuals])
+    typical = float(np.quantile(lengths, 0.9))
+    enlarged = 0.03 * _PANEL_PX / max(typical, 1e-9)
+    for view, residual in zip(views, found.residuals, strict=True):
+        sizes = np.linalg.norm(residual, axis=1) / max(2 * typical, 1e-9)
+        colours = _colours(sizes)
+        for start, arrow, colour in zip(view.corners_px * scale, residual * enlarged, colours, strict=True):
+            _dot(panel, start, 1.5, colour)
+            _line(panel, start, start + arrow, colour)
+    for start, arrow in _means(found, views):
+        cv2.arrowedLine(panel, _whole(start * scale), _whole(start * scale + arrow * enlarged), _INK, 2, cv2.LINE_AA)
+    bar = _round_down(0.15 * _PANEL_PX / enlarged)
+    base = np.array([16.0, panel.shape[0] - 16.0])
+    cv2.rectangle(panel, (6, panel.shape[0] - 44), (32 + round(bar * enlarged), panel.shape[0] - 8), _PAPER, -1)
+    _line(panel, base, base + np.array([bar * enlarged, 0]), _INK, 3)
+    _write(panel, f"{bar:g} px", (16, panel.shape[0] - 24))
+    return panel
+
+
+def _means(
+    found: Calibration, views: Sequence[View], columns: int = 10, least: int = 8
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Middle and mean residual of each cell with enough corners: noise averages out, a wrong model stays."""
+    corners, residuals = np.concatenate([view.corners_px for view in views]), np.concatenate(found.residuals)
+    side = found.fit.camera.width_px / columns
+    cells = np.floor(corners / side)
+    return [
+        ((cell + 0.5) * side, residuals[here].mean(axis=0))
+        for cell in np.unique(cells, axis=0)
+        if (here := (cells == cell).all(axis=1)).sum() >= least
+    ]
+
+
+def _uncertainty(found: Calibration) -> Picture:
+    size = _size(found.fit)
+    panel, scale = _frame(size)
+    columns, rows = 64, 48
+    std = pixel_std(found, frame_grid(size, columns, rows)).reshape(rows, columns)
+    fine = cv2.resize(std, (panel.shape[1], panel.shape[0]), interpolation=cv2.INTER_CUBIC)
+    top = max(float(std.max()), 2 * float(np.median(std)))
+    level = np.clip(fine / top * 255, 0, 255).astype(np.uint8)
+    heat = np.asarray(cv2.applyColorMap(level, cv2.COLORMAP_VIRIDIS), np.uint8)
+    for pixel in frame_grid(size, 7, 5) * 0.9 + np.array(size) * 0.05:
+        value = float(pixel_std(found, pixel[None])[0])
+        at = pixel * scale
+        colour = _INK if value > 0.6 * top else _PAPER
+        _write(heat, f"{value:.2f}", (round(at[0]) - 18, round(at[1]) + 6), colour)
+    return heat
+
+
+def _frame_seen(views: Sequence[View], size: tuple[int, int]) -> Picture:
+    panel, scale = _frame(size)
+    counts = area_counts(views, size, 8, 6)
+    for row, column in np.argwhere(counts < 3).tolist():
+        left, top = round(column * panel.shape[1] / 8), round(row * panel.shape[0] / 6)
+        right, bottom = round((column + 1) * panel.shape[1] / 8), round((row + 1) * panel.shape[0] / 6)
+        panel[top:bottom, left:right] = np.array(_MISSING) * 0.35 + 255 * 0.65
+    for view in views:
+        outline = _fixed(view.outline_px * scale).reshape(-1, 1, 2)
+        cv2.polylines(panel, [outline], True, _FAINT, 1, cv2.LINE_AA, _SUBPIXEL_BITS)
+    for view in views:
+        for corner in view.corners_px * scale:
+            _dot(panel, corner, 2.0, _SEEN)
+    cv2.rectangle(panel, (0, 0), (panel.shape[1] - 1, panel.shape[0] - 1), _INK, 1)
+    return panel
+
+
+def _tilts_seen(found: Fit) -> Picture:
+    """A round plot: up is the board's top away from the camera, the distance from the middle is the tilt."""
+    side, most_deg, sides = 640, 60.0, 8
+    panel = np.full((side, _PANEL_PX, 3), 255, np.uint8)
+    middle = np.array([_PANEL_PX / 2, side / 2])
+    radius_per_deg = (side / 2 - 40) / most_deg
+    normals = found.normals()
+    tilts_deg = np.degrees(np.arccos(np.clip(normals[:, 2], -1, 1)))
+    ways = np.arctan2(-normals[:, 1], -normals[:, 0])
+    sector = np.round(ways / (2 * np.pi) * sides).astype(int) % sides
+    for i in range(sides):
+        if not (tilts_deg[sector == i] >= 10).any():
+            turn = (360 / sides * (i - 0.5), 360 / sides * (i + 0.5))
+            box = tuple(_fixed(middle).tolist()), (round(45 * radius_per_deg * 16),) * 2
+            cv2.ellipse(panel, *box, 0, *turn, _mixed(_MISSING, 0.35), -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+    cv2.circle(panel, _whole(middle), round(10 * radius_per_deg), _PAPER, -1, cv2.LINE_AA)
+    for ring_deg in (10, 20, 30, 40, 60):
+        cv2.circle(panel, _whole(middle), round(ring_deg * radius_per_deg), _FAINT, 1, cv2.LINE_AA)
+        _write(panel, str(ring_deg), _whole(middle + np.array([4, -ring_deg * radius_per_deg - 3])), _FAINT)
+    for way, tilt_deg in zip(ways, tilts_deg, strict=True):
+        _dot(panel, middle + np.array([np.cos(way), np.sin(way)]) * tilt_deg * radius_per_deg, 5.0, _SEEN)
+    for text, x, y in (
+        ("top away", -40, -300),
+        ("bottom away", -52, 312),
+        ("left away", -395, 5),
+        ("right away", 300, 5),
+    ):
+        _write(panel, text, _whole(middle + np.array([x, y])))
+    return panel
+
+
+def _size(fit: Fit) -> tuple[int, int]:
+    return fit.camera.width_px, fit.camera.height_px
+
+
+def _colours(shares: FloatArray) -> list[Colour]:
+    """Blue for small, red for large."""
+    level = np.clip(shares * 255, 0, 255).astype(np.uint8)
+    mapped = cv2.applyColorMap(level.reshape(-1, 1), cv2.COLORMAP_TURBO).reshape(-1, 3)
+    return [(int(b), int(g), int(r)) for b, g, r in mapped * 0.85]
+
+
+def _mixed(colour: Colour, share: float) -> Colour:
+    blue, green, red = (round(c * share + 255 * (1 - share)) for c in colour)
+    return blue, green, red
+
+
+def _headed(panel: Picture, lines: Sequence[str]) -> Picture:
+    sides = (_HEAD_PX, _MARGIN_PX, _MARGIN_PX, _MARGIN_PX)
+    framed = np.asarray(cv2.copyMakeBorder(panel, *sides, cv2.BORDER_CONSTANT, value=_PAPER), np.uint8)
+    for i, text in enumerate(lines):
+        _write(framed, text, (_MARGIN_PX, 36 + 28 * i), _INK, 0.55 if i == 0 else 0.47)
+    return framed
+
+
+def _padded(panel: Picture, height: int) -> Picture:
+    below = height - panel.shape[0]
+    return np.asarray(cv2.copyMakeBorder(panel, 0, below, 0, 0, cv2.BORDER_CONSTANT, value=_PAPER), np.uint8)
+
+
+def _fixed(points: FloatArray) -> NDArray[np.int32]:
+    """OpenCV's sub-pixel coordinates."""
+    return np.round(points * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+
+
+def _whole(point: FloatArray) -> tuple[int, int]:
+    return round(float(point[0])), round(float(point[1]))
+
+
+def _line(panel: Picture, start: FloatArray, end: FloatArray, colour: Colour, width: int = 1) -> None:
+    a, b = _fixed(start).tolist(), _fixed(end).tolist()
+    cv2.line(panel, a, b, colour, width, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def _dot(panel: Picture, at: FloatArray, radius: float, colour: Colour) -> None:
+    cv2.circle(panel, _fixed(at).tolist(), round(radius * 16), colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def _write(panel: Picture, text: str, at: tuple[int, int], colour: Colour = _INK, size: float = 0.5) -> None:
+    cv2.putText(panel, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+
+
+def _round_down(value: float) -> float:
+    """The largest 1, 2 or 5 times a power of ten that is no larger."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= value))

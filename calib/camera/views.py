@@ -1,0 +1,167 @@
+"""From pictures to views of the board: corners to a fraction of a pixel, sharp ones, no two alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calib.camera.board import Board, FloatArray, Grey, find, refine
+from calib.camera.shots import Picture
+
+SEARCH_PX = 1280  # corners are looked for at this long side, and measured at the full one
+ALIKE = 0.02  # views whose boards lie closer than this share of the frame say the same thing twice
+BLUR_PX, BLUR_SHARE = 4.0, 0.003  # an edge wider than both (the share is of the long side) is blurred
+MOST_LOST = 16
+
+
+class View(NamedTuple):
+    """The board in one picture."""
+
+    name: str
+    board_mm: FloatArray  # (N, 3) the corners on the board
+    corners_px: FloatArray  # (N, 2) and in the picture
+    outline_px: FloatArray  # (4, 2) the board's outer corners in the picture, for a lens without distortion
+    edge_px: float  # how wide a black-to-white edge is
+
+
+@dataclass(slots=True)
+class Survey:
+    """What was in the pictures."""
+
+    views: list[View] = field(default_factory=list)
+    blurred: list[str] = field(default_factory=list)
+    without: list[str] = field(default_factory=list)
+    """Pictures in which the board was not found."""
+    sizes: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+    """Width and height, and the pictures that have them."""
+    lost: list[Picture] = field(default_factory=list)
+    """Some of those without a board, for finding out why."""
+    sample: Picture | None = None
+    """One with it."""
+
+    @property
+    def looked_at(self) -> int:
+        """Pictures in all."""
+        return sum(map(len, self.sizes.values()))
+
+
+def survey(board: Board, pictures: Iterator[Picture], watch: Callable[[Survey], None] = lambda seen: None) -> Survey:
+    """Look for the board in every picture; ``watch`` sees what has come together after each."""
+    seen = Survey()
+    for picture in pictures:
+        height, width = picture.grey.shape
+        seen.sizes.setdefault((width, height), []).append(picture.name)
+        view = view_of(board, picture)
+        if view is None:
+            seen.without.append(picture.name)
+            seen.lost.append(picture)
+            if len(seen.lost) > MOST_LOST:
+                del seen.lost[::2]
+        elif not view.edge_px <= max(BLUR_PX, BLUR_SHARE * max(width, height)):
+            seen.blurred.append(picture.name)
+        else:
+            seen.views.append(view)
+            seen.sample = seen.sample or picture
+        watch(seen)
+    return seen
+
+
+def view_of(board: Board, picture: Picture) -> View | None:
+    """The board in a picture, or None. A board that only a smaller picture shows is found too: it is blurred."""
+    scale = min(1.0, SEARCH_PX / max(picture.grey.shape))
+    for share in dict.fromkeys((scale, 1.0, scale / 2)):
+        small = cv2.resize(picture.grey, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        found = find(board, np.asarray(small, np.uint8))
+        if found is not None:
+            numbers, corners_px = found
+            return _measured(board, picture, board.corners_mm()[numbers], (corners_px + 0.5) / share - 0.5)
+    return None
+
+
+def _measured(board: Board, picture: Picture, board_mm: FloatArray, rough_px: FloatArray) -> View:
+    homography = np.asarray(cv2.findHomography(board_mm[:, :2], rough_px)[0], float)
+    wide, high = board.columns * board.square_mm, board.rows * board.square_mm
+    outline = np.array([[[0.0, 0.0]], [[wide, 0.0]], [[wide, high]], [[0.0, high]]])
+    outline_px = np.asarray(cv2.perspectiveTransform(outline, homography), float).reshape(4, 2)
+    at = np.round(board_mm[:, :2] / board.square_mm).astype(int) - 1  # (N, 2) column and row
+    corners_px = refine(board, picture.grey, rough_px, _square_px(_grid(board, at, rough_px))[at[:, 1], at[:, 0]])
+    edge_px = _edge_px(picture.grey, _grid(board, at, corners_px))
+    return View(picture.name, board_mm, corners_px, outline_px, edge_px)
+
+
+def _grid(board: Board, at: NDArray[np.int64], corners_px: FloatArray) -> FloatArray:
+    """(rows, columns, 2) the corners in their places; NaN where one was not seen."""
+    columns, rows = board.inner
+    grid = np.full((rows, columns, 2), np.nan)
+    grid[at[:, 1], at[:, 0]] = corners_px
+    return grid
+
+
+def _square_px(grid: FloatArray) -> FloatArray:
+    """(rows, columns) distance to the nearest of the corners beside each one; 0 for a corner that stands alone."""
+    nearest = np.full(grid.shape[:2], np.inf)
+    for axis in (0, 1):
+        apart = np.nan_to_num(np.linalg.norm(np.diff(grid, axis=axis), axis=2), nan=np.inf)
+        ends = [(0, 0), (0, 0)]
+        ends[axis] = (1, 1)
+        padded = np.pad(apart, ends, constant_values=np.inf)
+        for side in (0, 1):
+            nearest = np.minimum(nearest, np.take(padded, range(side, side + grid.shape[axis]), axis))
+    return np.where(np.isfinite(nearest), nearest, 0.0)
+
+
+def _edge_px(grey: Grey, grid: FloatArray) -> float:
+    """Width of an edge: contrast over the steepest slope, in whichever direction is worse (motion blurs one only)."""
+    low, high = np.percentile(grey[_box(grid)], [5, 95])
+    widths = []
+    for start, end in ((grid[:, :-1], grid[:, 1:]), (grid[:-1], grid[1:])):
+        slopes = _slopes(grey, start.reshape(-1, 2), end.reshape(-1, 2))
+        widths.append(float((high - low) / max(np.median(slopes), 1e-6)) if len(slopes) else 0.0)
+    return max(widths)
+
+
+def _slopes(grey: Grey, start: FloatArray, end: FloatArray) -> FloatArray:
+    """(M,) steepest grey levels a pixel across the middle of each edge from ``start`` to ``end``, both seen."""
+    seen = np.isfinite(start + end).all(axis=1)
+    along = (end - start)[seen]
+    length = np.linalg.norm(along, axis=1, keepdims=True)
+    if not len(length):
+        return np.empty(0)
+    across = along[:, ::-1] * [-1.0, 1.0] / length
+    reach = max(round(0.12 * float(np.median(length))), 2)  # a ChArUco marker is not far
+    steps = np.arange(-reach, reach + 1.0)
+    at = ((start + end)[seen] / 2)[:, None] + across[:, None] * steps[:, None]  # (M, S, 2)
+    profile = cv2.remap(grey, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LINEAR)
+    return np.asarray(np.abs(np.diff(profile.astype(float), axis=1)).max(axis=1), float)
+
+
+def _box(grid: FloatArray) -> tuple[slice, slice]:
+    """Rows and columns of a picture that hold all corners."""
+    left, top = np.floor(np.nanmin(grid, axis=(0, 1))).clip(0).astype(int)
+    right, bottom = np.ceil(np.nanmax(grid, axis=(0, 1))).astype(int) + 1
+    return slice(top, bottom), slice(left, right)
+
+
+def novel(views: Sequence[View], size: tuple[int, int], most: int) -> list[View]:
+    """At most ``most`` views, the sharper of two alike, each as far as can be from those before it."""
+    boards = np.array([view.outline_px for view in views]).reshape(len(views), 8) / max(size)
+    kept: list[int] = []
+    for i in sorted(range(len(views)), key=lambda i: views[i].edge_px):
+        if all(_apart(boards[i], boards[k]) >= ALIKE for k in kept):
+            kept.append(i)
+    order, rest = kept[:1], kept[1:]
+    while rest and len(order) < most:
+        farthest = max(rest, key=lambda i: min(_apart(boards[i], boards[k]) for k in order))
+        order.append(farthest)
+        rest.remove(farthest)
+    return [views[i] for i in order]
+
+
+def _apart(one: FloatArray, other: FloatArray) -> float:
+    """How far the board's four corners moved, RMS."""
+    return float(np.linalg.norm(one - other)) / 2.0

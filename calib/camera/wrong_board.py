@@ -1,0 +1,112 @@
+"""Which board the pictures show, when it is not the one that was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calib.camera.board import DICTIONARIES, Board, FloatArray, Grey
+from calib.camera.shots import Picture
+from calib.camera.views import SEARCH_PX
+
+_LOOK_AT = 6
+_MIN_MARKERS = 6  # fewer may be chance: large dictionaries see markers in noise
+_MOST_COLUMNS = 30
+
+
+def board_seen(pictures: Sequence[Picture], told: Board) -> Board | None:
+    """The board that some pictures show, as far as it can be told; the size of its squares cannot."""
+    looked_at = pictures[:: max(1, len(pictures) // _LOOK_AT)][:_LOOK_AT]
+    greys = [_small(picture.grey) for picture in looked_at]
+    return _charuco_seen(greys, told) or _chessboard_seen(greys, told)
+
+
+def has_markers(picture: Picture) -> bool:
+    """Whether a board that was taken for a chessboard is a ChArUco board."""
+    return _family_of(_small(picture.grey)) is not None
+
+
+def _small(grey: Grey) -> Grey:
+    scale = min(1.0, SEARCH_PX / max(grey.shape))
+    return np.asarray(cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _charuco_seen(greys: Sequence[Grey], told: Board) -> Board | None:
+    family = next(filter(None, map(_family_of, greys)), None)
+    if family is None:
+        return None
+    read = [_markers(grey, family[-1]) for grey in greys]
+    best, last = max(read, key=lambda seen: len(seen[0])), _last(read)
+    name = next(name for name in family if _held(name) > last)
+    fits = ((_fit_share(board, *best), board) for board in _layouts(name, last, told))
+    share, board = max(fits, key=lambda fit: fit[0], default=(0.0, told))
+    return board if share >= 0.9 else None
+
+
+def _family_of(grey: Grey) -> list[str] | None:
+    """The dictionaries that read the markers of a picture, the smallest first: 4X4_50 is the beginning of 4X4_1000."""
+    families: dict[str, list[str]] = {}
+    for name in sorted(DICTIONARIES, key=_held):
+        families.setdefault(name.rpartition("_")[0] if name[1] == "X" else name, []).append(name)
+    counts = {family: len(_markers(grey, names[-1])[0]) for family, names in families.items()}
+    most = max(counts, key=lambda family: counts[family])
+    return families[most] if counts[most] >= _MIN_MARKERS else None
+
+
+def _last(read: Sequence[tuple[NDArray[np.int64], FloatArray]]) -> int:
+    """The highest number that more than one picture shows: one alone may be a misreading."""
+    numbers, shown = np.unique(np.concatenate([seen for seen, _ in read]), return_counts=True)
+    return int(numbers[shown >= min(2, len(read))].max(initial=0))
+
+
+def _held(dictionary: str) -> int:
+    return len(cv2.aruco.getPredefinedDictionary(DICTIONARIES[dictionary]).bytesList)
+
+
+def _markers(grey: Grey, dictionary: str) -> tuple[NDArray[np.int64], FloatArray]:
+    """Numbers (M,) and corners (M, 4, 2) of the markers of one dictionary."""
+    detector = cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(DICTIONARIES[dictionary]))
+    corners, numbers, _ = detector.detectMarkers(grey)
+    return np.ravel(np.asarray([] if numbers is None else numbers, np.int64)), np.array(corners, float).reshape(
+        -1, 4, 2
+    )
+
+
+def _layouts(dictionary: str, last: int, told: Board) -> Iterator[Board]:
+    """Every board whose last marker may be number ``last``: as many rows as that needs."""
+    for columns in range(4, _MOST_COLUMNS + 1):
+        rows = -(-2 * (last + 1) // columns)
+        if rows >= 4 and columns * rows // 2 <= _held(dictionary):
+            for legacy in (False, True) if rows % 2 == 0 else (False,):
+                yield Board(columns, rows, told.square_mm, dictionary, told.marker_share, legacy)
+
+
+def _fit_share(board: Board, numbers: NDArray[np.int64], corners_px: FloatArray) -> float:
+    """Share of the markers' corners that lie on the board where this layout has them."""
+    charuco = board.charuco()
+    places = dict(zip(np.ravel(charuco.getIds()).tolist(), charuco.getObjPoints(), strict=True))
+    known = [i for i, number in enumerate(numbers.tolist()) if number in places]
+    if len(known) < _MIN_MARKERS:
+        return 0.0
+    on_board = np.concatenate([np.asarray(places[int(numbers[i])], float)[:, :2] for i in known])
+    seen_px = corners_px[known].reshape(-1, 1, 2)
+    homography, _ = cv2.findHomography(seen_px, on_board)
+    if homography is None:
+        return 0.0
+    off_mm = np.linalg.norm(cv2.perspectiveTransform(seen_px, homography)[:, 0] - on_board, axis=1)
+    return float(np.mean(off_mm < 0.4 * board.square_mm))
+
+
+def _chessboard_seen(greys: Sequence[Grey], told: Board) -> Board | None:
+    """OpenCV lets a pattern grow to what is there; the largest one seen is the board."""
+    shapes = []
+    for grey in greys:
+        seen, _, grown = cv2.findChessboardCornersSBWithMeta(grey, (3, 3), flags=cv2.CALIB_CB_LARGER)
+        shapes += [sorted(np.shape(grown)[:2])] if seen else []
+    if not shapes:
+        return None
+    rows, columns = max(shapes, key=np.prod)
+    return Board(columns + 1, rows + 1, told.square_mm, None)
