@@ -64,7 +64,7 @@ def test_neither_blocks_nor_threads_nor_the_order_of_the_gallery_show(monkeypatc
     query_places, gallery_places = rng.integers(0, 9, 40), rng.integers(0, 9, 300)
     whole = rank(query, gallery, query_places, gallery_places)
     monkeypatch.setattr(retrieval, "_BLOCK", 2100)
-    monkeypatch.setattr(retrieval, "_STRIP", 31)
+    monkeypatch.setattr(retrieval, "_PRODUCTS", 210)
     monkeypatch.setattr(retrieval.os, "cpu_count", lambda: 3)
     order = rng.permutation(300)
     parts = rank(query, gallery[order], query_places, gallery_places[order])
