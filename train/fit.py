@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from train.checkpoint import BEST, STATE
 from train.data.dataset import PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.data.sound import say
 from train.distributed import Ranks
 from train.feed import run_steps
 from train.held_out import HeldOut
@@ -41,17 +41,16 @@ def fit(
     tell: Callable[[dict[str, Any], float], None] = lambda line, progress: None,
     stop: Callable[[], bool] = lambda: False,
     ranks: Ranks = Ranks(),  # noqa: B008  (frozen)
+    draw: bool = True,
 ) -> dict[str, Any]:
     """Train, validate and save into ``out``; returns the summary. ``tell`` gets each log line and the progress.
 
     Of several ranks the first alone does all but train, and the others return nothing.
-    ``stop`` is asked after every step; a stopped run is saved and can be resumed. Raises SkyfixError.
+    ``stop`` is asked after every step; a stopped run is saved and can be resumed. ``draw`` ends it in pictures.
+    Raises SkyfixError.
     """
     _prepare_machine(spec)
-    if resume:
-        _check_same(read_spec(out), spec, out)
-    elif (out / STATE).exists() or (out / BEST).exists():
-        raise TrainError(f"{out} holds a run already: go on with --resume {out}, or give another --out, or delete it")
+    _check_folder(spec, out, resume)
     ranks.block(range(spec.batch))  # a batch that cannot be shared out fails before anything is read
     train, val = _datasets(spec)
     run = Run(spec, out, ranks)
@@ -62,28 +61,18 @@ def fit(
             pass
         return {}
     write_text_whole(out / SPEC, json.dumps(spec.to_json(), indent=2) + "\n")
-    log = RunLog(out, keep_steps=run.step if resume else -1, tell=say)
-
-    def add(values: dict[str, Any]) -> None:
-        line = {"step": run.step, **values, "elapsed_s": round(run.elapsed_s, 1)}
-        log.add(line)
-        tell(line, run.progress)
-
     held_out, stopped = HeldOut(val), False
-    try:
+    with closing(RunLog(run, tell, resumed=resume)) as log:
         if not resume:
-            add(held_out.validate(run))
+            log.add(held_out.validate(run))
         for result, stopped in _steps(run, train, stop):
-            add(result._asdict())
+            log.add(result._asdict())
             done = run.progress >= 1.0
             if done or run.step % spec.eval_every == 0:
-                add(held_out.validate(run))
+                log.add(held_out.validate(run))
             if done or stopped or run.step % spec.save_every == 0:
                 run.save(_summary(run, log.lines), train.places)
-    finally:
-        log.close()
-    plot_run(log.lines, out / CURVES)
-    pictures = [out / CURVES, *held_out.draw(run)]
+    pictures = _draw(run, log, held_out) if draw else []
     return {**_summary(run, log.lines), "stopped": stopped, "pictures": [str(path) for path in pictures]}
 
 
@@ -110,8 +99,11 @@ def read_spec(out: Path) -> TrainSpec:
         raise SettingsError(f"{path} is not JSON ({error}); start the run anew") from None
 
 
-def _check_same(before: TrainSpec, asked: TrainSpec, out: Path) -> None:
-    if different := differences(before, asked):
+def _check_folder(spec: TrainSpec, out: Path, resume: bool) -> None:
+    """A run is continued as it was started, and no other one is written over; raises SkyfixError."""
+    if not resume and ((out / STATE).exists() or (out / BEST).exists()):
+        raise TrainError(f"{out} holds a run already: go on with --resume {out}, or give another --out, or delete it")
+    if resume and (different := differences(read_spec(out), spec)):
         raise SettingsError(
             f"--resume {out}: {'; '.join(different)}; a resumed run keeps the settings that decide its result: drop "
             f"these, or start another run from its weights with --init {out / BEST}"
@@ -147,6 +139,11 @@ def _datasets(spec: TrainSpec) -> tuple[PairDataset, PairDataset]:
             "with two or more rows of split val, or 16 pictures or more"
         )
     return train, val
+
+
+def _draw(run: Run, log: RunLog, held_out: HeldOut) -> list[Path]:
+    plot_run(log.lines, run.out / CURVES)
+    return [run.out / CURVES, *held_out.draw(run)]
 
 
 def _summary(run: Run, lines: list[dict[str, Any]]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ EPILOG = """examples:
   python -m train.run --data overhead:pictures@0.3 --minutes 60 --out runs/first
       an hour on your pictures taken straight down, 0.3 m a pixel; ends by itself
   python -m train.run --preset paper --data university1652:University-1652 --out runs/paper
-      the strongest public recipe on University-1652, with DPHR on top; 80 GB of GPU memory
+      the Sample4Geo recipe on University-1652, with DPHR and batches of look-alikes on top; for a large GPU
   python -m train.run --preset paper --data university1652:University-1652 --chunk 16 --checkpointing --out runs/paper
-      the same gradients in 16 GB: pictures pass 16 at a time, activations are computed twice
+      the same gradients on a small one: pictures pass 16 at a time, activations are computed twice
   python -m train.run --preset edge --data university1652:University-1652 --teacher runs/paper/best.safetensors
       a small encoder that learns from the large one
   python -m train.run --data flight:flights --init runs/first/best.safetensors --lr 1e-4 --out runs/mine

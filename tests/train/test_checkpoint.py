@@ -6,6 +6,7 @@ import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ from runtime.errors import TrainError
 from train.checkpoint import load_encoder, load_state, read_summary, save_encoder, save_state
 from train.data.batch import Batch
 from train.encoder import Encoder, EncoderSpec
-from train.fit import fit
+from train.fit import fit as fit_and_draw
 from train.spec import TrainSpec
 
+fit = partial(fit_and_draw, draw=False)
 TINY = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientnet")
 
 

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ import train.held_out
 from runtime.errors import SettingsError, TrainError
 from train.checkpoint import load_encoder, load_state, read_summary
 from train.data.dataset import PairDataset
-from train.fit import fit
+from train.fit import fit as fit_and_draw
 from train.held_out import HeldOut
 from train.plots import read_log
 from train.spec import TrainSpec
 from train.state import Run, lr_factor
+
+fit = partial(fit_and_draw, draw=False)  # pictures take longer than these runs
 
 
 def _after(*stops: int) -> Callable[[], bool]:
@@ -109,6 +112,20 @@ def test_averaged_weights_follow_the_last_ones_and_are_what_is_scored(tiny: Trai
     assert torch.allclose(run.scored.head.weight, want)
     assert run.scored is not run.encoder
     assert Run(tiny, tmp_path).scored.head.weight.requires_grad
+
+
+def test_activations_computed_twice_give_the_same_gradients(tiny: TrainSpec, tmp_path: Path) -> None:
+    spec = tiny.changed({"encoder.backbone": "test_convnext"})
+    pictures = torch.randint(0, 256, (4, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    gradients = []
+    for checkpointing in (False, True):
+        encoder = Run(replace(spec, checkpointing=checkpointing), tmp_path).encoder
+        encoder(pictures)[:, 0].sum().backward()
+        gradients.append(encoder.backbone.stem[0].weight.grad)
+    assert gradients[0].abs().max() > 0
+    assert torch.allclose(*gradients)
+    with pytest.raises(TrainError, match="has no activation checkpointing"):
+        Run(spec.changed({"encoder.backbone": "dla46_c", "checkpointing": True}), tmp_path)
 
 
 def test_the_best_encoder_is_by_r1_and_then_by_ap(
