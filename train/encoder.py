@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from runtime.errors import TrainError
 from train.backbone import build_backbone, channels_first, read_weights
@@ -46,6 +47,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.spec = spec
         self.amp_dtype: torch.dtype | None = None  # the backbone's precision; pooling, head and norm stay FP32
+        self.fixed_norms = False  # batch normalisation keeps the statistics that the weights came with
         self.backbone = build_backbone(spec.backbone, spec.init, spec.side_px)
         config = self.backbone.pretrained_cfg
         self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
@@ -64,6 +66,15 @@ class Encoder(nn.Module):
         """Embed a batch."""
         embedding: Tensor = self.head(self.features(images))
         return F.normalize(embedding, dim=1)
+
+    def train(self, mode: bool = True) -> Encoder:
+        """As every module's; with ``fixed_norms`` batch normalisation computes as in flight while the rest trains."""
+        super().train(mode)
+        if self.fixed_norms:
+            for module in self.backbone.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
 
     def features(
         self,

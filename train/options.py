@@ -111,6 +111,11 @@ def _schedule(group: argparse._ArgumentGroup) -> None:
     add("--warmup", type=float, metavar="PART", help="of the run in which the learning rate rises")
     add("--warm-side", dest="warm_side_px", type=int, metavar="PX", help="smaller pictures for a first part; 0: never")
     add("--warm-part", type=float, metavar="PART", help="of the run that --warm-side lasts")
+    add(
+        "--train-norms",
+        action="store_true",
+        help="batch normalisation follows the batches; from random weights it always does",
+    )
     add("--ema", type=float, metavar="DECAY", help="score and save averaged weights, as 0.999; 0: the last ones")
     add("--eval-every", type=int, metavar="STEPS", help="how often to score held-out places")
     add("--save-every", type=int, metavar="STEPS", help="how often to save")

@@ -39,6 +39,7 @@ class TrainSpec:
     max_broken: float = 0.01  # share of pictures that may be unreadable
     # encoder
     encoder: EncoderSpec = field(default_factory=EncoderSpec)
+    train_norms: bool = False  # of the batch: a small one of strange weather moves them far (docs/log.md)
     # loss
     host: str = "info_nce"
     dphr: DphrSpec | None = field(default_factory=DphrSpec)

@@ -145,6 +145,7 @@ class Run:
 
 def _encoder(spec: TrainSpec) -> Encoder:
     encoder = Encoder(spec.encoder)
+    encoder.fixed_norms = not spec.train_norms and spec.encoder.init != "random"
     name = spec.encoder.backbone
     if spec.warm_side_px and encoder.backbone.pretrained_cfg.get("fixed_input_size"):
         raise TrainError(f"{name} reads pictures of one size; leave --warm-side out, or set it to 0")

@@ -101,3 +101,15 @@ def test_a_shorter_embedding_is_the_renormalised_start_of_the_whole(
     assert torch.allclose(short(pictures), want, atol=1e-6)
     with pytest.raises(TrainError, match="--dim 17"):
         load_encoder(path, dim=17)
+
+
+def test_norms_that_are_fixed_keep_their_statistics_and_learn_their_scale() -> None:
+    encoder = Encoder(TINY)
+    encoder.fixed_norms = True
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    optimizer = torch.optim.SGD(encoder.train().parameters(), lr=0.1)
+    encoder(torch.randint(0, 256, (4, 32, 32, 3), dtype=torch.uint8)).sum().backward()
+    optimizer.step()
+    changed = {name for name, value in encoder.state_dict().items() if not torch.equal(value, before[name])}
+    assert not any("running" in name or "num_batches" in name for name in changed)
+    assert any("bn1.weight" in name for name in changed)
