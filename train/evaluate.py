@@ -17,9 +17,10 @@ from runtime.progress import progress
 
 if TYPE_CHECKING:
     from train.data.retrieval_set import RetrievalSet
+    from train.opened import Opened
     from train.retrieval import Ranking
     from train.robustness import Curves
-    from train.scoring import Embed, Rows
+    from train.scoring import Rows
 
 FORMAT = 1
 SCORES, TABLE, PLACES, ROBUSTNESS = "scores.json", "table.txt", "places.csv", "robustness.png"
@@ -34,6 +35,9 @@ _EPILOG = """examples:
 
 R@1% reads the public way: the right one among the first round(N / 100) + 1. AP is trapezoidal. A wrong picture that
 is exactly as similar comes before the right one. Choose models on held-out train places (--split val), never here.
+
+--robustness turns the drone's picture about its middle, scales it as another altitude would, and shifts it by a share
+of its side; beyond its edges it goes on as its mirror image.
 """
 
 
@@ -80,15 +84,6 @@ class _Group(NamedTuple):
     remarks: Sequence[str]
 
 
-class _Opened(NamedTuple):
-    """An encoder, whatever its file."""
-
-    embed: Embed
-    side_px: int
-    dim: int
-    name: str
-
-
 class _Result(NamedTuple):
     """What became of one set."""
 
@@ -101,11 +96,12 @@ class _Result(NamedTuple):
 def _evaluate(args: argparse.Namespace) -> int:
     import cv2
 
+    from train.opened import open_encoder
     from train.report import set_scores
 
     cv2.setNumThreads(1)  # pictures are read in threads of our own
     started = time.monotonic()
-    encoder = _open_encoder(args)
+    encoder = open_encoder(args.encoder, args.precision, dim=args.dim, flips=args.flips)
     groups = [*_benchmarks(args), *_rendered(args, encoder.side_px)]
     names = [asked.name for group in groups for asked in group.sets]
     if len(set(names)) < len(names):
@@ -113,13 +109,14 @@ def _evaluate(args: argparse.Namespace) -> int:
     results = [result for group in groups for result in _score_group(args, encoder, group.sets)]
     report = {
         "format": FORMAT,
-        "encoder": {"path": str(args.encoder), "name": encoder.name, "side_px": encoder.side_px, "dim": encoder.dim},
+        "encoder": encoder.about(),
         "data": args.data,
         "protocol": args.protocol,
         "flips_summed": args.flips,
         "remarks": [remark for group in groups for remark in group.remarks],
         "sets": {r.asked.name: set_scores(r.ranking, r.distances) for r in results},
         "robustness": {r.asked.name: r.curves for r in results if r.curves},
+        "robustness_queries": args.robustness,
         "seconds": round(time.monotonic() - started, 1),
     }
     _print(report)
@@ -168,7 +165,7 @@ def _rendered(args: argparse.Namespace, side_px: int) -> Iterator[_Group]:
     yield _Group(view_sets(views), [f"{', '.join(data)}: split {split}, rendered with --augment {args.augment:g}"])
 
 
-def _score_group(args: argparse.Namespace, encoder: _Opened, sets: Sequence[RetrievalSet]) -> list[_Result]:
+def _score_group(args: argparse.Namespace, encoder: Opened, sets: Sequence[RetrievalSet]) -> list[_Result]:
     """Embed every picture of the sets once and rank it; raises DataError."""
     from train.distance_scores import TOP, distance_scores
     from train.report import draw_failures
@@ -186,7 +183,7 @@ def _score_group(args: argparse.Namespace, encoder: _Opened, sets: Sequence[Retr
     return results
 
 
-def _curves(args: argparse.Namespace, encoder: _Opened, asked: RetrievalSet, rows: Rows) -> Curves:
+def _curves(args: argparse.Namespace, encoder: Opened, asked: RetrievalSet, rows: Rows) -> Curves:
     from train.robustness import robustness
     from train.scoring import stacked
 
@@ -195,41 +192,6 @@ def _curves(args: argparse.Namespace, encoder: _Opened, asked: RetrievalSet, row
         return robustness(
             encoder.embed, asked, gallery, side_px, queries=args.robustness, workers=args.workers, tick=tick
         )
-
-
-def _open_encoder(args: argparse.Namespace) -> _Opened:
-    """A checkpoint or a bundle as one function of pictures; raises SkyfixError."""
-    from train.scoring import flipped_too, shortened
-
-    encoder = _open_bundle(args) if args.encoder.is_dir() else _open_checkpoint(args)
-    if args.dim is not None and args.dim > encoder.dim:
-        raise SettingsError(f"--dim {args.dim}: {args.encoder} gives {encoder.dim} numbers; expected that or fewer")
-    if args.flips:
-        encoder = encoder._replace(embed=flipped_too(encoder.embed))
-    if args.dim is not None:  # last: the sum of two cut vectors of unit norm is not the cut sum
-        encoder = encoder._replace(embed=shortened(encoder.embed, args.dim), dim=args.dim)
-    return encoder
-
-
-def _open_bundle(args: argparse.Namespace) -> _Opened:
-    from runtime.model.bundle import Bundle
-    from runtime.model.engine_onnx import OnnxEngine
-
-    engine = OnnxEngine(Bundle.open(args.encoder), args.precision)
-    return _Opened(engine.embed, engine.side_px, engine.dim, engine.name)
-
-
-def _open_checkpoint(args: argparse.Namespace) -> _Opened:
-    import torch
-
-    from train.checkpoint import load_encoder
-    from train.scoring import embed_with
-
-    if args.precision not in (None, "fp32"):
-        raise SettingsError(f"--precision {args.precision} is of a bundle; {args.encoder} is scored in fp32")
-    encoder, _ = load_encoder(args.encoder)
-    encoder.to("cuda" if torch.cuda.is_available() else "cpu")
-    return _Opened(embed_with(encoder), encoder.spec.side_px, encoder.spec.dim, f"{encoder.spec.backbone} fp32, torch")
 
 
 def _print(report: Mapping[str, Any]) -> None:

@@ -43,12 +43,14 @@ def table_lines(sets: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def print_table(sets: Mapping[str, Mapping[str, Any]]) -> None:
     """The same for a terminal."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", *_COLUMNS, "queries", "gallery")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("")
+    for column in (*_COLUMNS, "queries", "gallery"):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, s in sets.items():
         table.add_row(name, *_shares(s), str(s["queries"]), str(s["gallery"]))
     console = Console()
