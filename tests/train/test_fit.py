@@ -16,9 +16,11 @@ import pytest
 import torch
 
 import train.held_out
+import train.state
 from runtime.errors import SettingsError, TrainError
 from train.checkpoint import load_encoder, load_state, read_summary
 from train.data.dataset import PairDataset
+from train.encoder import Encoder
 from train.fit import fit as fit_and_draw
 from train.held_out import HeldOut
 from train.plots import read_log
@@ -48,8 +50,18 @@ def _assert_same(a: Any, b: Any, path: str) -> None:
         assert a == b, path
 
 
-def test_a_stopped_run_goes_on_bit_by_bit_as_if_it_never_stopped(tiny_warm: TrainSpec, tmp_path: Path) -> None:
-    """With averaged weights, PALW, tables of look-alikes every 4 steps, chunks, prefixes, and two sizes of pictures."""
+class Forgetful(Encoder):
+    """Draws random numbers as it trains."""
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.dropout(super().features(images), 0.1, self.training)
+
+
+def test_a_stopped_run_goes_on_bit_by_bit_as_if_it_never_stopped(
+    tiny_warm: TrainSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With averaged weights, PALW, tables of look-alikes, dropout, chunks, prefixes, and two sizes of pictures."""
+    monkeypatch.setattr(train.state, "Encoder", Forgetful)
     spec = replace(tiny_warm, steps=10, ema=0.9, hard_every=2, chunk=6, matryoshka=(8,), eval_every=5)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     fit(spec, whole)
@@ -98,6 +110,17 @@ def test_a_resumed_run_keeps_its_settings_and_a_new_one_takes_no_used_folder(tin
         fit(replace(tiny, lr=1e-3), tmp_path, resume=True)
     with pytest.raises(TrainError, match="holds a run already"):
         fit(tiny, tmp_path)
+
+
+def test_what_was_logged_after_the_last_save_is_not_there_twice(tiny: TrainSpec, tmp_path: Path) -> None:
+    spec = replace(tiny, steps=4, save_every=2, eval_every=2)
+    fit(spec, tmp_path, stop=_after(2))
+    shutil.copy(tmp_path / "state.pt", tmp_path / "older")
+    fit(spec, tmp_path, resume=True)
+    steps = [line["step"] for line in read_log(tmp_path / "log.jsonl")]
+    (tmp_path / "older").replace(tmp_path / "state.pt")  # as if the run had been killed at the end
+    fit(spec, tmp_path, resume=True)
+    assert [line["step"] for line in read_log(tmp_path / "log.jsonl")] == steps == [0, 1, 2, 2, 3, 4, 4]
 
 
 def test_averaged_weights_follow_the_last_ones_and_are_what_is_scored(tiny: TrainSpec, tmp_path: Path) -> None:
