@@ -33,6 +33,7 @@ class Answer(NamedTuple):
     picture: Picture
     similarity: float  # cosine
     right: bool
+    name: str = ""  # by which a person finds it again
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def confusion_grid(confusions: Sequence[Confusion], path: Path, *, title: str = 
     Without rows the picture says that nothing was answered wrongly.
     """
     columns = 2 + max((len(row.answers) for row in confusions), default=1)
-    height_in = (_CELL_IN + 0.3) * max(len(confusions), 1) + 0.5
+    height_in = (_CELL_IN + 0.4) * max(len(confusions), 1) + 0.5
     figure = new_figure(_CELL_IN * columns + 0.3, height_in, title)
     if not confusions:
         figure.text(0.5, 0.45, "no query was answered wrongly", ha="center", color=INK)
@@ -84,7 +85,7 @@ def confusion_grid(confusions: Sequence[Confusion], path: Path, *, title: str = 
     for axes in cells.flat:
         axes.set_axis_off()
     for line, row in zip(cells, confusions, strict=False):
-        _show(line[0], row.query, f"query {row.name}".strip(), INK)
+        _show(line[0], row.query, _label("query", row.name), INK)
         for place, (axes, answer) in enumerate(zip(line[1:-1], row.answers, strict=False), 1):
             _show_answer(axes, answer, f"{place}.")
         _show_answer(line[-1], row.truth, f"right one, {row.truth_rank}.")
@@ -94,7 +95,7 @@ def confusion_grid(confusions: Sequence[Confusion], path: Path, *, title: str = 
 def _show_answer(axes: Any, answer: Answer, label: str) -> None:
     mark = "\N{CHECK MARK}" if answer.right else "\N{BALLOT X}"  # not by colour alone
     colour = GREEN if answer.right else VERMILLION
-    _show(axes, answer.picture, f"{mark} {label}  {answer.similarity:.2f}", colour)
+    _show(axes, answer.picture, _label(f"{mark} {label}  {answer.similarity:.2f}", answer.name), colour)
     frame = {"linewidth": 3.5, "edgecolor": colour, "linestyle": "-" if answer.right else (0, (3, 1.5))}
     height, width = axes.images[0].get_array().shape[:2]
     axes.add_patch(_rectangle((-0.5, -0.5), width, height, fill=False, clip_on=False, **frame))
@@ -105,7 +106,7 @@ def _show(axes: Any, picture: Picture, label: str, colour: str) -> None:
     if shrink < 1:
         picture = np.asarray(cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
     axes.imshow(picture)
-    axes.set_title(_shortened(label), fontsize=7.5, color=colour, pad=4)
+    axes.set_title(label, fontsize=7.5, color=colour, pad=4)
     if colour == INK:
         height, width = picture.shape[:2]
         axes.add_patch(_rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=FAINT, clip_on=False))
@@ -117,6 +118,7 @@ def _rectangle(corner: tuple[float, float], width: int, height: int, **style: An
     return Rectangle(corner, width, height, **style)
 
 
-def _shortened(text: str, most: int = 26) -> str:
-    """The end of a long name: files of one folder begin alike."""
-    return text if len(text) <= most else f"{text[:6]}\N{HORIZONTAL ELLIPSIS}{text[-(most - 7) :]}"
+def _label(text: str, name: str, most: int = 24) -> str:
+    """The text, and under it the end of a long name: files of one folder begin alike."""
+    short = name if len(name) <= most else f"{name[:4]}\N{HORIZONTAL ELLIPSIS}{name[-(most - 5) :]}"
+    return f"{text}\n{short}" if name else text

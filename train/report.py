@@ -84,7 +84,8 @@ def draw_failures(path: Path, asked: RetrievalSet, ranking: Ranking, rows: Rows)
     similarity = stacked(rows, queries) @ stacked(rows, asked.gallery).T if queries else np.empty(right.shape)
 
     def answer(miss: Miss, g: int) -> Answer:
-        return Answer(asked.gallery[g].read(), float(similarity[miss.query, g]), bool(right[miss.query, g]))
+        shot = asked.gallery[g]
+        return Answer(shot.read(), float(similarity[miss.query, g]), bool(right[miss.query, g]), shot.name)
 
     confusions = [
         Confusion(
