@@ -35,7 +35,7 @@ class StoredBatches:
 def stored(
     batches: Iterable[Batch], count: int, folder: Path, tick: Callable[[int, int], None]
 ) -> Iterator[StoredBatches]:
-    """The first ``count`` batches in ``folder``, which is gone afterwards; raises SettingsError on a small disk."""
+    """The ``count`` batches in ``folder``, which is gone afterwards; raises SettingsError on a small disk."""
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
     folder.mkdir(parents=True)
     try:
@@ -47,7 +47,7 @@ def stored(
 def _write(batches: Iterable[Batch], count: int, folder: Path, tick: Callable[[int, int], None]) -> str:
     digest = hashlib.sha256()
     files: list[np.memmap] = []
-    for k, batch in zip(range(count), batches, strict=False):
+    for k, batch in enumerate(batches):
         arrays = [np.ascontiguousarray(values.numpy()) for values in batch]
         if not files:
             _check_room(folder, count * sum(a.nbytes for a in arrays))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -156,7 +157,9 @@ class Study:
         """The batches of a seed, rendered once."""
         base = self.spec.base
         sampler = PlaceSampler(data.places, base.batch, seed=seed, weights=data.weights)
-        loader = load_batches(base, data, batch_sampler=sampler)
+        loader = load_batches(
+            base, data, batch_sampler=list(islice(sampler, base.steps))
+        )  # ends, and its processes too
         with stored(loader, base.steps, self.out / _BATCHES, self.tick) as batches:
             yield batches
 
