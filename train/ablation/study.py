@@ -157,10 +157,10 @@ class Study:
         """The batches of a seed, rendered once."""
         base = self.spec.base
         sampler = PlaceSampler(data.places, base.batch, seed=seed, weights=data.weights)
-        loader = load_batches(
-            base, data, batch_sampler=list(islice(sampler, base.steps))
-        )  # ends, and its processes too
-        with stored(loader, base.steps, self.out / _BATCHES, self.tick) as batches:
+        asked = list(islice(sampler, base.steps))  # so that the loader ends, and its processes with it
+        with stored(
+            load_batches(base, data, batch_sampler=asked), base.steps, self.out / _BATCHES, self.tick
+        ) as batches:
             yield batches
 
 
