@@ -3,8 +3,9 @@
 Gradient caching (Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup", RepL4NLP 2021):
 all chunks are embedded without gradients, the loss is taken of all embeddings and its gradients at them are kept, then
 each chunk passes again and continues from its part of these. The gradients are those of the whole batch, at the memory
-of one chunk and the time of one more forward pass. Not so with batch normalisation, which normalises by the statistics
-of a chunk: a network that has it trains as with smaller batches there, and its running statistics move once a chunk.
+of one chunk and the time of one more forward pass. Not so where batch normalisation follows its batches (--train-norms,
+or random weights): it normalises by the statistics of a chunk, so a network trains there as with smaller batches, and
+its running statistics move once a chunk.
 """
 
 from __future__ import annotations

@@ -38,6 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command; what is not given does not appear in the parsed arguments."""
     parser = argparse.ArgumentParser(
         prog="python -m train.run",
+        usage="python -m train.run [--preset NAME] [--data KIND:PATH] [--out RUN] [settings]\n"
+        "       python -m train.run --resume RUN",
         description="Train an encoder that puts a drone's view and the map tile of the same ground close together.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -69,7 +71,7 @@ def _encoder(group: argparse._ArgumentGroup) -> None:
     add("--backbone", dest="encoder.backbone", metavar="NAME", help="any timm model: a convnet or a transformer")
     add("--init", dest="encoder.init", metavar="INIT", help="imagenet, random, or a file: timm weights or a checkpoint")
     add("--pooling", dest="encoder.pooling", choices=["gem", "avg", "native"], help="native: as the backbone pools")
-    add("--dim", dest="encoder.dim", type=int, help="length of an embedding")
+    add("--dim", dest="encoder.dim", type=int, metavar="D", help="length of an embedding")
     add("--side", dest="encoder.side_px", type=int, metavar="PX", help="side of the pictures that the encoder reads")
     add("--matryoshka", type=_lengths, metavar="512,256", help="train these shorter embeddings too, for small caches")
 
@@ -87,26 +89,32 @@ def _dphr(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--no-dphr", dest="dphr", action="store_const", const=None, help="the host loss alone")
     add("--distance", dest="dphr.distance", metavar="KIND", help="of all triplets: euclidean or cosine")
-    add("--margin", dest="dphr.margin", type=float, help="of all triplets")
+    add("--margin", dest="dphr.margin", type=float, metavar="M", help="of all triplets")
     add("--no-rda", dest="dphr.rda", action="store_false", help="weigh all triplets alike")
     add("--w-min", dest="dphr.w_min", type=float, metavar="W", help="RDA's weight of the easiest triplet")
     add("--w-max", dest="dphr.w_max", type=float, metavar="W", help="RDA's weight of the hardest triplet")
     add("--no-palw", dest="dphr.palw", action="store_false", help="lambda stays at --fixed-lambda")
     add("--window", dest="dphr.window", type=int, metavar="STEPS", help="in PALW's moving average")
     add("--alpha-max", dest="dphr.alpha_max", type=float, metavar="A", help="what PALW's lambda grows towards")
-    add("--beta", dest="dphr.beta", type=float, help="PALW's smoothing: 0.9 for short runs, 0.99 for long ones")
+    add(
+        "--beta",
+        dest="dphr.beta",
+        type=float,
+        metavar="B",
+        help="PALW's smoothing: 0.9 for short runs, 0.99 for long ones",
+    )
     add("--fixed-lambda", dest="dphr.fixed_lambda", type=float, metavar="L", help="lambda without PALW")
 
 
 def _schedule(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--steps", type=int, help="end after so many batches")
-    add("--minutes", type=float, help="end after so long; the schedule fits itself to it")
-    add("--batch", type=int, help="pairs in a batch, each of another place")
+    add("--steps", type=int, metavar="N", help="end after so many batches")
+    add("--minutes", type=float, metavar="MIN", help="end after so long; the schedule fits itself to it")
+    add("--batch", type=int, metavar="PAIRS", help="in a batch, each of another place")
     add("--hard-every", type=int, metavar="EPOCHS", help="find places that look alike so often, to meet in batches")
-    add("--lr", type=float, help="highest learning rate of the backbone")
+    add("--lr", type=float, metavar="RATE", help="highest learning rate of the backbone")
     add("--head-lr-factor", type=float, metavar="F", help="the head's learning rate is so many times as high")
-    add("--weight-decay", type=float, help="of AdamW")
+    add("--weight-decay", type=float, metavar="RATE", help="of AdamW")
     add("--clip-norm", type=float, metavar="NORM", help="longest gradient that is followed whole")
     add("--warmup", type=float, metavar="PART", help="of the run in which the learning rate rises")
     add("--warm-side", dest="warm_side_px", type=int, metavar="PX", help="smaller pictures for a first part; 0: never")
@@ -119,7 +127,7 @@ def _schedule(group: argparse._ArgumentGroup) -> None:
     add("--ema", type=float, metavar="DECAY", help="score and save averaged weights, as 0.999; 0: the last ones")
     add("--eval-every", type=int, metavar="STEPS", help="how often to score held-out places")
     add("--save-every", type=int, metavar="STEPS", help="how often to save")
-    add("--seed", type=int, help="of data order, views and weights")
+    add("--seed", type=int, metavar="N", help="of data order, views and weights")
 
 
 def _machine(group: argparse._ArgumentGroup) -> None:
@@ -129,8 +137,8 @@ def _machine(group: argparse._ArgumentGroup) -> None:
     add("--chunk", type=int, metavar="PICTURES", help="pass so many at a time (gradient caching); 0: all at once")
     add("--checkpointing", action="store_true", help="compute activations twice instead of keeping them")
     add("--deterministic", action="store_true", help="the same bits also on a GPU; slower")
-    add("--workers", type=int, help="processes that render views")
-    add("--threads", type=int, help="threads of torch; 0: as it likes")
+    add("--workers", type=int, metavar="N", help="processes that render views")
+    add("--threads", type=int, metavar="N", help="threads of torch; 0: as it likes")
 
 
 def _lengths(text: str) -> tuple[int, ...]:
