@@ -127,15 +127,19 @@ def _is_flat(board: Board, numbers: NDArray[np.int64], corners_px: FloatArray) -
 
 
 def refine(board: Board, grey: Grey, corners_px: FloatArray, square_px: FloatArray) -> FloatArray:
-    """(N, 2) corners to a few hundredths of a pixel; ``square_px`` (N,) is the shorter side of a square at each.
+    """(N, 2) corners to a few hundredths of a pixel; NaN where no corner is. ``square_px`` (N,) is the shorter side
+    of a square at each.
 
     Pixel centres are at whole numbers; ``CharucoDetector`` of OpenCV 4.10 is half a pixel off, and this mends that.
     """
     share = 0.25 if board.dictionary is None else 0.35 * (1.0 - board.marker_share)  # a marker in the window pulls
     reach = np.maximum(np.round(share * square_px), 2).astype(int)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
-    refined = corners_px.astype(np.float32).reshape(-1, 1, 2)
+    start = corners_px.astype(np.float32)
+    refined = np.empty_like(start)
     for half in set(reach.tolist()):
-        window = (half, half)
-        refined[reach == half] = cv2.cornerSubPix(grey, refined[reach == half], window, (-1, -1), criteria)
-    return refined.reshape(-1, 2).astype(float)
+        here, window = reach == half, (half, half)
+        found = cv2.cornerSubPix(grey, start[here].reshape(-1, 1, 2), window, (-1, -1), criteria)
+        refined[here] = np.reshape(found, (-1, 2))
+    unmoved = (refined == start).all(axis=1)  # what does not settle is given back as it was
+    return np.where(unmoved[:, None], np.nan, refined).astype(float)

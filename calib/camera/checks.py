@@ -16,7 +16,7 @@ from runtime.errors import DataError
 
 MIN_VIEWS = 12
 MIN_REACH = 0.6  # of the way from the middle of the frame to its corner
-MIN_AREAS, SEEN_CORNERS = 6, 8  # areas of nine with that many corners
+MIN_AREAS, SEEN_CORNERS = 7, 8  # areas of nine with that many corners
 MIN_TILT_SPREAD_DEG, GOOD_TILT_SPREAD_DEG = 10.0, 18.0
 MAX_FOCAL_STD = 0.005  # of the focal length: half a metre at the side of a frame that sees 200 m
 MAX_GROUND_STD = 0.01  # of the height: 1 m at 100 m, anywhere in the frame
@@ -133,7 +133,7 @@ def check_result(found: Calibration) -> None:
     if not share <= MAX_FOCAL_STD:
         why = _one_angle(spread_deg) if spread_deg < GOOD_TILT_SPREAD_DEG else "take more views, tilted more"
         raise DataError(f"the focal length is known to {share:.1%} only, {MAX_FOCAL_STD:.1%} is wanted to fly; {why}")
-    worst = float(pixel_std(found, frame_grid(size, 9, 9)).max()) / focal
+    worst = float(pixel_std(found.fit.camera, found.covariance, frame_grid(size, 9, 9)).max()) / focal
     if not worst <= MAX_GROUND_STD:
         raise DataError(
             f"somewhere in the frame the calibration is uncertain by {worst * 100:.1f} m at 100 m above ground, "

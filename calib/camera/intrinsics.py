@@ -103,7 +103,7 @@ def calibrate(
     focal = np.array([part.camera.matrix[0, 0] for part in fits])
     spread = float(np.sqrt((FOLDS - 1) / FOLDS * ((focal - focal.mean()) ** 2).sum()))
     whole = fit(views, size, model)
-    return Calibration(whole, model, held_out_px, residuals, spread, _covariance(whole, views))
+    return Calibration(whole, model, held_out_px, residuals, spread, covariance_of(whole, views))
 
 
 def rms_of(residuals: Sequence[FloatArray]) -> float:
@@ -129,7 +129,7 @@ def _residuals(camera: Camera, view: View) -> FloatArray:
     return np.asarray(view.corners_px - predicted.reshape(-1, 2), float)
 
 
-def _covariance(whole: Fit, views: Sequence[View]) -> FloatArray:
+def covariance_of(whole: Fit, views: Sequence[View]) -> FloatArray:
     """(9, 9) covariance of PARAMETERS; OpenCV tells its diagonal only, and a pixel's uncertainty needs all of it.
 
     The poses are eliminated by the Schur complement of the normal equations. Zero where a parameter was held fixed.
@@ -149,14 +149,13 @@ def _covariance(whole: Fit, views: Sequence[View]) -> FloatArray:
     return covariance
 
 
-def pixel_std(calibration: Calibration, pixels: FloatArray) -> FloatArray:
+def pixel_std(camera: Camera, covariance: FloatArray, pixels: FloatArray) -> FloatArray:
     """(N,) standard deviations, pixels: how far the calibration may be wrong on where these (N, 2) pixels look."""
-    camera = calibration.fit.camera
     rays = camera_rays(camera, pixels)
     still: NDArray[np.float64] = np.zeros(3)
     _, jacobian = cv2.projectPoints(rays, still, still, camera.matrix, camera.distortion)
     inner = np.asarray(jacobian, float)[:, 6:15].reshape(-1, 2, 9)
-    return np.asarray(np.sqrt(np.einsum("nip,pq,niq->n", inner, calibration.covariance, inner)), float)
+    return np.asarray(np.sqrt(np.einsum("nip,pq,niq->n", inner, covariance, inner)), float)
 
 
 def camera_rays(camera: Camera, pixels: FloatArray) -> FloatArray:

@@ -106,13 +106,13 @@ def _uncertainty(found: Calibration) -> Picture:
     size = _size(found.fit)
     panel, scale = _frame(size)
     columns, rows = 64, 48
-    std = pixel_std(found, frame_grid(size, columns, rows)).reshape(rows, columns)
+    std = pixel_std(found.fit.camera, found.covariance, frame_grid(size, columns, rows)).reshape(rows, columns)
     fine = cv2.resize(std, (panel.shape[1], panel.shape[0]), interpolation=cv2.INTER_CUBIC)
     top = max(float(std.max()), 2 * float(np.median(std)))
     level = np.clip(fine / top * 255, 0, 255).astype(np.uint8)
     heat = np.asarray(cv2.applyColorMap(level, cv2.COLORMAP_VIRIDIS), np.uint8)
     for pixel in frame_grid(size, 7, 5) * 0.9 + np.array(size) * 0.05:
-        value = float(pixel_std(found, pixel[None])[0])
+        value = float(pixel_std(found.fit.camera, found.covariance, pixel[None])[0])
         at = pixel * scale
         colour = _INK if value > 0.6 * top else _PAPER
         _write(heat, f"{value:.2f}", (round(at[0]) - 18, round(at[1]) + 6), colour)

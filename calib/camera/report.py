@@ -20,7 +20,7 @@ def summary(found: Calibration, views: int, left_out: Mapping[str, Sequence[str]
     rays = camera_rays(fit.camera, sides)
     flat = np.degrees(np.arctan(rays[[1, 3], [0, 1]]) - np.arctan(rays[[0, 2], [0, 1]]))
     ground_m = 100 * (rays[[1, 3], [0, 1]] - rays[[0, 2], [0, 1]])
-    std_m = 100 * pixel_std(found, frame_grid((width, height), 33, 25)) / fx
+    std_m = 100 * pixel_std(found.fit.camera, found.covariance, frame_grid((width, height), 33, 25)) / fx
     away = [f"{len(names)} {why}" for why, names in left_out.items() if names]
     return "\n".join(
         [

@@ -91,7 +91,8 @@ def _measured(board: Board, picture: Picture, board_mm: FloatArray, rough_px: Fl
     at = np.round(board_mm[:, :2] / board.square_mm).astype(int) - 1  # (N, 2) column and row
     corners_px = refine(board, picture.grey, rough_px, _square_px(_grid(board, at, rough_px))[at[:, 1], at[:, 0]])
     edge_px = _edge_px(picture.grey, _grid(board, at, corners_px))
-    return View(picture.name, board_mm, corners_px, outline_px, edge_px)
+    settled = np.isfinite(corners_px).all(axis=1)
+    return View(picture.name, board_mm[settled], corners_px[settled], outline_px, edge_px)
 
 
 def _grid(board: Board, at: NDArray[np.int64], corners_px: FloatArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -101,12 +102,13 @@ def _fit_share(board: Board, numbers: NDArray[np.int64], corners_px: FloatArray)
 
 
 def _chessboard_seen(greys: Sequence[Grey], told: Board) -> Board | None:
-    """OpenCV lets a pattern grow to what is there; the largest one seen is the board."""
-    shapes = []
+    """OpenCV lets a pattern grow to what is there; the shape that half of the pictures agree on is the board."""
+    shapes: Counter[tuple[int, ...]] = Counter()
     for grey in greys:
         seen, _, grown = cv2.findChessboardCornersSBWithMeta(grey, (3, 3), flags=cv2.CALIB_CB_LARGER)
-        shapes += [sorted(np.shape(grown)[:2])] if seen else []
-    if not shapes:
+        if seen and np.size(grown) > 9:  # what has not grown may be anything
+            shapes[tuple(sorted(np.shape(grown)[:2]))] += 1
+    (shape, shown), *_ = shapes.most_common(1) or [((), 0)]
+    if 2 * shown < len(greys) or not shape:
         return None
-    rows, columns = max(shapes, key=np.prod)
-    return Board(columns + 1, rows + 1, told.square_mm, None)
+    return Board(shape[1] + 1, shape[0] + 1, told.square_mm, None)

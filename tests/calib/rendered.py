@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import cv2
@@ -27,28 +28,24 @@ class Studio:
 
     def __init__(self, camera: Camera, board: Board) -> None:
         self.camera, self.board = camera, board
-        self._texture = np.pad(painted(board), _MARGIN_MM * _PX_PER_MM, constant_values=255)
-        # Two by two rays a pixel: an edge between pixels is grey, as a sensor sees it.
-        across, down = (np.arange(side * 2) / 2 - 0.25 for side in (camera.width_px, camera.height_px))
-        pixels = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 1, 2)
-        criteria = (3, 100, 1e-10)
-        flat = cv2.undistortPointsIter(pixels, camera.matrix, camera.distortion, np.eye(3), np.eye(3), criteria)
-        self._rays = np.column_stack([flat.reshape(-1, 2), np.ones(len(pixels))])
+
+    @functools.cached_property
+    def _texture(self) -> NDArray[np.uint8]:
+        return np.pad(painted(self.board), _MARGIN_MM * _PX_PER_MM, constant_values=255)
 
     def shot(
         self, pose: Pose, rng: np.random.Generator, *, blur_px: float = 0.6, motion_px: int = 1
     ) -> NDArray[np.uint8]:
         """(H, W) grey: blurred by the lens and by motion, with a sensor's noise."""
         rotation, offset = pose
-        plane = np.linalg.inv(np.column_stack([rotation[:, :2], offset]))
-        on_board = self._rays @ plane.T
-        at = (on_board[:, :2] / on_board[:, 2:] + _MARGIN_MM) * _PX_PER_MM - 0.5
-        width, height = self.camera.width_px, self.camera.height_px
-        at = at.reshape(height * 2, width * 2, 2).astype(np.float32)
-        fine = cv2.remap(self._texture, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderValue=110)
-        seen = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA).astype(float)
+        to_texture = np.array([[1, 0, _MARGIN_MM], [0, 1, _MARGIN_MM], [0, 0, 1 / _PX_PER_MM]]) * _PX_PER_MM
+        plane = to_texture @ np.linalg.inv(np.column_stack([rotation[:, :2], offset]))
+        at = cv2.perspectiveTransform(_flat(self.camera), plane) - np.float32(0.5)
+        fine = cv2.remap(self._texture, at, None, cv2.INTER_LINEAR, borderValue=110)
+        seen = cv2.resize(fine, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.float32)
         seen = cv2.blur(cv2.GaussianBlur(seen, (0, 0), blur_px), (motion_px, 1))
-        return np.clip(seen * 0.8 + 20 + rng.normal(0, 2, seen.shape), 0, 255).astype(np.uint8)
+        noise = rng.standard_normal(seen.shape, np.float32) * 2
+        return np.clip(seen * 0.8 + 20 + noise, 0, 255).astype(np.uint8)
 
     def view(self, pose: Pose, rng: np.random.Generator, noise_px: float) -> View | None:
         """What detecting the board would give, without a picture: noise of a known size on the true corners."""
@@ -62,6 +59,24 @@ class Studio:
             return None
         pixels = pixels[inside] + rng.normal(0, noise_px, (inside.sum(), 2))
         return View("drawn", corners[inside], pixels, pixels[[0, 1, 2, 3]], 2.0)
+
+
+@functools.cache
+def _rays(lens: tuple[float, ...], width: int, height: int) -> NDArray[np.float32]:
+    """(2 H, 2 W, 2) where a flat lens of focal length 1 has each of two by two rays a pixel."""
+    # An edge between two pixels is grey, as a sensor sees it.
+    across, down = (np.arange(side * 2) / 2 - 0.25 for side in (width, height))
+    pixels = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 1, 2)
+    fx, fy, cx, cy, *distortion = lens
+    matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 100, 1e-10)
+    flat = cv2.undistortPointsIter(pixels, matrix, np.array(distortion), np.eye(3), np.eye(3), criteria)
+    return flat.reshape(height * 2, width * 2, 2).astype(np.float32)
+
+
+def _flat(camera: Camera) -> NDArray[np.float32]:
+    lens = *camera.matrix[[0, 1, 0, 1], [0, 1, 2, 2]].tolist(), *camera.distortion.tolist()
+    return _rays(lens, camera.width_px, camera.height_px)
 
 
 def painted(board: Board) -> NDArray[np.uint8]:
