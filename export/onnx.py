@@ -31,6 +31,7 @@ def export_encoder(
     ``small`` stores weights as FP16 and leaves the FP16 graph out (``export.trt --fp16`` makes it on the device).
     Raises ExportError, or GateError for a graph that differs; what the bundle held of other weights is removed.
     """
+    from export.golden import golden_of
     from export.precision import store_halved, to_fp16
 
     model = _traced(encoder)
@@ -42,7 +43,8 @@ def export_encoder(
         (out / ENCODER_FILES[precision]).unlink(missing_ok=True)
     files = {ENCODER_FILES[p]: file_entry(out / ENCODER_FILES[p], p) for p in graphs}
     gates = {p: {"min_cosine": cosine, "required": MIN_COSINE[p], "to": "pytorch"} for p, cosine in cosines.items()}
-    write_manifest(out, {**card, "files": files, "gates": gates})
+    golden = golden_of(out, tuple(graphs), encoder.spec.side_px)
+    write_manifest(out, {**card, "files": files, "gates": gates, "golden": golden})
     return cosines
 
 

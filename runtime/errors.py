@@ -5,6 +5,7 @@ SkyfixError
     FlightError            a recorded flight's folder or files
     ImageryError           a map: no CRS, broken, nothing usable in it
     BundleError            an encoder or matcher bundle
+        EngineError        what is to run a bundle's graph does not fit it or this machine, or computes something else
     CacheError             a tile cache
         CacheEngineError   the cache was built with another model than the loaded one
     DataError              training or calibration data
@@ -38,6 +39,10 @@ class ImageryError(SkyfixError):
 
 class BundleError(SkyfixError):
     """A bundle is incomplete, altered, or of a newer format."""
+
+
+class EngineError(BundleError):
+    """An inference engine does not fit its bundle or this machine, or computes something else."""
 
 
 class CacheError(SkyfixError):

@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 
 
 class Engine(Protocol):
-    """An encoder ready to run. One engine builds a cache and flies with it."""
+    """An encoder ready to run. One graph in one precision builds a cache and flies with it, on whichever library.
+
+    Two engines are equal for a cache when ``encoder_sha256`` (of the ONNX graph, also where TensorRT runs what it made
+    of it) and ``precision`` are: so a cache built on a desktop flies on a device. How far libraries and kernels may lie
+    apart is bounded when an engine opens (``runtime.model.golden``).
+    """
 
     @property
     def name(self) -> str:
-        """For people: library, provider and precision."""
+        """For people: bundle and precision, library and provider, and how its self-check went."""
         ...
 
     @property
@@ -42,3 +47,10 @@ class Engine(Protocol):
     ) -> NDArray[np.float32]:  # (B, D) unit-norm
         """Embeddings of a batch; raises ValueError on another shape or type."""
         ...
+
+
+def check_pictures(pictures: NDArray[np.uint8], side_px: int) -> None:
+    """Raises ValueError for anything but a batch of RGB bytes of the encoder's side."""
+    expected = (side_px, side_px, 3)
+    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != expected:
+        raise ValueError(f"pictures are {pictures.dtype} {pictures.shape}; expected uint8 (B, {expected})")
