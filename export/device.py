@@ -1,4 +1,4 @@
-"""What an engine is tied to, as far as this machine tells: None is "it does not say"."""
+"""What an engine is built on and for, as far as this machine tells: None is "it does not say"."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from runtime.errors import EngineError
+from runtime.model.cuda import Gpu, call, cuda_runtime
 
 _TEGRA_RELEASE = Path("/etc/nv_tegra_release")
 
@@ -18,14 +21,13 @@ class Device:
     machine: str
     tegra_release: str | None  # "# R36 (release), REVISION: 4.3, ..": L4T, from which JetPack follows
     power_mode: str | None  # as nvpmodel names it: clocks decide which kernels are fastest
-    compute_capability: str | None  # "8.7" is Orin
     cuda: int | None  # 12060 is 12.6
+    gpu: Gpu | None
 
     @classmethod
     def here(cls) -> Device:
         """This machine."""
-        capability, cuda = _cuda()
-        return cls(platform.machine(), _tegra_release(), _power_mode(), capability, cuda)
+        return cls(platform.machine(), _tegra_release(), _power_mode(), _cuda_version(), Gpu.here())
 
 
 def _tegra_release() -> str | None:
@@ -41,12 +43,9 @@ def _power_mode() -> str | None:
     return names[0] if names else None
 
 
-def _cuda() -> tuple[str | None, int | None]:
+def _cuda_version() -> int | None:
+    runtime = cuda_runtime()
     try:
-        from cuda.bindings import runtime
-    except ImportError:
-        return None, None
-    failed, found = runtime.cudaGetDeviceProperties(0)
-    capability = None if failed else f"{found.major}.{found.minor}"
-    failed, version = runtime.cudaRuntimeGetVersion()
-    return capability, None if failed else int(version)
+        return None if runtime is None else int(call(runtime, "cudaRuntimeGetVersion"))
+    except EngineError:
+        return None

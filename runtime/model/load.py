@@ -2,14 +2,56 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from runtime.errors import EngineError
 from runtime.model.bundle import DEFAULT_BUNDLE, Bundle
 from runtime.model.engine import Engine
 
 
 def open_engine(bundle: Path | None, precision: str | None, threads: int) -> Engine:
-    """The engine for a bundle (None: the default encoder); raises BundleError."""
+    """The engine for a bundle (None: the default encoder); raises BundleError.
+
+    Where TensorRT is installed and no engine of its own can be had, one line on stderr says why.
+    """
+    engine, why = choose_engine(bundle, precision, threads)
+    if why:
+        print(f"encoder on {engine.name.partition(', ')[2]}: {why}", file=sys.stderr)
+    return engine
+
+
+def choose_engine(bundle: Path | None, precision: str | None, threads: int) -> tuple[Engine, str]:
+    """The TensorRT engine of this device where one lies in the bundle and fits, else ONNX Runtime.
+
+    With it why it is not TensorRT; empty where it is, or where TensorRT is not installed. ``precision`` None takes the
+    engine that ``export.trt`` kept, without engines the FP32 graph. Raises BundleError.
+    """
     from runtime.model.engine_onnx import OnnxEngine
 
-    return OnnxEngine(Bundle.open(bundle or DEFAULT_BUNDLE), precision, threads)
+    opened = Bundle.open(bundle or DEFAULT_BUNDLE)
+    try:
+        engine, why = _tensorrt_engine(opened, precision)
+    except EngineError as error:
+        engine, why = None, str(error)
+    return engine or OnnxEngine(opened, precision, threads), why
+
+
+def _tensorrt_engine(bundle: Bundle, precision: str | None) -> tuple[Engine | None, str]:
+    """The engine, or why there is none; raises EngineError for one that does not fit."""
+    from runtime.model.engine_trt import TrtEngine
+    from runtime.model.sidecar import batches_at_hand
+    from runtime.model.trt import tensorrt_or_none
+
+    if tensorrt_or_none() is None:
+        return None, ""
+    for wanted in ("int8", "fp16") if precision is None else (precision,):
+        batches = batches_at_hand(bundle, wanted)
+        if batches:
+            return TrtEngine(bundle, wanted, batches[0]), ""  # a frame is one picture
+    if precision == "fp32":
+        return None, "TensorRT flies FP16 or INT8 alone, and the map was built in FP32: build it with --precision fp16"
+    return (
+        None,
+        f"{bundle.path} holds no {precision or 'TensorRT'} engine; make one: python -m export.trt {bundle.path}",
+    )
