@@ -71,10 +71,14 @@ def make_int8(bundle: Bundle) -> GateResult:
 
 def _enter(bundle: Bundle, precision: str, gate: dict[str, Any]) -> None:
     """Add a graph that has just been written to the bundle's manifest."""
+    from export.golden import golden_of
+
     manifest = Bundle.open(bundle.path).manifest
     name = ENCODER_FILES[precision]
     files = {**manifest["files"], name: file_entry(bundle.path / name, precision)}
-    write_manifest(bundle.path, {**manifest, "files": files, "gates": {**manifest.get("gates", {}), precision: gate}})
+    gates = {**manifest.get("gates", {}), precision: gate}
+    golden = golden_of(bundle.path, [p for p, file in ENCODER_FILES.items() if file in files], bundle.side_px)
+    write_manifest(bundle.path, {**manifest, "files": files, "gates": gates, "golden": golden})
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -113,17 +117,32 @@ def _run(args: argparse.Namespace) -> None:
         print(f"{bundle.file(path.name)}: in the bundle already")
     else:
         print(f"{path}: worst cosine to FP32 {make_fp16(bundle):.6f}")
-    if args.graph_only:
-        return
-    from export.builder import build_engine, tensorrt_or_none
-    from export.device import Device
+    if not args.graph_only:
+        _build(Bundle.open(bundle.path), args.precision, args.batch)
+
+
+def _build(bundle: Bundle, precision: str, batch: int) -> None:
+    """The engines, where TensorRT is; elsewhere a line that says what is missing."""
+    from runtime.model.trt import tensorrt_or_none
 
     trt = tensorrt_or_none()
     if trt is None:
-        print(f"TensorRT 10 or newer is not installed here: no engine was built, {path.name} is ready for one")
+        name = ENCODER_FILES[precision]
+        print(f"TensorRT 10 or newer is not installed here: no engine was built, {name} is ready for one")
         return
-    engine = build_engine(trt, Bundle.open(bundle.path), args.precision, batch=args.batch, device=Device.here())
-    print(f"{engine}: built by TensorRT {trt.__version__}")
+    from calib.sets import read_set
+    from export.device import Device
+    from export.engines import build_and_keep
+
+    device = Device.here()
+    if "fp16" not in bundle.precisions:
+        make_fp16(bundle)
+        bundle = Bundle.open(bundle.path)
+    pictures = read_set(bundle.path)[0][HELD_OUT - 1 :: HELD_OUT] if precision == "int8" else None
+    print(f"TensorRT {trt.__version__} times its kernels, which takes minutes", flush=True)
+    for line in build_and_keep(trt, bundle, pictures, batch=batch, device=device):
+        print(line)
+    print("A map flies with the precision that built it: python -m runtime.tiles build --bundle ... --precision ...")
 
 
 def _told(result: GateResult) -> str:

@@ -1,111 +1,74 @@
 from __future__ import annotations
 
-import enum
+import itertools
 import json
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from calib.sets import read_set
 from export import trt
 from export.builder import build_engine
 from export.device import Device
+from export.engines import build_and_keep
 from export.parity import embed
 from runtime.errors import ExportError
 from runtime.model.bundle import Bundle
+from runtime.model.cuda import Gpu
 from runtime.model.load import open_engine
+from tests.runtime.nvidia import Machine, install, tensorrt_module
 
-ORIN = Device("aarch64", "# R36 (release), REVISION: 4.3", "MAXN", "8.7", 12060)
-
-
-class FakeParser:
-    """Takes any file that is there, unless told to find errors."""
-
-    def __init__(self, network: SimpleNamespace, logger: object) -> None:
-        self.errors = list(network.errors)
-        self.num_errors = len(self.errors)
-
-    def parse_from_file(self, path: str) -> bool:
-        return Path(path).is_file() and not self.errors
-
-    def get_error(self, i: int) -> SimpleNamespace:
-        return SimpleNamespace(desc=lambda: self.errors[i])
+ORIN = Device("aarch64", "# R36 (release), REVISION: 4.3", "MAXN", 12060, Gpu("Orin", "8.7", 8, True))
 
 
-def fake_tensorrt(version: str, *, parse_errors: tuple[str, ...] = (), builds: bool = True) -> ModuleType:
-    """As much of ``tensorrt`` as we use, with the enums of its major version: 11 has no precision flags."""
-    module = ModuleType("tensorrt")
-    module.__version__ = version
-    flags = {"STRONGLY_TYPED": 1} if version.startswith("11") else {"EXPLICIT_BATCH": 0, "STRONGLY_TYPED": 1}
-    module.NetworkDefinitionCreationFlag = enum.IntEnum("NetworkDefinitionCreationFlag", flags)
-    if version.startswith("10"):
-        module.BuilderFlag = enum.IntEnum("BuilderFlag", {"FP16": 0, "INT8": 1})
-    module.MemoryPoolType = enum.IntEnum("MemoryPoolType", {"WORKSPACE": 0})
-    module.ProfilingVerbosity = enum.IntEnum("ProfilingVerbosity", {"LAYER_NAMES_ONLY": 0, "DETAILED": 2})
-    severity = enum.IntEnum("Severity", {"INTERNAL_ERROR": 0, "ERROR": 1, "WARNING": 2})
-    module.ILogger = type("ILogger", (), {"Severity": severity})
-    module.calls = SimpleNamespace(image=SimpleNamespace(shape=None), given_timings=[])
+@pytest.fixture(scope="session")
+def with_int8(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle with its INT8 graph, made by the command; not to be written to."""
+    path = Path(shutil.copytree(exported, tmp_path_factory.mktemp("int8") / "tiny.bundle"))
+    assert trt.main(["--int8", str(path), "--graph-only"]) == 0
+    return path
 
-    class Config:
-        def set_memory_pool_limit(self, pool: int, size: int) -> None: ...
 
-        def create_timing_cache(self, held: bytes) -> SimpleNamespace:
-            module.calls.given_timings.append(held)
-            return SimpleNamespace(serialize=lambda: b"timings")
-
-        def set_timing_cache(self, cache: SimpleNamespace, ignore_mismatch: bool) -> bool:
-            self.cache = cache
-            return True
-
-        def get_timing_cache(self) -> SimpleNamespace:
-            return self.cache
-
-    class Builder:
-        def __init__(self, logger: object) -> None:
-            self.logger = logger
-
-        def create_network(self, flags: int) -> SimpleNamespace:
-            assert flags == 1 << 1, "not strongly typed"
-            return SimpleNamespace(errors=parse_errors, get_input=lambda i: module.calls.image)
-
-        def create_builder_config(self) -> Config:
-            return Config()
-
-        def build_serialized_network(self, network: object, config: Config) -> bytes | None:
-            if not builds:
-                self.logger.log(severity.WARNING, "slow")
-                self.logger.log(severity.ERROR, "no kernel for node 7")
-            return b"engine" if builds else None
-
-    module.Builder, module.OnnxParser = Builder, FakeParser
-    return module
+@pytest.fixture
+def int8_bundle(with_int8: Path, tmp_path: Path) -> Bundle:
+    """A copy that a test may spoil."""
+    return Bundle.open(Path(shutil.copytree(with_int8, tmp_path / "int8.bundle")))
 
 
 @pytest.mark.parametrize("version", ["10.3.0", "11.4.1"])
 def test_an_engine_comes_with_a_sidecar_that_says_what_it_is_of(bundle: Path, version: str) -> None:
-    fake = fake_tensorrt(version)
+    fake = tensorrt_module(version, Machine())
     engine = build_engine(fake, Bundle.open(bundle), "fp16", batch=4, device=ORIN)
-    assert engine.read_bytes() == b"engine"
-    assert fake.calls.image.shape == (4, 64, 64, 3)
+    assert engine.read_bytes().startswith(b"ENGN\4")
     sidecar = json.loads((engine.parent / f"{engine.name}.json").read_text())
     assert sidecar["onnx_sha256"] == Bundle.open(bundle).sha256("encoder.fp16.onnx")
     assert (sidecar["tensorrt"], sidecar["precision"], sidecar["batch"]) == (version, "fp16", 4)
-    assert sidecar["device"]["compute_capability"] == "8.7"
+    assert (sidecar["gpu"]["compute_capability"], sidecar["device"]["power_mode"]) == ("8.7", "MAXN")
     assert sidecar["gate"]["min_cosine"] > 0.999
 
 
 def test_timings_are_kept_for_the_same_device_and_not_for_another(bundle: Path) -> None:
-    fake = fake_tensorrt("10.3.0")
-    slower = Device("aarch64", ORIN.tegra_release, "15W", "8.7", 12060)
-    for device in (ORIN, ORIN, slower):
-        build_engine(fake, Bundle.open(bundle), "fp32", batch=1, device=device)
-    assert fake.calls.given_timings == [b"", b"timings", b""]
+    fake = tensorrt_module("10.3.0", Machine())
+    slower, newer = replace(ORIN, power_mode="15W"), tensorrt_module("10.7.0", Machine())
+    for module, device in ((fake, ORIN), (fake, ORIN), (fake, slower), (newer, ORIN)):
+        build_engine(module, Bundle.open(bundle), "fp32", batch=1, device=device)
+    assert fake.given_timings == [b"", b"timings", b""]
+    assert newer.given_timings == [b""]
+
+
+def test_no_engine_is_built_where_no_gpu_is_told_of(bundle: Path) -> None:
+    with pytest.raises(ExportError, match=r"no GPU is told of here.*pip install cuda-python"):
+        build_engine(
+            tensorrt_module("10.3.0", Machine()), Bundle.open(bundle), "fp32", batch=1, device=replace(ORIN, gpu=None)
+        )
 
 
 def test_every_parser_error_is_told(bundle: Path) -> None:
-    fake = fake_tensorrt("10.3.0", parse_errors=("node 3: no such operator", "node 9: bad shape"))
+    fake = tensorrt_module("10.3.0", Machine(), parse_errors=("node 3: no such operator", "node 9: bad shape"))
     with pytest.raises(ExportError, match="node 3: no such operator; node 9: bad shape"):
         build_engine(fake, Bundle.open(bundle), "fp32", batch=1, device=ORIN)
     assert not (bundle / "engines").exists()
@@ -113,21 +76,91 @@ def test_every_parser_error_is_told(bundle: Path) -> None:
 
 def test_a_builder_that_returns_nothing_is_told_with_its_errors(bundle: Path) -> None:
     with pytest.raises(ExportError, match=r"builds no engine of encoder\.onnx: no kernel for node 7$"):
-        build_engine(fake_tensorrt("11.4.1", builds=False), Bundle.open(bundle), "fp32", batch=1, device=ORIN)
+        fake = tensorrt_module("11.4.1", Machine(), builds=False)
+        build_engine(fake, Bundle.open(bundle), "fp32", batch=1, device=ORIN)
 
 
-def test_the_command_builds_where_tensorrt_is(
+def test_the_command_builds_times_and_writes_down_where_tensorrt_is(
     bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorrt", fake_tensorrt("10.3.0"))
+    install(monkeypatch, Machine())
     assert trt.main([str(bundle)]) == 0
-    assert "encoder.fp16.b1.engine: built by TensorRT 10.3.0" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "fp16, TensorRT 10.3.0 on Orin, CUDA graph, self-check" in told and "ms p99 of 200 calls" in told
+    sidecar = json.loads((bundle / "engines/encoder.fp16.b1.engine.json").read_text())
+    assert sidecar["latency_ms"]["p50"] > 0
+    assert "TensorRT 10.3.0 on Orin" in open_engine(bundle, None, 1).name
+
+
+def kept(bundle: Bundle) -> set[str]:
+    return {path.name for path in (bundle.path / "engines").glob("*.engine*")}
+
+
+def run_int8(bundle: Bundle, machine: Machine, monkeypatch: pytest.MonkeyPatch, version: str = "10.3.0") -> list[str]:
+    """What ``export.trt --int8`` tells on that machine, whose executions take the time that it says."""
+    fake = install(monkeypatch, machine, version)
+    held_out = read_set(bundle.path)[0][3::4]
+    return build_and_keep(fake, bundle, held_out, batch=1, device=ORIN, clock=lambda: machine.now_s)
+
+
+FP16 = {"encoder.fp16.b1.engine", "encoder.fp16.b1.engine.json"}
+INT8 = {"encoder.int8.b1.engine", "encoder.int8.b1.engine.json"}
+
+
+@pytest.mark.parametrize("version", ["10.3.0", "11.4.1"])
+def test_a_faster_int8_engine_is_kept_and_flies(
+    int8_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    fp16, int8, verdict = run_int8(int8_bundle, Machine(), monkeypatch, version)
+    assert "2.000 ms p50" in fp16 and "1.000 ms p50" in int8 and "power mode MAXN" in int8
+    assert verdict == "INT8 is kept: 2.00 times as fast as FP16, and through its gate"
+    assert kept(int8_bundle) == FP16 | INT8
+    sidecar = json.loads((int8_bundle.path / "engines/encoder.int8.b1.engine.json").read_text())
+    assert sidecar["latency_ms"] == {"p50": 1.0, "p99": 1.0, "calls": 200}
+    assert sidecar["calibration_sha256"] == int8_bundle.manifest["calibration"]["sha256"]
+    assert open_engine(int8_bundle.path, None, 1).precision == "int8"
+
+
+@pytest.mark.parametrize("int8_s", [0.003, 0.002], ids=["slower", "no faster"])
+def test_int8_that_is_no_faster_is_removed_and_fp16_flies(
+    int8_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, int8_s: float
+) -> None:
+    machine = Machine()
+    machine.cost_s = {False: 0.002, True: int8_s}
+    *_, verdict = run_int8(int8_bundle, machine, monkeypatch)
+    assert (
+        verdict == f"FP16 flies, and the INT8 engine was removed: {int8_s * 1e3:.3f} ms against 2.000 ms is no faster"
+    )
+    assert kept(int8_bundle) == FP16
+    assert open_engine(int8_bundle.path, None, 1).precision == "fp16"
+
+
+def test_int8_that_computes_something_else_is_removed_however_fast(
+    int8_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine()
+    machine.spoil = lambda embedding, int8: np.roll(embedding, 1, axis=1) if int8 else embedding
+    *_, verdict = run_int8(int8_bundle, machine, monkeypatch)
+    assert verdict.startswith("FP16 flies, and the INT8 engine was removed: tiny int8, TensorRT")
+    assert "computes another embedding" in verdict
+    assert kept(int8_bundle) == FP16 and not machine.live
+
+
+def test_int8_that_fails_on_pictures_of_ground_is_removed_though_its_self_check_is_good(
+    int8_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine()
+    calls = itertools.count()  # the warm-up and the self-check come first
+    machine.spoil = lambda e, int8: np.roll(e, 1, axis=1) if int8 and next(calls) >= 2 else e
+    *_, verdict = run_int8(int8_bundle, machine, monkeypatch)
+    assert "the INT8 engine was removed: encoder.int8.b1.engine: picture 0 has cosine" in verdict
+    assert kept(int8_bundle) == FP16
 
 
 def test_an_old_tensorrt_is_refused_in_one_line(
     bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorrt", fake_tensorrt("8.6.2"))
+    install(monkeypatch, Machine(), "8.6.2")
     assert trt.main([str(bundle)]) == 1
     assert "TensorRT 8.6.2 is too old" in capsys.readouterr().err
 
@@ -145,22 +178,20 @@ def test_without_tensorrt_the_graph_is_made_and_one_line_says_what_is_missing(
     assert Bundle.open(bundle).file("encoder.fp16.onnx").is_file()
 
 
-def test_int8_enters_the_bundle_with_its_gates(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert trt.main(["--int8", str(bundle), "--graph-only"]) == 0
-    assert "TensorRT" not in capsys.readouterr().out
-    opened = Bundle.open(bundle)
-    assert opened.precisions == ("fp32", "fp16", "int8")
-    gate = opened.manifest["gates"]["int8"]
-    assert gate["calibration_sha256"] == opened.manifest["calibration"]["sha256"]
+def test_int8_enters_the_bundle_with_its_gates_and_its_place_beside_the_golden_embedding(int8_bundle: Bundle) -> None:
+    assert int8_bundle.precisions == ("fp32", "fp16", "int8")
+    gate = int8_bundle.manifest["gates"]["int8"]
+    assert gate["calibration_sha256"] == int8_bundle.manifest["calibration"]["sha256"]
     assert gate["pictures"] == 12
-    assert opened.file("encoder.int8.onnx").stat().st_size < 0.35 * opened.file("encoder.onnx").stat().st_size
+    assert int8_bundle.file("encoder.int8.onnx").stat().st_size < 0.35 * int8_bundle.file("encoder.onnx").stat().st_size
+    golden = int8_bundle.manifest["golden"]["min_cosine"]
+    assert golden["fp32"] == 0.998 > golden["int8"] > 0.9
 
 
-def test_the_runtime_computes_an_int8_graph_as_it_is_written_on_any_cpu(bundle: Path) -> None:
-    assert trt.main(["--int8", str(bundle), "--graph-only"]) == 0
-    pictures, _ = read_set(bundle)
-    as_written = embed(bundle / "encoder.int8.onnx", pictures, optimise=False)
-    cosine = (as_written * open_engine(bundle, "int8", threads=1).embed(pictures)).sum(axis=1)
+def test_the_runtime_computes_an_int8_graph_as_it_is_written_on_any_cpu(int8_bundle: Bundle) -> None:
+    pictures, _ = read_set(int8_bundle.path)
+    as_written = embed(int8_bundle.file("encoder.int8.onnx"), pictures, optimise=False)
+    cosine = (as_written * open_engine(int8_bundle.path, "int8", threads=1).embed(pictures)).sum(axis=1)
     assert cosine.mean() > 0.99
 
 
