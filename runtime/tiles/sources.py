@@ -139,7 +139,7 @@ def colour_bands(dataset: Any) -> list[int]:
 
 def black_collar(picture: Picture) -> Mask:
     """Wide black areas: what mosaics without a nodata value paint where they have nothing."""
-    black = (picture.max(axis=2) <= _COLLAR_LEVEL).astype(np.uint8)
+    black = cv2.inRange(picture, (0, 0, 0), (_COLLAR_LEVEL,) * 3)
     return np.asarray(cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((_COLLAR_PX, _COLLAR_PX), np.uint8))) > 0
 
 

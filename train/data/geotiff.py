@@ -144,7 +144,8 @@ def _read(dataset: Any, box_px: tuple[int, int, int, int], size: tuple[int, int]
     with geotiff_errors(Path(dataset.name)):
         pixels = dataset.read(bands, window=box, out_shape=(3, *shape), resampling=Resampling.average)
         mask = None if whole else dataset.dataset_mask(window=box, out_shape=shape)
-    picture = np.ascontiguousarray(np.moveaxis(pixels, 0, 2))
+    picture = np.asarray(cv2.merge(list(pixels)), np.uint8)
     seen = ~black_collar(picture) if mask is None else np.asarray(mask > 127, np.bool_)
-    picture[~seen] = FILL
+    if not seen.all():
+        picture[~seen] = FILL
     return picture, seen
