@@ -23,12 +23,16 @@ EPILOG = """examples:
   torchrun --nproc-per-node 4 -m train.run --preset paper --data university1652:University-1652
       on four GPUs; --batch stays the batch of all together
 
-kinds of data:
+kinds of data, as KIND:PATH[@GSD][*WEIGHT]; a weight of 2 ('flight:mine*2') draws each place twice an epoch:
   overhead:FOLDER        pictures taken straight down, each of another place; in it or above it a manifest.csv
                          (image,gsd_m,split,may_ship) chooses and holds places back for validation
+  overhead:MAP.tif       a map of your own, a GeoTIFF of any size and CRS: views of its cells are rendered; the eighth at
+                         its east or north end is held back, and a strip beside it left out
   site:FOLDER            overlapping pictures of one place
-  pairs:FOLDER           registered pictures of two dates: a manifest.csv (a,b,gsd_m,split), or folders a and b
-  flight:FOLDER          recorded flights
+  pairs:FOLDER|FILE.csv  two pictures of a place, in two folders or as columns of a CSV: a and b are registered (two
+                         dates), drone and satellite are not; PATH#drone=NAME,satellite=NAME takes others for these two.
+                         Many views of a place: drone/PLACE/*.jpg, or a column place; also split, gsd_m, lat, lon
+  flight:FOLDER[+MAP]    a recorded flight with truth.csv, and its map: frames are laid on the ground as on board
   university1652:FOLDER  University-1652; also sues200:, denseuav:, visloc:
   world:N                N generated worlds, each on two dates
 """
