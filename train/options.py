@@ -16,8 +16,8 @@ EPILOG = """examples:
       the same gradients on a small one: pictures pass 16 at a time, activations are computed twice
   python -m train.run --preset edge --data university1652:University-1652 --teacher runs/paper/best.safetensors
       a small encoder that learns from the large one
-  python -m train.run --data flight:flights --init runs/first/best.safetensors --lr 1e-4 --out runs/mine
-      tune an encoder to your own flights
+  python -m train.run --data flight:flights/monday --init runs/first/best.safetensors --lr 1e-4 --out runs/mine
+      tune an encoder to your own flights; --data may be given many times
   python -m train.run --resume runs/first
       goes on where it was stopped; Ctrl-C finishes the step and saves
   torchrun --nproc-per-node 4 -m train.run --preset paper --data university1652:University-1652
@@ -26,8 +26,8 @@ EPILOG = """examples:
 kinds of data, as KIND:PATH[@GSD][*WEIGHT]; a weight of 2 ('flight:mine*2') draws each place twice an epoch:
   overhead:FOLDER        pictures taken straight down, each of another place; in it or above it a manifest.csv
                          (image,gsd_m,split,may_ship) chooses and holds places back for validation
-  overhead:MAP.tif       a map of your own, a GeoTIFF of any size and CRS: views of its cells are rendered; the eighth at
-                         its east or north end is held back, and a strip beside it left out
+  overhead:MAP.tif       a map of your own, a GeoTIFF of any size and CRS: views of its cells are rendered; an eighth at
+                         the east or north end is held back, and a strip beside it left out
   site:FOLDER            overlapping pictures of one place
   pairs:FOLDER|FILE.csv  two pictures of a place, in two folders or as columns of a CSV: a and b are registered (two
                          dates), drone and satellite are not; PATH#drone=NAME,satellite=NAME takes others for these two.
