@@ -102,7 +102,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     cv2.setNumThreads(1)  # pictures are read in threads of our own
     started = time.monotonic()
     encoder = open_encoder(args.encoder, args.precision, dim=args.dim, flips=args.flips)
-    groups = [*_benchmarks(args), *_rendered(args, encoder.side_px)]
+    groups = [*_benchmarks(args), *_matched(args), *_rendered(args, encoder.side_px)]
     names = [asked.name for group in groups for asked in group.sets]
     if len(set(names)) < len(names):
         raise SettingsError(f"{', '.join(args.data)}: two sets would bear one name; score one folder at a time")
@@ -142,17 +142,32 @@ def _benchmarks(args: argparse.Namespace) -> Iterator[_Group]:
         yield _Group(sets, [f"{entry.kind}:{entry.where} is not the full benchmark: {lacks}"] if lacks else [])
 
 
+def _matched(args: argparse.Namespace) -> Iterator[_Group]:
+    """Unregistered pairs: places of the split ask, pictures of all places may answer; raises DataError."""
+    from train.data.manifest import Choice
+    from train.data.open import Entry, matched_pictures
+
+    choice = Choice(None if args.split == "all" else args.split or "val")
+    for text in args.data:
+        entry = Entry.parse(text)
+        if matched := matched_pictures(entry, choice):
+            remark = f"{entry.kind}:{entry.where}: split {choice.split or 'all'} asks, all places are in the gallery"
+            yield _Group(matched.retrieval_sets(choice), [remark])
+
+
 def _rendered(args: argparse.Namespace, side_px: int) -> Iterator[_Group]:
     """Pairs of views of all other data together, as the trainer sees them; raises SkyfixError."""
     from train.data.benchmarks import BENCHMARKS
     from train.data.dataset import PairDataset
     from train.data.manifest import Choice
-    from train.data.open import Entry, open_sources
+    from train.data.open import Entry, matched_pictures, open_sources
     from train.data.rectified import ViewSpec
     from train.scoring import VIEWS_SEED, view_sets
 
     as_pairs = args.split not in (None, "test")
-    data = [text for text in args.data if as_pairs or Entry.parse(text).kind not in BENCHMARKS]
+    entries = {text: Entry.parse(text) for text in args.data}
+    data = [text for text, entry in entries.items() if as_pairs or entry.kind not in BENCHMARKS]
+    data = [text for text in data if not matched_pictures(entries[text], Choice())]
     if not data:
         return
     split = args.split or "val"

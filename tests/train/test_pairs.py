@@ -10,11 +10,16 @@ import pytest
 
 from runtime.errors import DataError
 from tests.train.conftest import EXACT, draw_place
+from train.checkpoint import save_encoder
 from train.data.manifest import Choice
 from train.data.matched import find_matched
 from train.data.open import open_sources
 from train.data.rectified import ViewSpec
 from train.data.source import PairSource
+from train.encoder import Encoder, EncoderSpec
+from train.evaluate import main as evaluate
+
+TINY = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientnet")
 
 
 def write(path: Path, seed: int, light: float = 1.0, side_px: int = 128) -> None:
@@ -90,6 +95,18 @@ def test_a_csv_says_place_split_and_position_and_its_columns_who_flies(matched: 
     ask, back = found.retrieval_sets(Choice("val"))
     assert (len(ask.queries), len(ask.gallery), len(back.queries), len(back.gallery)) == (4, 12, 2, 24)
     assert ask.queries[0].lat_lon == (47.10, 8.5)
+
+
+def test_matched_pictures_are_scored_as_they_are_against_all_places(
+    matched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_encoder(tmp_path / "best.safetensors", Encoder(TINY), {}, {})
+    assert evaluate([str(tmp_path / "best.safetensors"), "--data", f"pairs:{matched}"]) == 0
+    out = capsys.readouterr().out
+    assert "(4 queries, gallery 17)" in out, "the satellite picture to spare is in the gallery"
+    assert "(2 queries, gallery 32)" in out
+    assert evaluate([str(tmp_path / "best.safetensors"), "--data", f"pairs:{matched}", "--split", "test"]) == 1
+    assert "has no column split" in capsys.readouterr().err
 
 
 def test_a_csv_of_registered_pairs_needs_neither_split_nor_scale(tmp_path: Path) -> None:

@@ -41,8 +41,10 @@ class Matched:
             )
 
     def chosen(self, choice: Choice) -> list[str]:
-        """The places that are wanted of those that a drone saw."""
+        """The places that are wanted of those that a drone saw; raises DataError for a split that no list names."""
         if not self.splits:
+            if choice.split not in (None, "train", "val"):
+                raise DataError(f"{self.name} has no column split; expected one to say which places are {choice.split}")
             return choice.unlisted(sorted(self.drones))
         return [place for place in sorted(self.drones) if choice.split in (None, self.splits[place])]
 

@@ -13,6 +13,7 @@ from train.data.drawn import open_drawn
 from train.data.flight import open_flight
 from train.data.manifest import Choice
 from train.data.mapped import MAP_SUFFIXES, open_map
+from train.data.matched import NAMES, Matched, find_matched
 from train.data.overhead import OverheadSource, open_overhead, open_site
 from train.data.pairs import open_pairs
 from train.data.rectified import ViewSpec
@@ -72,10 +73,21 @@ def _site(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
     return OverheadSource(open_site(entry.path, entry.gsd_m, choice), view)
 
 
+def matched_pictures(entry: Entry, choice: Choice) -> Matched | None:
+    """Unregistered pictures of ``pairs:``, which are scored as they are; None for all else. Raises DataError."""
+    path, names = _named(entry)
+    return find_matched(path, names or NAMES, choice) if entry.kind == "pairs" and path.exists() else None
+
+
 def _pairs(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
-    named = re.fullmatch(r"(.+)#drone=([^,#/]+),satellite=([^,#/]+)", entry.where)
-    path, names = (Path(named[1]), (named[2], named[3])) if named else (entry.path, None)
+    path, names = _named(entry)
     return open_pairs(path, names, entry.gsd_m, choice, view)
+
+
+def _named(entry: Entry) -> tuple[Path, tuple[str, str] | None]:
+    """``PATH#drone=NAME,satellite=NAME``, or a path alone."""
+    named = re.fullmatch(r"(.+)#drone=([^,#/]+),satellite=([^,#/]+)", entry.where)
+    return (Path(named[1]), (named[2], named[3])) if named else (entry.path, None)
 
 
 def _world(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
