@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from calib.camera.intrinsics import Calibration
     from calib.camera.views import Survey, View
 
-_LOOK_AFTER = 12  # pictures with no board in any: something is wrong, and the rest would not mend it
+_LEAST_VIEWS = 12
+_LOOK_AFTER = 8  # pictures with no board in any: something is wrong, and the rest would not mend it
 
 _EPILOG = """\
 How to take good pictures:
@@ -47,6 +48,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("give pictures or a video to calibrate from, or --print-board FILE")
     if args.sources and not args.out:
         parser.error("--out camera.yaml is needed")
+    if not (args.every_s >= 0 and args.max_views >= _LEAST_VIEWS):
+        parser.error(f"--every-s must not be negative, --max-views at least {_LEAST_VIEWS}")
     return run_command("calib.camera", lambda: _print(args) if args.print_board else _run(args))
 
 
@@ -84,11 +87,9 @@ def _squares(text: str) -> tuple[int, int]:
 
 
 def _board(args: argparse.Namespace) -> Board:
-    from calib.camera.board import DICTIONARIES, Board
+    from calib.camera.board import Board
 
-    known = {name.upper(): name for name in DICTIONARIES}
-    asked = args.dictionary.upper().removeprefix("DICT_")
-    dictionary = None if args.chessboard else known.get(asked, asked)
+    dictionary = None if args.chessboard else args.dictionary.upper().removeprefix("DICT_")
     square_mm = Board().square_mm if args.square_mm is None else args.square_mm
     columns, rows = args.squares
     return Board(columns, rows, square_mm, dictionary, args.marker_share, args.legacy)
@@ -117,7 +118,7 @@ def _run(args: argparse.Namespace) -> None:
     seen = _survey(board, args.sources, args.every_s)
     size = check_sizes(seen)
     views = novel(seen.views, size, args.max_views)
-    check_count(board, seen, views)
+    check_count(board, seen, views, _LEAST_VIEWS)
     missing = check_coverage(views, size)
     views, odd, first = fitting(views, size)
     check_tilts(first.normals())

@@ -14,7 +14,7 @@ from runtime.errors import SettingsError
 FloatArray = NDArray[np.float64]
 Grey = NDArray[np.uint8]
 
-DICTIONARIES = {name[5:]: int(getattr(cv2.aruco, name)) for name in sorted(dir(cv2.aruco)) if name.startswith("DICT_")}
+DICTIONARIES = {name[5:].upper(): int(getattr(cv2.aruco, name)) for name in dir(cv2.aruco) if name.startswith("DICT_")}
 """Marker dictionaries by the name that OpenCV gives them, without ``DICT_``."""
 
 

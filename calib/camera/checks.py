@@ -14,7 +14,6 @@ from calib.camera.views import Survey, View
 from calib.camera.wrong_board import board_seen, has_markers
 from runtime.errors import DataError
 
-MIN_VIEWS = 12
 MIN_REACH = 0.6  # of the way from the middle of the frame to its corner
 MIN_AREAS, SEEN_CORNERS = 7, 8  # areas of nine with that many corners
 MIN_TILT_SPREAD_DEG, GOOD_TILT_SPREAD_DEG = 10.0, 18.0
@@ -28,6 +27,8 @@ def check_sizes(seen: Survey) -> tuple[int, int]:
     """The one size that all pictures have; raises DataError where there are several."""
     if len(seen.sizes) == 1:
         return next(iter(seen.sizes))
+    if not seen.sizes:
+        raise DataError("there is no picture in what was given; expected a folder of pictures, a picture or a video")
     by_count = sorted(seen.sizes.items(), key=lambda item: -len(item[1]))
     told = ", ".join(f"{len(names)} of {width}x{height}" for (width, height), names in by_count)
     others = [name for _, names in by_count[1:] for name in names]
@@ -37,11 +38,11 @@ def check_sizes(seen: Survey) -> tuple[int, int]:
     )
 
 
-def check_count(board: Board, seen: Survey, views: Sequence[View]) -> None:
+def check_count(board: Board, seen: Survey, views: Sequence[View], least: int) -> None:
     """Raises DataError where there are too few views, and says why as far as the pictures tell."""
     if board.dictionary is None and seen.sample is not None and has_markers(seen.sample):
         check_board(board, [*seen.lost, seen.sample])  # its markers would pull at the corners
-    if len(views) >= MIN_VIEWS:
+    if len(views) >= least:
         return
     if len(seen.without) > len(seen.views) + len(seen.blurred):
         check_board(board, seen.lost)
@@ -50,7 +51,7 @@ def check_count(board: Board, seen: Survey, views: Sequence[View]) -> None:
     alike = len(seen.views) - len(views)
     reasons += [f"{alike} look like another one"] if alike else []
     raise DataError(
-        f"{len(views)} usable views are too few; {MIN_VIEWS} is the least, 30 are good, each with the board elsewhere "
+        f"{len(views)} usable views are too few; {least} is the least, 30 are good, each with the board elsewhere "
         f"and tilted another way. Of {seen.looked_at} pictures {', '.join(reasons) or 'none was left out'}"
     )
 
@@ -127,6 +128,13 @@ def _one_angle(spread_deg: float) -> str:
 def check_result(found: Calibration) -> None:
     """Raises DataError where the calibration is too uncertain, or too wrong, to fly with."""
     fit, size = found.fit, (found.fit.camera.width_px, found.fit.camera.height_px)
+    held_out, most = found.held_out_px[found.model], max(MAX_RMS_PX, MAX_RMS_SHARE * max(size))
+    if not held_out <= most:
+        raise DataError(
+            f"views that were held out are missed by {held_out:.2f} px RMS, {most:.2f} px is the most: the board is "
+            "not flat, it moved during exposure, the camera zoomed or stabilised, or the lens is a fisheye (plumb_bob "
+            "cannot describe one; choose the camera's linear or narrow mode)"
+        )
     focal = fit.camera.matrix[0, 0]
     share = max(fit.std[0], fit.std[1], found.focal_spread_px) / focal
     spread_deg = tilt_spread_deg(fit.normals())
@@ -138,13 +146,6 @@ def check_result(found: Calibration) -> None:
         raise DataError(
             f"somewhere in the frame the calibration is uncertain by {worst * 100:.1f} m at 100 m above ground, "
             f"{MAX_GROUND_STD * 100:.0f} m is the most to fly with; take more views with the board in the corners"
-        )
-    held_out, most = found.held_out_px[found.model], max(MAX_RMS_PX, MAX_RMS_SHARE * max(size))
-    if not held_out <= most:
-        raise DataError(
-            f"views that were held out are missed by {held_out:.2f} px RMS, {most:.2f} px is the most: the board is "
-            "not flat, it moved during exposure, the camera zoomed or stabilised, or the lens is a fisheye (plumb_bob "
-            "cannot describe one; choose the camera's linear or narrow mode)"
         )
 
 

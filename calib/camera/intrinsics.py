@@ -165,3 +165,10 @@ def camera_rays(camera: Camera, pixels: FloatArray) -> FloatArray:
         pixels.reshape(-1, 1, 2), camera.matrix, camera.distortion, np.eye(3), np.eye(3), criteria
     )
     return np.column_stack([np.asarray(flat, float).reshape(-1, 2), np.ones(len(pixels))])
+
+
+def has_inverse(camera: Camera, pixels: FloatArray) -> NDArray[np.bool_]:
+    """(N,) whether the distortion can be undone at these (N, 2) pixels; beyond, its polynomial turns back."""
+    rays, still = camera_rays(camera, pixels), np.zeros(3)
+    back, _ = cv2.projectPoints(rays, still, still, camera.matrix, camera.distortion)
+    return np.asarray(np.linalg.norm(back.reshape(-1, 2) - pixels, axis=1) < 0.5, np.bool_)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from calib.camera.checks import GOOD_TILT_SPREAD_DEG, frame_grid, tilt_spread_deg, where
-from calib.camera.intrinsics import Calibration, camera_rays, pixel_std
+from calib.camera.intrinsics import Calibration, camera_rays, has_inverse, pixel_std
 
 
 def summary(found: Calibration, views: int, left_out: Mapping[str, Sequence[str]]) -> str:
@@ -44,6 +44,9 @@ def notes(found: Calibration, missing: Sequence[str]) -> list[str]:
     fx, fy, cx, cy = camera.matrix[[0, 1, 0, 1], [0, 1, 2, 2]]
     if missing:
         said.append(f"the board was hardly seen {where(missing)} of the frame: distortion is a guess there")
+    undone = has_inverse(camera, frame_grid((camera.width_px, camera.height_px), 33, 25))
+    if not undone.all():
+        said.append(f"the distortion cannot be undone in {1 - undone.mean():.0%} of the frame, near its corners")
     spread_deg = tilt_spread_deg(found.fit.normals())
     if spread_deg < GOOD_TILT_SPREAD_DEG:
         said.append(f"the board was tilted little ({spread_deg:.0f} degrees; 20 to 40 make the focal length surer)")

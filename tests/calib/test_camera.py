@@ -62,7 +62,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_shots(tmp_path_factory.mktemp("good"), list(shots(Studio(LENS, BOARD), 20, seed=7)))
 
 
-@pytest.mark.parametrize(("board", "seed"), [(BOARD, 0), (BOARD, 1), (BOARD, 2), (CHESSBOARD, 3)])
+@pytest.mark.parametrize(("board", "seed"), [(BOARD, 0), (BOARD, 1), (CHESSBOARD, 2)])
 def test_the_true_lens_lies_within_three_of_the_standard_deviations_that_are_told(board: Board, seed: int) -> None:
     inside = {"fill": (0.4, 0.6), "middle": (0.35, 0.65)} if board is CHESSBOARD else {}
     seen = survey(board, shots(Studio(LENS, board), 18, seed, **inside))
@@ -77,7 +77,7 @@ def test_standard_deviations_are_honest_over_many_seeds_for_parameters_and_for_p
     corner = np.array([[20.0, 460.0]])
     ray = np.array([[-0.55, 0.4, 1.0]])
     off, where, told = [], [], []
-    for seed in range(24):
+    for seed in range(16):
         views = drawn_views(LENS, 14, seed)
         whole = fit(views, SIZE, "k1 k2 p1 p2")
         off.append((parameters(whole.camera) - parameters(LENS))[:8] / whole.std[:8])
@@ -95,11 +95,11 @@ def test_the_covariance_has_the_standard_deviations_of_opencv_on_its_diagonal() 
 
 @pytest.mark.parametrize(
     ("distortion", "expected"),
-    [((0, 0, 0, 0, 0), 0), ((-0.2, 0, 0, 0, 0), 1), ((-0.3, 0.12, 0, 0, 0), 2), ((-0.3, 0.12, 2e-3, -2e-3, 0), 4)],
+    [((0, 0, 0, 0, 0), 0), ((-0.3, 0.12, 0, 0, 0), 2), ((-0.3, 0.12, 2e-3, -2e-3, 0), 4)],
 )
 def test_a_lens_gets_the_coefficients_that_held_out_views_ask_for(distortion: tuple[float, ...], expected: int) -> None:
     camera = Camera(*SIZE, LENS.matrix, np.array(distortion, float))
-    found = calibrate(drawn_views(camera, 20, 1, 0.05), SIZE)
+    found = calibrate(drawn_views(camera, 15, 1, 0.05), SIZE)
     assert (found.fit.std[4:] > 0).sum() == expected
     assert found.held_out_px[found.model] == pytest.approx(0.05 * 2**0.5, rel=0.1)
 
@@ -185,7 +185,7 @@ def test_a_side_that_never_saw_the_board_is_refused_and_named(
 def test_a_wrong_board_is_refused_with_the_board_that_was_seen(
     shown: Board, told: list[str], mend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    taken = list(shots(Studio(LENS, shown), 12, 4, fill=(0.5, 0.7), middle=(0.45, 0.55)))
+    taken = list(shots(Studio(LENS, shown), 8, 4, fill=(0.5, 0.7), middle=(0.45, 0.55)))
     line = refusal([str(write_shots(tmp_path / "shots", taken)), *told], tmp_path, capsys)
     assert "wrong board" in line
     assert mend in line
