@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +18,14 @@ from numpy.typing import NDArray
 
 from runtime.geo.mercator import LatLon
 from runtime.model.preprocess import FILL
+from runtime.progress import progress
 from runtime.tiles.sources import black_collar, colour_bands, geotiff_errors, open_geotiff
 from train.data.source import Mask, Picture
 
 FloatArray = NDArray[np.float64]
 
 _PROBE_M = 10.0  # over which the way from the plane to pixels is taken as straight
+_STRIP_PX = 64
 _OVERVIEW_PX = 4096  # longest side of the whole map at its coarsest
 
 
@@ -97,7 +100,7 @@ class GeoMap:
         dataset = _dataset(self.path)
         by = max(1.0, side_m / 8 / self.gsd_m, max(dataset.width, dataset.height) / _OVERVIEW_PX)
         size = max(1, round(dataset.width / by)), max(1, round(dataset.height / by))
-        _, seen = _read(dataset, (0, 0, dataset.width, dataset.height), size)
+        seen = _overview_seen(dataset, size)
         across = max(1, round(side_m / self.gsd_m / by)) | 1
         share = cv2.blur(seen.astype(np.float32), (across, across), borderType=cv2.BORDER_CONSTANT)
         pixels = _pixels_from_plane(dataset, self.plane, points)
@@ -131,6 +134,19 @@ def _pixels_from_plane(dataset: Any, plane: str, points: FloatArray) -> FloatArr
     found[:, :2, 2] = pixels[:, 0] - np.einsum("nij,nj->ni", found[:, :2, :2], points)
     found[:, 2, 2] = 1.0
     return found
+
+
+def _overview_seen(dataset: Any, size: tuple[int, int]) -> Mask:
+    """What the map has, shrunk to a width and a height; in strips, for a map without overviews is read whole here."""
+    edges = np.linspace(0, size[1], -(-size[1] // _STRIP_PX) + 1).astype(int)
+    in_map = np.round(edges * (dataset.height / size[1])).astype(int)
+    strips = []
+    with progress("map") as tick:
+        for k, (top, bottom) in enumerate(pairwise(in_map.tolist())):
+            shape = size[0], int(edges[k + 1] - edges[k])
+            strips.append(_read(dataset, (0, top, dataset.width, bottom - top), shape)[1])
+            tick(k + 1, len(edges) - 1)
+    return np.concatenate(strips)
 
 
 def _read(dataset: Any, box_px: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[Picture, Mask]:
