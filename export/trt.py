@@ -12,6 +12,9 @@ from runtime.errors import DataError, run_command
 from runtime.model.bundle import ENCODER_FILES, Bundle, file_entry, write_manifest
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from export.gates import GateResult
 
 HELD_OUT = 4  # every fourth calibration picture is kept for the gate
@@ -19,6 +22,7 @@ HELD_OUT = 4  # every fourth calibration picture is kept for the gate
 
 def make_fp16(bundle: Bundle) -> float:
     """Write ``encoder.fp16.onnx`` where the bundle has none; its worst cosine to FP32. Raises GateError."""
+    require("onnx", extra="export")
     import onnx
 
     from export.onnx import MIN_COSINE
@@ -39,6 +43,7 @@ def make_fp16(bundle: Bundle) -> float:
 
 def make_int8(bundle: Bundle) -> GateResult:
     """Write ``encoder.int8.onnx`` from the FP32 graph and the calibration set; raises DataError or GateError."""
+    require("onnx", extra="export")
     import numpy as np
     import onnx
 
@@ -108,21 +113,32 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> None:
-    require("onnx", extra="export")
     bundle = Bundle.open(args.bundle)
     path = bundle.path / ENCODER_FILES[args.precision]
-    if args.precision == "int8":
-        print(f"{path}: {_told(make_int8(bundle))}")
-    elif "fp16" in bundle.precisions:
+    if _is_made(bundle, args.precision):
         print(f"{bundle.file(path.name)}: in the bundle already")
+    elif args.precision == "int8":
+        print(f"{path}: {_told(make_int8(bundle))}")
     else:
         print(f"{path}: worst cosine to FP32 {make_fp16(bundle):.6f}")
     if not args.graph_only:
         _build(Bundle.open(bundle.path), args.precision, args.batch)
 
 
+def _is_made(bundle: Bundle, precision: str) -> bool:
+    """Whether the graph is there, INT8's from the present calibration set.
+
+    A graph made anew has another hash, and maps built with the one before would not fly.
+    """
+    if precision != "int8" or "int8" not in bundle.precisions:
+        return precision in bundle.precisions
+    of_set = bundle.manifest.get("gates", {}).get("int8", {}).get("calibration_sha256")
+    return bool(of_set == bundle.manifest.get("calibration", {}).get("sha256"))
+
+
 def _build(bundle: Bundle, precision: str, batch: int) -> None:
     """The engines, where TensorRT is; elsewhere a line that says what is missing."""
+    from runtime.model.sidecar import batches_at_hand
     from runtime.model.trt import tensorrt_or_none
 
     trt = tensorrt_or_none()
@@ -130,7 +146,6 @@ def _build(bundle: Bundle, precision: str, batch: int) -> None:
         name = ENCODER_FILES[precision]
         print(f"TensorRT 10 or newer is not installed here: no engine was built, {name} is ready for one")
         return
-    from calib.sets import read_set
     from export.device import Device
     from export.engines import build_and_keep
 
@@ -138,11 +153,23 @@ def _build(bundle: Bundle, precision: str, batch: int) -> None:
     if "fp16" not in bundle.precisions:
         make_fp16(bundle)
         bundle = Bundle.open(bundle.path)
-    pictures = read_set(bundle.path)[0][HELD_OUT - 1 :: HELD_OUT] if precision == "int8" else None
+    pictures = _held_out(bundle) if precision == "int8" else None
     print(f"TensorRT {trt.__version__} times its kernels, which takes minutes", flush=True)
     for line in build_and_keep(trt, bundle, pictures, batch=batch, device=device):
         print(line)
-    print("A map flies with the precision that built it: python -m runtime.tiles build --bundle ... --precision ...")
+    flies = "int8" if batches_at_hand(bundle, "int8") else "fp16"
+    print(f"Build maps in this precision: python -m runtime.tiles build --bundle {bundle.path} --precision {flies} ...")
+
+
+def _held_out(bundle: Bundle) -> NDArray[np.uint8]:  # (N, S, S, 3)
+    """Pictures that nothing was calibrated on; drawn ones on a device that the set was not copied to."""
+    from calib.sets import PICTURES, read_set
+    from export.pictures import land_like
+
+    if (bundle.path / PICTURES).is_file():
+        return read_set(bundle.path)[0][HELD_OUT - 1 :: HELD_OUT]
+    print(f"{bundle.path} has no {PICTURES}: the INT8 engine is held against FP32 on drawn ground")
+    return land_like(32, bundle.side_px, bundle.side_px, seed=1)
 
 
 def _told(result: GateResult) -> str:

@@ -2,7 +2,7 @@
 
 Format 1: ``format``, ``kind`` (``encoder`` or ``matcher``), ``name``, ``input``, ``licence`` and ``files``
 ({name: {sha256, bytes, precision}}); an encoder also has ``encoder`` (backbone, dim, truncations, side_px),
-``training`` and ``gates``.
+``training``, ``gates`` and ``golden`` (``runtime.model.golden``; bundles of before have none).
 """
 
 from __future__ import annotations

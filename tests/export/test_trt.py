@@ -17,7 +17,7 @@ from export.device import Device
 from export.engines import build_and_keep
 from export.parity import embed
 from runtime.errors import ExportError
-from runtime.model.bundle import Bundle
+from runtime.model.bundle import Bundle, write_manifest
 from runtime.model.cuda import Gpu
 from runtime.model.load import open_engine
 from tests.runtime.nvidia import Machine, install, tensorrt_module
@@ -193,6 +193,20 @@ def test_the_runtime_computes_an_int8_graph_as_it_is_written_on_any_cpu(int8_bun
     as_written = embed(int8_bundle.file("encoder.int8.onnx"), pictures, optimise=False)
     cosine = (as_written * open_engine(int8_bundle.path, "int8", threads=1).embed(pictures)).sum(axis=1)
     assert cosine.mean() > 0.99
+
+
+def test_an_int8_graph_is_made_once_for_a_calibration_set_so_that_maps_built_with_it_still_fly(
+    int8_bundle: Bundle, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, Machine())
+    monkeypatch.setitem(sys.modules, "onnx", None)  # a device need not have it
+    (int8_bundle.path / "calibration.safetensors").unlink()  # nor the pictures
+    assert trt.main(["--int8", str(int8_bundle.path)]) == 0
+    told = capsys.readouterr().out
+    assert "encoder.int8.onnx: in the bundle already" in told and "on drawn ground" in told and "--precision" in told
+    write_manifest(int8_bundle.path, {**int8_bundle.manifest, "calibration": {"sha256": "another"}})
+    assert trt.main(["--int8", str(int8_bundle.path)]) == 1
+    assert "onnx is not installed" in capsys.readouterr().err
 
 
 def test_an_altered_calibration_set_is_refused(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
