@@ -92,22 +92,26 @@ def _loss(group: argparse._ArgumentGroup) -> None:
 def _dphr(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--no-dphr", dest="dphr", action="store_const", const=None, help="the host loss alone")
-    add("--distance", dest="dphr.distance", metavar="KIND", help="of all triplets: euclidean or cosine")
-    add("--margin", dest="dphr.margin", type=float, metavar="M", help="of all triplets")
     add("--no-rda", dest="dphr.rda", action="store_false", help="weigh all triplets alike")
-    add("--w-min", dest="dphr.w_min", type=float, metavar="W", help="RDA's weight of the easiest triplet")
-    add("--w-max", dest="dphr.w_max", type=float, metavar="W", help="RDA's weight of the hardest triplet")
     add("--no-palw", dest="dphr.palw", action="store_false", help="lambda stays at --fixed-lambda")
-    add("--window", dest="dphr.window", type=int, metavar="STEPS", help="in PALW's moving average")
-    add("--alpha-max", dest="dphr.alpha_max", type=float, metavar="A", help="what PALW's lambda grows towards")
-    add(
-        "--beta",
-        dest="dphr.beta",
-        type=float,
-        metavar="B",
-        help="PALW's smoothing: 0.9 for short runs, 0.99 for long ones",
-    )
     add("--fixed-lambda", dest="dphr.fixed_lambda", type=float, metavar="L", help="lambda without PALW")
+    add_dphr_constants(group)
+
+
+def add_dphr_constants(group: argparse._ArgumentGroup) -> None:
+    """Flags of DPHR's constants, of a run and of an ablation; what is not given does not appear."""
+
+    def add(flag: str, metavar: str, explained: str, kind: type = float) -> None:
+        dest = f"dphr.{flag[2:].replace('-', '_')}"
+        group.add_argument(flag, dest=dest, type=kind, metavar=metavar, help=explained, default=argparse.SUPPRESS)
+
+    add("--distance", "KIND", "of all triplets: euclidean or cosine", str)
+    add("--margin", "M", "of all triplets")
+    add("--w-min", "W", "RDA's weight of the easiest triplet")
+    add("--w-max", "W", "RDA's weight of the hardest triplet")
+    add("--window", "STEPS", "in PALW's moving average", int)
+    add("--alpha-max", "A", "what PALW's lambda grows towards")
+    add("--beta", "B", "PALW's smoothing: 0.9 for short runs, 0.99 for long ones")
 
 
 def _schedule(group: argparse._ArgumentGroup) -> None:

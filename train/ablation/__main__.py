@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runtime.errors import SettingsError, run_command
 from runtime.progress import progress
+from train.options import add_dphr_constants
 
 if TYPE_CHECKING:
     from train.ablation.arms import Arm
@@ -55,12 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--dim", type=int, default=256, help="length of an embedding (default: 256)")
     add("--side", type=int, default=96, metavar="PX", help="side of the pictures (default: 96)")
     add("--augment", type=float, default=1.0, metavar="0..1", help="how much light, season and sensor change")
-    add("--window", type=int, help="PALW's window in steps (default: a tenth of the steps)")
-    add("--beta", type=float, default=0.9, help="PALW's smoothing (default: 0.9)")
     add("--views", type=int, default=3, help="draws of each scored place, averaged (default: 3)")
     add("--workers", type=int, default=2, help="processes that render views (default: 2)")
     add("--threads", type=int, default=0, help="threads of torch; 0: as it likes")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to train")
+    add_dphr_constants(
+        parser.add_argument_group("DPHR", "of all arms that have it (default window: a tenth of --steps)")
+    )
     return parser
 
 
@@ -110,11 +112,11 @@ def _study_spec(args: argparse.Namespace) -> StudySpec:
     from train.losses.dphr import DphrSpec
     from train.spec import TrainSpec
 
-    window = args.window or max(4, round(args.steps / 10))  # 64 of the long runs would leave lambda at 0 in a short one
+    window = max(4, round(args.steps / 10))  # 64 of the long runs would leave lambda at 0 in a short one
     base = TrainSpec(
         data=tuple(args.data),
         encoder=EncoderSpec(args.backbone, args.dim, args.side, init=args.init),
-        dphr=DphrSpec(window=window, beta=args.beta),
+        dphr=DphrSpec(window=window),
         augment=args.augment,
         batch=args.batch,
         steps=args.steps,
@@ -122,7 +124,8 @@ def _study_spec(args: argparse.Namespace) -> StudySpec:
         threads=args.threads,
         device=args.device,
     )
-    return StudySpec(base, tuple(args.test), args.views, tuple(args.lr))
+    constants = {name: value for name, value in vars(args).items() if name.startswith("dphr.")}
+    return StudySpec(base.changed(constants), tuple(args.test), args.views, tuple(args.lr))
 
 
 def _say(text: str) -> None:
