@@ -29,6 +29,7 @@ COMMANDS = (
     "export.onnx",
     "export.trt",
     "export.matcher",
+    "calib.camera",
     "calib.int8",
     "runtime.tiles",
     "runtime.tiles build",

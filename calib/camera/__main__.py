@@ -146,7 +146,7 @@ def _survey(board: Board, sources: Sequence[Path], every_s: float) -> Survey:
     with live_line() as say:
 
         def watch(seen: Survey) -> None:
-            say(f"{seen.looked_at} pictures: {len(seen.views)} show the board, {len(seen.blurred)} of it blurred")
+            say(f"{seen.looked_at} pictures, {len(seen.views)} with the board, {len(seen.blurred)} blurred")
             if len(seen.without) == seen.looked_at == _LOOK_AFTER:
                 check_board(board, seen.lost)
 

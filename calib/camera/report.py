@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from calib.camera.checks import GOOD_TILT_SPREAD_DEG, frame_grid, tilt_spread_deg, where
+from calib.camera.checks import GOOD_TILT_SPREAD_DEG, frame_grid, some, tilt_spread_deg, where
 from calib.camera.intrinsics import Calibration, camera_rays, has_inverse, pixel_std
 
 
@@ -21,14 +21,15 @@ def summary(found: Calibration, views: int, left_out: Mapping[str, Sequence[str]
     flat = np.degrees(np.arctan(rays[[1, 3], [0, 1]]) - np.arctan(rays[[0, 2], [0, 1]]))
     ground_m = 100 * (rays[[1, 3], [0, 1]] - rays[[0, 2], [0, 1]])
     std_m = 100 * pixel_std(found.fit.camera, found.covariance, frame_grid((width, height), 33, 25)) / fx
-    away = [f"{len(names)} {why}" for why, names in left_out.items() if names]
+    away = [f"{len(names)} {why} ({some(names)})" for why, names in left_out.items() if names]
     return "\n".join(
         [
             f"  focal length     fx {fx:.2f} +- {fit.std[0]:.2f} px, fy {fy:.2f} +- {fit.std[1]:.2f} px",
             f"  principal point  cx {cx:.2f} +- {fit.std[2]:.2f} px, cy {cy:.2f} +- {fit.std[3]:.2f} px",
             f"  distortion       {found.model}, chosen by held-out error in px: {held_out}",
             f"  error            {fit.rms_px:.3f} px RMS, {chosen_px:.3f} px on views held out in turn",
-            f"  views            {views} used{''.join(f', {text}' for text in away)}",
+            f"  views            {views} used",
+            *(f"                   {text}" for text in away),
             f"  field of view    {flat[0]:.1f} degrees wide, {flat[1]:.1f} high",
             f"  at 100 m         looking straight down: a frame {ground_m[0]:.0f} x {ground_m[1]:.0f} m, a pixel "
             f"{100 / fx:.3f} m;",
