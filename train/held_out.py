@@ -52,6 +52,8 @@ class HeldOut:
             hardness = {time: values.numpy() for time, values in run.hardness.items()}
             plot_hardness(hardness, run.out / HARDNESS, w_min=weights[0], w_max=weights[1])
             drawn.append(run.out / HARDNESS)
+        if self._rows is None and run.progress >= 1.0:  # resumed when it had only its pictures to draw
+            self._rows = embed_views(embed_with(run.scored), self._data)
         if self._rows:
             self._draw_confusions(*self._rows, run.out / CONFUSIONS)
             drawn.append(run.out / CONFUSIONS)

@@ -34,6 +34,9 @@ def test_the_command_trains_evaluates_and_resumes(
     assert evaluate([str(run / "best.safetensors"), *data, "--out", str(out)]) == 0
     scores = json.loads((out / "scores.json").read_text())["sets"]["drone -> tile"]
     assert scores["r1"] in [line["r1"] for line in read_log(run / "log.jsonl") if "r1" in line]
+    (run / "confusions.png").unlink()
+    assert main(["--resume", str(run)]) == 0  # nothing is left to do but to draw
+    assert (run / "confusions.png").stat().st_size > 0
     assert main(["--resume", str(run), "--steps", "4"]) == 0
     assert read_log(run / "log.jsonl")[-1]["step"] == 4
 
