@@ -107,9 +107,10 @@ def _print(args: argparse.Namespace) -> None:
 def _run(args: argparse.Namespace) -> None:
     from calib.camera.checks import check_count, check_coverage, check_result, check_sizes, check_tilts
     from calib.camera.intrinsics import calibrate, fitting
-    from calib.camera.pictures import coverage_picture, residual_picture, write_picture
+    from calib.camera.pictures import coverage_picture, residual_picture
     from calib.camera.report import notes, summary
     from calib.camera.views import novel
+    from calib.drawing import write_picture
     from runtime.progress import progress
 
     if args.out.suffix not in {".yaml", ".yml"}:

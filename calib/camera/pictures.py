@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from calib.camera.board import FloatArray
 from calib.camera.checks import area_counts, frame_grid
 from calib.camera.intrinsics import Calibration, Fit, pixel_std
 from calib.camera.views import View
-from runtime.errors import SkyfixError
-from runtime.files import whole_file
+from calib.drawing import (
+    BLUE,
+    FAINT,
+    INK,
+    PAPER,
+    RED,
+    SUBPIXEL_BITS,
+    Colour,
+    Picture,
+    dot,
+    fixed,
+    headed,
+    line,
+    mixed,
+    padded,
+    whole,
+    write,
+)
 
-Picture = NDArray[np.uint8]
-Colour = tuple[int, int, int]  # BGR, as OpenCV writes them
-
-_PANEL_PX, _MARGIN_PX, _HEAD_PX = 800, 24, 88
-_PAPER: Colour = (255, 255, 255)
-_INK: Colour = (40, 36, 32)
-_FAINT: Colour = (190, 186, 182)
-_MISSING: Colour = (70, 70, 225)
-_SEEN: Colour = (170, 110, 30)
-_SUBPIXEL_BITS = 4
+_PANEL_PX = 800
+_MISSING, _SEEN = RED, BLUE
 
 
 def residual_picture(found: Calibration, views: Sequence[View]) -> Picture:
@@ -37,7 +43,7 @@ def residual_picture(found: Calibration, views: Sequence[View]) -> Picture:
         "Dark: the mean of a part of the frame. Where dark arrows are long the model does not follow the lens.",
     ]
     other = ["One standard deviation of where a pixel looks, in pixels", "Large where the board was not seen."]
-    return np.hstack([_headed(left, head), _headed(right, other)])
+    return np.hstack([headed(left, head), headed(right, other)])
 
 
 def coverage_picture(found: Fit, views: Sequence[View], size: tuple[int, int]) -> Picture:
@@ -49,16 +55,7 @@ def coverage_picture(found: Fit, views: Sequence[View], size: tuple[int, int]) -
         "Red sides are missing; 20 to 40 degrees are best.",
     ]
     height = max(left.shape[0], right.shape[0])
-    return np.hstack([_headed(_padded(left, height), head), _headed(_padded(right, height), other)])
-
-
-def write_picture(picture: Picture, path: Path) -> None:
-    """Write a PNG whole; raises SkyfixError."""
-    done, data = cv2.imencode(".png", picture)
-    if not done:
-        raise SkyfixError(f"{path} could not be encoded")
-    with whole_file(path) as partial:
-        partial.write_bytes(data.tobytes())
+    return np.hstack([headed(padded(left, height), head), headed(padded(right, height), other)])
 
 
 def _frame(size: tuple[int, int]) -> tuple[Picture, float]:
@@ -76,15 +73,15 @@ def _arrows(found: Calibration, views: Sequence[View]) -> Picture:
         sizes = np.linalg.norm(residual, axis=1) / max(2 * typical, 1e-9)
         colours = _colours(sizes)
         for start, arrow, colour in zip(view.corners_px * scale, residual * enlarged, colours, strict=True):
-            _dot(panel, start, 1.5, colour)
-            _line(panel, start, start + arrow, colour)
+            dot(panel, start, 1.5, colour)
+            line(panel, start, start + arrow, colour)
     for start, arrow in _means(found, views):
-        cv2.arrowedLine(panel, _whole(start * scale), _whole(start * scale + arrow * enlarged), _INK, 2, cv2.LINE_AA)
+        cv2.arrowedLine(panel, whole(start * scale), whole(start * scale + arrow * enlarged), INK, 2, cv2.LINE_AA)
     bar = _round_down(0.15 * _PANEL_PX / enlarged)
     base = np.array([16.0, panel.shape[0] - 16.0])
-    cv2.rectangle(panel, (6, panel.shape[0] - 44), (32 + round(bar * enlarged), panel.shape[0] - 8), _PAPER, -1)
-    _line(panel, base, base + np.array([bar * enlarged, 0]), _INK, 3)
-    _write(panel, f"{bar:g} px", (16, panel.shape[0] - 24))
+    cv2.rectangle(panel, (6, panel.shape[0] - 44), (32 + round(bar * enlarged), panel.shape[0] - 8), PAPER, -1)
+    line(panel, base, base + np.array([bar * enlarged, 0]), INK, 3)
+    write(panel, f"{bar:g} px", (16, panel.shape[0] - 24))
     return panel
 
 
@@ -114,8 +111,8 @@ def _uncertainty(found: Calibration) -> Picture:
     for pixel in frame_grid(size, 7, 5) * 0.9 + np.array(size) * 0.05:
         value = float(pixel_std(found.fit.camera, found.covariance, pixel[None])[0])
         at = pixel * scale
-        colour = _INK if value > 0.6 * top else _PAPER
-        _write(heat, f"{value:.2f}", (round(at[0]) - 18, round(at[1]) + 6), colour)
+        colour = INK if value > 0.6 * top else PAPER
+        write(heat, f"{value:.2f}", (round(at[0]) - 18, round(at[1]) + 6), colour)
     return heat
 
 
@@ -127,12 +124,12 @@ def _frame_seen(views: Sequence[View], size: tuple[int, int]) -> Picture:
         right, bottom = round((column + 1) * panel.shape[1] / 8), round((row + 1) * panel.shape[0] / 6)
         panel[top:bottom, left:right] = np.array(_MISSING) * 0.35 + 255 * 0.65
     for view in views:
-        outline = _fixed(view.outline_px * scale).reshape(-1, 1, 2)
-        cv2.polylines(panel, [outline], True, _FAINT, 1, cv2.LINE_AA, _SUBPIXEL_BITS)
+        outline = fixed(view.outline_px * scale).reshape(-1, 1, 2)
+        cv2.polylines(panel, [outline], True, FAINT, 1, cv2.LINE_AA, SUBPIXEL_BITS)
     for view in views:
         for corner in view.corners_px * scale:
-            _dot(panel, corner, 2.0, _SEEN)
-    cv2.rectangle(panel, (0, 0), (panel.shape[1] - 1, panel.shape[0] - 1), _INK, 1)
+            dot(panel, corner, 2.0, _SEEN)
+    cv2.rectangle(panel, (0, 0), (panel.shape[1] - 1, panel.shape[0] - 1), INK, 1)
     return panel
 
 
@@ -149,21 +146,21 @@ def _tilts_seen(found: Fit) -> Picture:
     for i in range(sides):
         if not (tilts_deg[sector == i] >= 10).any():
             turn = (360 / sides * (i - 0.5), 360 / sides * (i + 0.5))
-            box = tuple(_fixed(middle).tolist()), (round(45 * radius_per_deg * 16),) * 2
-            cv2.ellipse(panel, *box, 0, *turn, _mixed(_MISSING, 0.35), -1, cv2.LINE_AA, _SUBPIXEL_BITS)
-    cv2.circle(panel, _whole(middle), round(10 * radius_per_deg), _PAPER, -1, cv2.LINE_AA)
+            box = tuple(fixed(middle).tolist()), (round(45 * radius_per_deg * 16),) * 2
+            cv2.ellipse(panel, *box, 0, *turn, mixed(_MISSING, 0.35), -1, cv2.LINE_AA, SUBPIXEL_BITS)
+    cv2.circle(panel, whole(middle), round(10 * radius_per_deg), PAPER, -1, cv2.LINE_AA)
     for ring_deg in (10, 20, 30, 40, 60):
-        cv2.circle(panel, _whole(middle), round(ring_deg * radius_per_deg), _FAINT, 1, cv2.LINE_AA)
-        _write(panel, str(ring_deg), _whole(middle + np.array([4, -ring_deg * radius_per_deg - 3])), _FAINT)
+        cv2.circle(panel, whole(middle), round(ring_deg * radius_per_deg), FAINT, 1, cv2.LINE_AA)
+        write(panel, str(ring_deg), whole(middle + np.array([4, -ring_deg * radius_per_deg - 3])), FAINT)
     for way, tilt_deg in zip(ways, tilts_deg, strict=True):
-        _dot(panel, middle + np.array([np.cos(way), np.sin(way)]) * tilt_deg * radius_per_deg, 5.0, _SEEN)
+        dot(panel, middle + np.array([np.cos(way), np.sin(way)]) * tilt_deg * radius_per_deg, 5.0, _SEEN)
     for text, x, y in (
         ("top away", -40, -300),
         ("bottom away", -52, 312),
         ("left away", -395, 5),
         ("right away", 300, 5),
     ):
-        _write(panel, text, _whole(middle + np.array([x, y])))
+        write(panel, text, whole(middle + np.array([x, y])))
     return panel
 
 
@@ -176,46 +173,6 @@ def _colours(shares: FloatArray) -> list[Colour]:
     level = np.clip(shares * 255, 0, 255).astype(np.uint8)
     mapped = cv2.applyColorMap(level.reshape(-1, 1), cv2.COLORMAP_TURBO).reshape(-1, 3)
     return [(int(b), int(g), int(r)) for b, g, r in mapped * 0.85]
-
-
-def _mixed(colour: Colour, share: float) -> Colour:
-    blue, green, red = (round(c * share + 255 * (1 - share)) for c in colour)
-    return blue, green, red
-
-
-def _headed(panel: Picture, lines: Sequence[str]) -> Picture:
-    sides = (_HEAD_PX, _MARGIN_PX, _MARGIN_PX, _MARGIN_PX)
-    framed = np.asarray(cv2.copyMakeBorder(panel, *sides, cv2.BORDER_CONSTANT, value=_PAPER), np.uint8)
-    for i, text in enumerate(lines):
-        _write(framed, text, (_MARGIN_PX, 36 + 28 * i), _INK, 0.55 if i == 0 else 0.47)
-    return framed
-
-
-def _padded(panel: Picture, height: int) -> Picture:
-    below = height - panel.shape[0]
-    return np.asarray(cv2.copyMakeBorder(panel, 0, below, 0, 0, cv2.BORDER_CONSTANT, value=_PAPER), np.uint8)
-
-
-def _fixed(points: FloatArray) -> NDArray[np.int32]:
-    """OpenCV's sub-pixel coordinates."""
-    return np.round(points * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-
-
-def _whole(point: FloatArray) -> tuple[int, int]:
-    return round(float(point[0])), round(float(point[1]))
-
-
-def _line(panel: Picture, start: FloatArray, end: FloatArray, colour: Colour, width: int = 1) -> None:
-    a, b = _fixed(start).tolist(), _fixed(end).tolist()
-    cv2.line(panel, a, b, colour, width, cv2.LINE_AA, _SUBPIXEL_BITS)
-
-
-def _dot(panel: Picture, at: FloatArray, radius: float, colour: Colour) -> None:
-    cv2.circle(panel, _fixed(at).tolist(), round(radius * 16), colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
-
-
-def _write(panel: Picture, text: str, at: tuple[int, int], colour: Colour = _INK, size: float = 0.5) -> None:
-    cv2.putText(panel, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
 
 
 def _round_down(value: float) -> float:
