@@ -13,7 +13,7 @@ import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor, nn
 
-from export.lint import OPSET
+from export.rules import OPSET
 from runtime.errors import ExportError
 
 _SCOPES = "pkg.torch.onnx.name_scopes"

@@ -1,89 +1,84 @@
-"""Rules that an encoder graph must keep to be built well by TensorRT; each finding names its rule and the node.
-
-names                one input ``image`` (uint8), one output ``embedding`` (float32)
-opset                the version that all supported TensorRT releases read in full
-zero-point-0         Q/DQ is symmetric
-per-channel-weights  a quantised weight has one scale an output channel
-no-bias-qdq          a bias stays float: the runtime scales it itself
-no-qdq-before-relu   nothing stands between a convolution and its activation
-"""
+"""``python -m export.lint``: does a graph keep the rules of ``export.rules``? Each finding names its rule and node."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
+from export.needs import require
+from export.rules import RULES, Wired
+from runtime.errors import ExportError, GateError, run_command
 
-from runtime.errors import GateError
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
-OPSET = 18  # TensorRT 10.3, the oldest that we serve, reads all of it
-_QDQ = ("QuantizeLinear", "DequantizeLinear")
-_ACTIVATIONS = ("Clip", "Relu")
+_TOLD = 3
+_EXPECTED = "expected one as python -m export.onnx writes"
 
 
 def check_lint(model: ModelProto, what: str) -> None:
     """Raise GateError with the first findings, if there are any."""
     findings = lint(model)
     if findings:
-        more = f" (and {len(findings) - 3} more)" if len(findings) > 3 else ""
-        raise GateError(f"{what} breaks rules for TensorRT: {'; '.join(findings[:3])}{more}")
+        more = f" (and {len(findings) - _TOLD} more)" if len(findings) > _TOLD else ""
+        raise GateError(
+            f"{what} breaks rules for TensorRT: {'; '.join(findings[:_TOLD])}{more}. "
+            "What each asks for: python -m export.lint --help"
+        )
 
 
 def lint(model: ModelProto) -> list[str]:
-    """All findings, as ``rule: node``; empty for a good graph."""
-    weights = {w.name: numpy_helper.to_array(w) for w in model.graph.initializer}
-    makers = {name: node for node in model.graph.node for name in node.output}
-    findings = [*_names(model), *_opset(model)]
-    rules: tuple[Callable[[NodeProto, _Weights, _Makers], Iterator[str]], ...] = (
-        _zero_points,
-        _per_channel,
-        _bias,
-        _before_activation,
+    """All findings, as ``SF11 per-channel-weights: node (Operator)``; empty for a good graph."""
+    graph = Wired.of(model)
+    return [f"{rule.id} {rule.name}: {told}" for rule in RULES for told in rule.breaches(graph)]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print every finding; returns 1 where there are any."""
+    rules = "\n".join(f"  {rule.id} {rule.name}\n       {rule.text}" for rule in RULES)
+    parser = argparse.ArgumentParser(
+        prog="python -m export.lint",
+        description="Check encoder graphs against the rules that TensorRT builds well by. export.onnx and export.trt "
+        "do it on their own; the command is for graphs from elsewhere.",
+        epilog=f"Rules:\n{rules}\n\nExample: python -m export.lint edge.bundle/*.onnx",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    return findings + [
-        finding for node in model.graph.node for rule in rules for finding in rule(node, weights, makers)
-    ]
+    parser.add_argument("graphs", type=Path, nargs="+", metavar="GRAPH.onnx")
+    args = parser.parse_args(argv)
+    return run_command("export.lint", lambda: _run(args.graphs))
 
 
-_Weights = Mapping[str, NDArray[np.generic]]
-_Makers = Mapping[str, NodeProto]
+def _run(paths: list[Path]) -> int:
+    require("onnx", extra="export")
+    broken = 0
+    for path in paths:
+        findings = lint(read_graph(path))
+        broken += bool(findings)
+        print(f"{path}: {f'{len(findings)} findings' if findings else f'keeps all {len(RULES)} rules'}")
+        for finding in findings:
+            print(f"  {finding}")
+    return int(broken > 0)
 
 
-def _names(model: ModelProto) -> Iterator[str]:
-    wanted = (("input", "image", TensorProto.UINT8), ("output", "embedding", TensorProto.FLOAT))
-    for side, name, kind in wanted:
-        found = [(v.name, v.type.tensor_type.elem_type) for v in getattr(model.graph, side)]
-        if found != [(name, kind)]:
-            yield f"names: {side} is {found}, expected {[(name, kind)]}"
+def read_graph(path: Path) -> ModelProto:
+    """A graph as its file has it; raises ExportError for a file that is none."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except FileNotFoundError:
+        raise ExportError(
+            f"{path} is missing; expected an ONNX graph, as in a bundle of python -m export.onnx"
+        ) from None
+    except (DecodeError, IsADirectoryError, UnicodeDecodeError) as error:
+        raise ExportError(f"{path} is no ONNX graph ({error}); expected one as python -m export.onnx writes") from None
+    if not model.graph.node:
+        raise ExportError(f"{path} is no ONNX graph: it has no nodes; expected one as python -m export.onnx writes")
+    return model
 
 
-def _opset(model: ModelProto) -> Iterator[str]:
-    found = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
-    if found != {"ai.onnx": OPSET}:
-        yield f"opset: {found}, expected {{'ai.onnx': {OPSET}}}"
-
-
-def _zero_points(node: NodeProto, weights: _Weights, makers: _Makers) -> Iterator[str]:
-    if node.op_type in _QDQ and len(node.input) > 2 and np.any(weights[node.input[2]] != 0):
-        yield f"zero-point-0: {node.name}"
-
-
-def _per_channel(node: NodeProto, weights: _Weights, makers: _Makers) -> Iterator[str]:
-    if node.op_type == "DequantizeLinear" and node.input[0] in weights:
-        held, scales = weights[node.input[0]], weights[node.input[1]]
-        if held.ndim > 1 and scales.shape != held.shape[:1]:
-            yield f"per-channel-weights: {node.name}"
-
-
-def _bias(node: NodeProto, weights: _Weights, makers: _Makers) -> Iterator[str]:
-    if node.op_type in ("Conv", "Gemm") and len(node.input) > 2:
-        maker = makers.get(node.input[2])
-        if maker is not None and maker.op_type in _QDQ:
-            yield f"no-bias-qdq: {node.name}"
-
-
-def _before_activation(node: NodeProto, weights: _Weights, makers: _Makers) -> Iterator[str]:
-    if node.op_type in _ACTIVATIONS and node.input[0] in makers and makers[node.input[0]].op_type in _QDQ:
-        yield f"no-qdq-before-relu: {node.name}"
+if __name__ == "__main__":
+    sys.exit(main())
