@@ -10,8 +10,9 @@ from runtime.geo.camera import Camera
 from runtime.geo.mercator import LatLon
 from runtime.locate.features import LocalFeatures
 from runtime.locate.localizer import Localizer
-from runtime.model.bundle import MANIFEST, Bundle, matcher_home
+from runtime.model.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, matcher_home
 from runtime.model.load import open_engine
+from runtime.model.score_map import score_map
 from runtime.tiles.cache import TileCache
 
 
@@ -29,7 +30,8 @@ def open_localizer(
     Raises BundleError, CacheError or ImageryError.
     """
     engine = open_engine(bundle, cache.metadata["encoder"]["precision"], threads)
-    return Localizer(cache, engine, camera, _open_features(matcher, threads), start=start)
+    fitted = score_map(Bundle.open(bundle or DEFAULT_BUNDLE), engine.precision)
+    return Localizer(cache, engine, camera, _open_features(matcher, threads), start=start, score_map=fitted)
 
 
 def _open_features(matcher: Path | Literal[False] | None, threads: int) -> LocalFeatures | None:

@@ -24,8 +24,9 @@ from runtime.locate.look import Look, looks, unusable
 from runtime.locate.mount import MountEstimate, is_plausible
 from runtime.locate.pose import Pose, solve_pose
 from runtime.locate.register import FramePoints, Registrar, Registration
-from runtime.locate.retrieve import Candidate, Prior, Retriever
+from runtime.locate.retrieve import UNFITTED, Candidate, Prior, Retriever
 from runtime.model.engine import Engine
+from runtime.model.score_map import ScoreMap
 from runtime.sensors.frame import Frame
 from runtime.tiles.cache import TileCache
 
@@ -86,15 +87,19 @@ class Localizer:
         *,
         start: tuple[LatLon, float] | None = None,
         limits: Limits | None = None,
+        score_map: ScoreMap | None = None,
     ) -> None:
         """Without ``features`` fixes come from retrieval alone. ``start`` is a place and a radius in metres.
+
+        ``score_map`` None is what cosines are worth to an encoder that ``calib.score`` has not seen.
 
         Raises CacheError or ImageryError when cache, engine and map do not belong together.
         """
         imagery = cache.open_imagery()
         self._middle = imagery.bounds.centre
         self._frame = LocalFrame(self._middle)
-        self._retriever = Retriever(cache, engine, self._frame)
+        self._score_map = score_map or UNFITTED
+        self._retriever = Retriever(cache, engine, self._frame, self._score_map)
         self._registrar = None if features is None else Registrar(imagery, features)
         self._map_variance_m2 = (cache.accuracy_ce90_m * _SIGMA_OF_CE90) ** 2
         self._floor_m = _PIXEL_FLOOR * imagery.metres_per_px
@@ -261,7 +266,7 @@ class Localizer:
     def _from_retrieval(self, frame: Frame, candidates: list[tuple[Look, Candidate, float]]) -> Verdict:
         """Tens of metres at best, and only where the map does not repeat itself."""
         score = np.array([candidate.score for _, candidate, _ in candidates])
-        odds = float(1.0 / np.exp(score - score[0]).sum())
+        odds = (1.0 - self._score_map.outlier_share) * float(1.0 / np.exp(score - score[0]).sum())
         if not odds >= self._limits.min_retrieval_odds:
             return self._carried(frame, "ambiguous")
         look, best, footprint_m = candidates[0]

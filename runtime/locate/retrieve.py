@@ -13,11 +13,12 @@ from runtime.geo.mercator import LatLon
 from runtime.geo.rectify import View, rectify, seen_share
 from runtime.model.engine import Engine
 from runtime.model.preprocess import encoder_input
+from runtime.model.score_map import ScoreMap
 from runtime.tiles.cache import TileCache
 from runtime.tiles.search import level_rows, similarities
 
 WELL_SEEN, BARELY_SEEN = 0.8, 0.5  # shares of a patch
-TEMPERATURE = 0.03  # cosine into log-probability, until ``calib.score`` fits it on flights
+UNFITTED = ScoreMap(temperature=0.03, outlier_share=0.0)  # of a bundle that ``calib.score`` has not seen
 _OUTLIER_LOG = -8.0  # a prior may be wrong: no tile is less likely than this for being far away
 
 
@@ -41,10 +42,10 @@ class Prior:
 class Retriever:
     """Searches one cache with one engine."""
 
-    def __init__(self, cache: TileCache, engine: Engine, frame: LocalFrame) -> None:
+    def __init__(self, cache: TileCache, engine: Engine, frame: LocalFrame, score_map: ScoreMap = UNFITTED) -> None:
         """Raises CacheEngineError when the cache is another model's."""
         cache.check_engine(engine)
-        self._cache, self._engine = cache, engine
+        self._cache, self._engine, self._temperature = cache, engine, score_map.temperature
         per_lon_m, per_lat_m = frame.metres_per_degree()
         origin = np.array([frame.origin.lon, frame.origin.lat])
         self._place_en_m = (cache.centre[:, ::-1] - origin) * (per_lon_m, per_lat_m)  # (N, 2)
@@ -86,7 +87,7 @@ class Retriever:
         rows = self._rows[level]
         cosine = similarities(self._cache, embedding, rows)[0]
         place_en_m = self._place_en_m[rows]
-        score = cosine.astype(np.float64) / TEMPERATURE
+        score = cosine.astype(np.float64) / self._temperature
         if prior is not None:
             score += _log_prior(place_en_m, prior, self._cache.footprints_m[level])
         chosen: list[int] = []

@@ -1,0 +1,1 @@
+"""What a similarity is worth, from recorded flights: ``python -m calib.score``."""
