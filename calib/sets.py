@@ -19,6 +19,7 @@ from runtime.errors import DataError
 from runtime.files import whole_file, write_text_whole
 
 FORMAT = 1
+HELD_OUT = 4  # every fourth picture is not calibrated on, but kept for the gate
 LIST, PICTURES = "calibration.json", "calibration.safetensors"
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import DataError, FlightError
+
+if TYPE_CHECKING:
+    from runtime.locate.look import Look
+    from runtime.sensors.flight import Flight
+    from runtime.sensors.frame import Frame
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 
@@ -41,18 +46,34 @@ def _reader(source: Path) -> Callable[[Path, int, int, np.random.Generator], Ite
 def _pictures(folder: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
     """A random square of each picture; one that has the encoder's size already is taken whole."""
     from runtime.model.preprocess import encoder_input
-    from runtime.sensors.flight import read_picture
 
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not found:
         raise DataError(f"{folder} holds no pictures; expected {', '.join(SUFFIXES)}")
     for i in _some(len(found), count, rng):
-        try:
-            picture = read_picture(found[i])
-        except FlightError:
-            raise DataError(f"{found[i]} is no picture that OpenCV can read; mend it, or take it out") from None
         name = found[i].relative_to(folder.parent).as_posix()
-        yield Sample(name, encoder_input(_square(picture, side_px, rng), None, side_px))
+        yield Sample(name, encoder_input(_square(_read(found[i]), side_px, rng), None, side_px))
+
+
+def read_square(image: Path, side_px: int) -> NDArray[np.uint8]:  # (S, S, 3)
+    """The middle square of a picture, at the encoder's size; raises DataError."""
+    from runtime.model.preprocess import encoder_input
+
+    picture = _read(image)
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return encoder_input(np.ascontiguousarray(picture[top : top + side, left : left + side]), None, side_px)
+
+
+def _read(image: Path) -> NDArray[np.uint8]:  # (H, W, 3) RGB
+    from runtime.sensors.flight import read_picture
+
+    try:
+        picture: NDArray[np.uint8] = read_picture(image)
+    except FlightError:
+        raise DataError(f"{image} is no picture that OpenCV can read; mend it, or take it out") from None
+    return picture
 
 
 def _square(picture: NDArray[np.uint8], side_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -64,24 +85,32 @@ def _square(picture: NDArray[np.uint8], side_px: int, rng: np.random.Generator) 
     return np.ascontiguousarray(picture[top : top + side, left : left + side])
 
 
+def looks_at(flight: Flight, indices: Iterable[int]) -> Iterator[tuple[Frame, Look]]:
+    """Frames of a flight as the localizer lays them on the ground; those that it cannot use are left out."""
+    from runtime.locate.look import looks, unusable
+    from runtime.locate.mount import MountEstimate
+    from runtime.sensors.frame import Frame
+
+    for i in indices:
+        frame = Frame(flight.telemetry[i], _read(flight.images[i]), flight.images[i].name)
+        if unusable(frame, flight.camera) is None:
+            for look in looks(frame, flight.camera, MountEstimate())[:1]:
+                yield frame, look
+
+
 def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
     """Frames as the localizer embeds them: laid on the ground, north up, at a level that the frame fills."""
     from runtime.geo.rectify import rectify, seen_share
-    from runtime.locate.look import looks, unusable
-    from runtime.locate.mount import MountEstimate
     from runtime.locate.retrieve import WELL_SEEN
     from runtime.model.preprocess import encoder_input
-    from runtime.sensors.flight import Flight, read_picture
-    from runtime.sensors.frame import Frame
+    from runtime.sensors.flight import Flight
     from runtime.tiles.build import FOOTPRINTS_M
 
     flight = Flight.open(flight_folder)
-    for i in _some(len(flight.images), count, rng):
-        frame = Frame(flight.telemetry[i], read_picture(flight.images[i]), flight.images[i].name)
-        for look in looks(frame, flight.camera, MountEstimate())[:1] if unusable(frame, flight.camera) is None else []:
-            full = [side_m for side_m in FOOTPRINTS_M if seen_share(look.view, look.middle_en_m, side_m) >= WELL_SEEN]
-            patch = rectify(look.view, look.middle_en_m, rng.choice(full or FOOTPRINTS_M[:1]), side_px)
-            yield Sample(f"{flight.path.name}/{frame.name}", encoder_input(patch.picture, patch.seen, side_px))
+    for frame, look in looks_at(flight, _some(len(flight.images), count, rng)):
+        full = [side_m for side_m in FOOTPRINTS_M if seen_share(look.view, look.middle_en_m, side_m) >= WELL_SEEN]
+        patch = rectify(look.view, look.middle_en_m, rng.choice(full or FOOTPRINTS_M[:1]), side_px)
+        yield Sample(f"{flight.path.name}/{frame.name}", encoder_input(patch.picture, patch.seen, side_px))
 
 
 def _windows(map_file: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:

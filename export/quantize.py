@@ -1,13 +1,14 @@
 """INT8 as Q/DQ nodes in the graph, placed where TensorRT fuses them.
 
-Per-channel symmetric weights, per-tensor symmetric activations, zero-points 0, no Q/DQ on a bias; Q/DQ stands at the
-inputs of convolutions, never between a convolution and its activation, and on one side of a residual Add.
-Pooling, head and norm stay FP32.
+Per-channel symmetric weights, per-tensor symmetric activations, zero-points 0, no Q/DQ on a bias. Q/DQ stands at the
+inputs of convolutions and of products with weights (never between one and its activation), on one side of a residual
+Add, and between a convolution and a LayerNorm, where TensorRT would else choose slower mixed kernels.
+LayerNorm, GELU, Softmax, pooling, head and norm stay float.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,56 +17,114 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 from export.precision import in_body, replace_nodes
 from export.ranges import Range
 
-
-def quantised_inputs(model: ModelProto) -> list[str]:
-    """Names of the activations that :func:`to_int8` quantises: what the backbone's convolutions read."""
-    return list(dict.fromkeys(node.input[0] for node in model.graph.node if _is_quantised(node)))
+_CHANNELS = {"Conv": 1, "MatMul": -1}  # axis of the channels that one reads
+_OUTPUTS = {"Conv": 0, "MatMul": 1}  # axis of its weight's output channels
 
 
-def to_int8(model: ModelProto, ranges: Mapping[str, Range]) -> ModelProto:
-    """A copy with Q/DQ pairs; ``ranges`` has an entry for each of :func:`quantised_inputs`.
+def quantised_nodes(model: ModelProto, keep_float: Collection[str] = ()) -> list[str]:
+    """Names of the nodes that :func:`to_int8` quantises: the backbone's convolutions and products with weights."""
+    return [node.name for node in _to_quantise(model, keep_float)]
 
-    The mean error that rounding the weights makes is taken out of the bias (Nagel et al., "Data-Free Quantization
-    Through Weight Equalization and Bias Correction", ICCV 2019, section 4.2, with measured means).
+
+def quantised_activations(model: ModelProto, keep_float: Collection[str] = ()) -> dict[str, int]:
+    """Names of the activations that get a Q/DQ pair, with the axis of their channels."""
+    before_norm = _before_layer_norm(model)
+    found: dict[str, int] = {}
+    for node in _to_quantise(model, keep_float):
+        found.setdefault(node.input[0], _CHANNELS[node.op_type])
+        if node.output[0] in before_norm:
+            found.setdefault(node.output[0], 1)
+    return found
+
+
+def to_int8(model: ModelProto, ranges: Mapping[str, Range], keep_float: Collection[str] = ()) -> ModelProto:
+    """A copy with Q/DQ pairs; ``ranges`` has an entry for each of :func:`quantised_activations`.
+
+    ``keep_float`` names nodes that stay as they are. The mean error that rounding a convolution's weights makes is
+    taken out of its bias (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction",
+    ICCV 2019, section 4.2, with measured means).
     """
     twin = ModelProto()
     twin.CopyFrom(model)
     weights = {w.name: numpy_helper.to_array(w) for w in model.graph.initializer}
-    pairs: dict[str, str] = {}  # activation -> what its Q/DQ pair makes of it
+    chosen, before_norm = set(quantised_nodes(model, keep_float)), _before_layer_norm(model)
+    pairs: dict[str, str] = {}  # tensor -> what its Q/DQ pair makes of it
     nodes: list[NodeProto] = []
     for node in twin.graph.node:
-        if _is_quantised(node):
-            source = node.input[0]
-            if source not in pairs:
-                pairs[source] = f"{source}.dq"
-                nodes += _activation_pair(twin, source, ranges[source].scale)
-            weight = weights[node.input[1]]
-            steps, scale = quantise_weight(weight)
-            nodes.append(_weight(twin, node.input[1], steps, scale))
-            if len(node.input) > 2:
-                error = weight - steps * scale.reshape(-1, 1, 1, 1)
-                bias = weights[node.input[2]] + mean_response(error, ranges[source].channel_mean)
-                node.input[2] = _add(twin, f"{node.input[2]}.corrected", bias.astype(np.float32))
-            node.input[0], node.input[1] = pairs[source], f"{node.input[1]}.dq"
-        elif node.op_type == "Add" and in_body(node):
-            # The skip branch is a convolution's input already; the other side stays float, to be fused.
-            for i, name in enumerate(node.input):
-                node.input[i] = pairs.get(name, name)
+        if node.name not in chosen:
+            _read_pairs(node, pairs, before_norm)
+            nodes.append(node)
+            continue
+        source, weight = node.input[0], node.input[1]
+        if source not in pairs:
+            pairs[source] = f"{source}.dq"
+            nodes += _activation_pair(twin, source, ranges[source].scale)
+        axis = _OUTPUTS[node.op_type]
+        steps, scale = quantise_weight(weights[weight], axis)
+        if weight not in pairs:
+            pairs[weight] = f"{weight}.dq"
+            nodes.append(_weight(twin, weight, steps, scale, axis=axis))
+        if len(node.input) > 2:
+            error = weights[weight] - steps * _along(scale, steps.ndim, axis)
+            bias = weights[node.input[2]] + mean_response(error, ranges[source].channel_mean)
+            node.input[2] = _add(twin, f"{node.output[0]}.bias", bias.astype(np.float32))
+        node.input[0], node.input[1] = pairs[source], pairs[weight]
         nodes.append(node)
+        if node.output[0] in before_norm:
+            pairs[node.output[0]] = f"{node.output[0]}.dq"
+            nodes += _activation_pair(twin, node.output[0], ranges[node.output[0]].scale)
     replace_nodes(twin, nodes)
     return twin
 
 
-def _is_quantised(node: NodeProto) -> bool:
-    return bool(node.op_type == "Conv" and in_body(node))
+def _to_quantise(model: ModelProto, keep_float: Collection[str]) -> Iterator[NodeProto]:
+    constant = {w.name for w in model.graph.initializer if len(w.dims) >= 2}
+    for node in model.graph.node:
+        if node.op_type in _CHANNELS and in_body(node) and node.input[1] in constant and node.name not in keep_float:
+            yield node
+
+
+def _before_layer_norm(model: ModelProto) -> set[str]:
+    """Outputs of convolutions that a LayerNorm alone reads, through a Transpose where there is one."""
+    readers: dict[str, list[NodeProto]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    found = set()
+    for node in model.graph.node:
+        reads = readers.get(node.output[0], []) if node.op_type == "Conv" else []
+        while len(reads) == 1 and reads[0].op_type == "Transpose":
+            reads = readers.get(reads[0].output[0], [])
+        if len(reads) == 1 and reads[0].op_type == "LayerNormalization":
+            found.add(node.output[0])
+    return found
+
+
+def _read_pairs(node: NodeProto, pairs: Mapping[str, str], before_norm: Collection[str]) -> None:
+    """Let a node that stays float read what was quantised already, where TensorRT fuses that."""
+    if node.op_type == "Add" and in_body(node):
+        # The skip branch is a convolution's input already; the other side, the later one, stays float, to be fused.
+        order = list(pairs)
+        quantised = [i for i, name in enumerate(node.input) if name in pairs]
+        if quantised:
+            skip = min(quantised, key=lambda i: order.index(node.input[i]))
+            node.input[skip] = pairs[node.input[skip]]
+    elif node.input and node.input[0] in before_norm:
+        node.input[0] = pairs.get(node.input[0], node.input[0])
 
 
 def quantise_weight(
-    weight: NDArray[np.float32],  # (O, I, h, w)
-) -> tuple[NDArray[np.int8], NDArray[np.float32]]:  # (O, I, h, w), (O,)
+    weight: NDArray[np.float32],  # (O, I, h, w), or with O elsewhere
+    axis: int = 0,  # of the output channels
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:  # the weight's shape, (O,)
     """Symmetric steps in -127..127 and one scale an output channel."""
-    scale = np.maximum(np.abs(weight).max(axis=(1, 2, 3)), 1e-12).astype(np.float32) / np.float32(127)
-    return np.clip(np.rint(weight / scale.reshape(-1, 1, 1, 1)), -127, 127).astype(np.int8), scale
+    others = tuple(i for i in range(weight.ndim) if i != axis)
+    scale = np.maximum(np.abs(weight).max(axis=others), 1e-12).astype(np.float32) / np.float32(127)
+    return np.clip(np.rint(weight / _along(scale, weight.ndim, axis)), -127, 127).astype(np.int8), scale
+
+
+def _along(values: NDArray[np.float32], ndim: int, axis: int) -> NDArray[np.float32]:
+    return values.reshape([-1 if i == axis else 1 for i in range(ndim)])
 
 
 def mean_response(
@@ -88,10 +147,12 @@ def _activation_pair(model: ModelProto, source: str, scale: np.float32) -> list[
     ]
 
 
-def _weight(model: ModelProto, name: str, steps: NDArray[np.int8], scale: NDArray[np.float32]) -> NodeProto:
+def _weight(
+    model: ModelProto, name: str, steps: NDArray[np.int8], scale: NDArray[np.float32], *, axis: int
+) -> NodeProto:
     zero = _add(model, f"{name}.zero", np.zeros(len(scale), np.int8))
     inputs = [_add(model, f"{name}.int8", steps), _add(model, f"{name}.scale", scale), zero]
-    return helper.make_node("DequantizeLinear", inputs, [f"{name}.dq"], name=f"dq/{name}", axis=0)
+    return helper.make_node("DequantizeLinear", inputs, [f"{name}.dq"], name=f"dq/{name}", axis=axis)
 
 
 def _add(model: ModelProto, name: str, values: NDArray[np.generic] | np.generic) -> str:

@@ -1,17 +1,133 @@
-"""How large activations are: one symmetric INT8 scale a tensor, measured on calibration pictures."""
+"""How large activations are: one symmetric INT8 scale a tensor, from histograms measured on calibration pictures.
+
+Four rules say where a histogram is clipped; which is best is a matter of the network and was measured (docs/log.md):
+
+max            nothing is clipped, and one bright roof coarsens everything else
+percentile     all but one value in ten thousand is kept
+entropy        the least information is lost (Migacz, "8-bit Inference with TensorRT", GTC 2017)
+least-squares  the least squared error of rounding and clipping
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, helper
 
-_BATCH = 8
-_DRAWN = 20_000  # values of a tensor a batch: enough for the shape of its distribution
-_CLIPS = np.linspace(0.3, 1.0, 36)  # of the largest value
+from runtime.errors import ExportError
+
+BINS = 4096
+LEVELS = 127  # steps of INT8 on one side of 0
+_KEPT = 0.9999
+_CLIPS = np.linspace(0.2, 1.0, 41)  # of the largest value
+_BATCH = 4  # all activations of a batch are held at once
+_MOST = 1 << 18  # values of a tensor a batch; a grid of them where there are more
+
+Tick = Callable[[int, int], None]  # done, total
+
+
+@dataclass(slots=True)
+class Histogram:
+    """How many absolute values fell into each of equal bins from 0.
+
+    A bin's width is a power of two and doubles as values grow, so that batches in any order give one histogram.
+    """
+
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    width: float = 0.0  # of a bin; 0 until a value is not 0
+    largest: float = 0.0
+
+    def add(self, values: NDArray[np.float32]) -> None:
+        """Count values of any shape; raises ExportError for one that is no number."""
+        largest = max(float(values.max()), -float(values.min()))
+        if not math.isfinite(largest):
+            raise ExportError(f"an activation reaches {largest}; the FP32 graph is broken on these pictures")
+        self.largest = max(self.largest, largest)
+        width = 2.0 ** math.frexp(self.largest)[1] / BINS if self.largest else 0.0
+        while 0 < self.width < width:
+            self.counts = np.concatenate([self.counts.reshape(-1, 2).sum(axis=1), np.zeros(BINS // 2, np.int64)])
+            self.width *= 2
+        self.width = width
+        bins = np.abs(values.ravel() * np.float32(1 / width if width else 0)).astype(np.int32)
+        self.counts += np.bincount(bins, minlength=BINS)
+
+    @property
+    def used(self) -> int:
+        """Bins up to the last that holds anything."""
+        return int(self.counts.nonzero()[0].max(initial=0)) + 1
+
+    @property
+    def middles(self) -> NDArray[np.float64]:  # (BINS,)
+        """The value that stands for each bin."""
+        return np.asarray((np.arange(BINS) + 0.5) * self.width, np.float64)
+
+
+Rule = Callable[[Histogram], float]
+
+
+def max_clip(histogram: Histogram) -> float:
+    """The largest value."""
+    return histogram.largest
+
+
+def percentile_clip(histogram: Histogram) -> float:
+    """The edge of the bin that 99.99% of all values lie in or under, or the largest value if that is less."""
+    reached = np.cumsum(histogram.counts)
+    bins = int(np.searchsorted(reached, _KEPT * reached[-1])) + 1
+    return min(bins * histogram.width, histogram.largest)
+
+
+def entropy_clip(histogram: Histogram) -> float:
+    """The clip whose distribution, coarsened to 128 levels, tells least apart from the true one (Kullback-Leibler)."""
+    counts = histogram.counts[: histogram.used].astype(np.float64)
+    if len(counts) > 1:
+        counts[0] = counts[1]  # what a ReLU made 0 is exact at any scale, and would outweigh all else
+    least = LEVELS + 1
+    kept = np.unique(np.append(np.arange(least, len(counts), max(1, len(counts) // 128)), len(counts)))
+    lost = [_divergence(counts, int(n)) for n in kept]
+    return min(float(kept[int(np.argmin(lost))]) * histogram.width, histogram.largest)
+
+
+def _divergence(
+    counts: NDArray[np.float64],  # (bins,)
+    kept: int,  # bins that are not clipped
+) -> float:
+    true = counts[:kept].copy()
+    level = np.arange(kept) * (LEVELS + 1) // kept
+    full = true > 0
+    shared = np.bincount(level[full], minlength=LEVELS + 1)  # bins that share a level's count
+    coarse = np.where(full, (np.bincount(level, true, LEVELS + 1) / np.maximum(shared, 1))[level], 0.0)
+    true[-1] += counts[kept:].sum()
+    told = true > 0
+    if not (coarse[told] > 0).all():
+        return math.inf
+    p, q = true[told] / true.sum(), coarse[told] / coarse.sum()
+    return float((p * np.log(p / q)).sum())
+
+
+def least_squares_clip(histogram: Histogram) -> float:
+    """The clip with the least squared error of rounding and clipping."""
+    clips = _CLIPS * histogram.largest
+    return float(clips[int(np.argmin([squared_error(histogram, clip) for clip in clips]))])
+
+
+def squared_error(histogram: Histogram, clip: float) -> float:
+    """What quantising to 127 steps up to ``clip`` costs, summed over all values."""
+    values, step = histogram.middles, max(clip, 1e-12) / LEVELS
+    return float(histogram.counts @ np.square(np.minimum(np.rint(values / step), LEVELS) * step - values))
+
+
+RULES: Mapping[str, Rule] = {
+    "max": max_clip,
+    "percentile": percentile_clip,
+    "entropy": entropy_clip,
+    "least-squares": least_squares_clip,
+}
+DEFAULT_RULE = "least-squares"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,44 +138,48 @@ class Range:
     channel_mean: NDArray[np.float64]  # (C,)
 
 
-def measure_ranges(
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One activation over all calibration pictures."""
+
+    histogram: Histogram
+    channel_mean: NDArray[np.float64]  # (C,)
+
+    def range_by(self, rule: str) -> Range:
+        """The range that a rule of ``RULES`` makes of it."""
+        return Range(np.float32(max(RULES[rule](self.histogram), 1e-6) / LEVELS), self.channel_mean)
+
+
+def measure(
     model: ModelProto,
-    tensors: Sequence[str],  # names of (B, C, H, W) activations
+    tensors: Mapping[str, int],  # names of activations, and the axis of their channels
     pictures: NDArray[np.uint8],  # (N, S, S, 3) RGB
-    seed: int = 0,
-) -> dict[str, Range]:
-    """The range of each tensor over the pictures, computed by ONNX Runtime in FP32."""
+    tick: Tick = lambda done, total: None,
+) -> dict[str, Measured]:
+    """Each tensor over the pictures, all of them in one pass of ONNX Runtime in FP32."""
     import onnxruntime as ort
 
     watched = ModelProto()
     watched.CopyFrom(model)
-    watched.graph.output.extend([helper.make_empty_tensor_value_info(name) for name in tensors])
+    outputs = {value.name for value in model.graph.output}
+    watched.graph.output.extend([helper.make_empty_tensor_value_info(name) for name in tensors if name not in outputs])
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    rng = np.random.default_rng(seed)
-    largest = dict.fromkeys(tensors, 0.0)
-    drawn: dict[str, list[NDArray[np.float32]]] = {name: [] for name in tensors}
-    means: dict[str, list[NDArray[np.float64]]] = {name: [] for name in tensors}
+    histograms = {name: Histogram() for name in tensors}
+    sums: dict[str, NDArray[np.float64]] = {}
     for start in range(0, len(pictures), _BATCH):
-        values = session.run(list(tensors), {"image": pictures[start : start + _BATCH]})
-        for name, value in zip(tensors, values, strict=True):
-            size = np.abs(value).ravel()
-            largest[name] = max(largest[name], float(size.max()))
-            drawn[name].append(size[rng.integers(0, size.size, _DRAWN)])
-            means[name].extend(value.mean(axis=(2, 3), dtype=np.float64))
-    return {
-        name: Range(best_scale(np.concatenate(drawn[name]), largest[name]), np.mean(means[name], axis=0))
-        for name in tensors
-    }
+        batch = pictures[start : start + _BATCH]
+        for name, value in zip(tensors, session.run(list(tensors), {"image": batch}), strict=True):
+            histograms[name].add(_thinned(value))
+            others = tuple(i for i in range(value.ndim) if i != tensors[name] % value.ndim)
+            sums[name] = sums.get(name, 0.0) + value.mean(axis=others, dtype=np.float64) * len(batch)
+        tick(min(start + _BATCH, len(pictures)), len(pictures))
+    return {name: Measured(histograms[name], sums[name] / len(pictures)) for name in tensors}
 
 
-def best_scale(sizes: NDArray[np.float32], largest: float) -> np.float32:
-    """The scale with the least squared error of rounding and clipping; ``sizes`` are absolute values, (K,).
-
-    The largest value alone would let one bright roof coarsen everything else.
-    """
-    scales = _CLIPS * max(largest, 1e-6) / 127
-    errors = [float(np.square(np.clip(np.rint(sizes / s), 0, 127) * s - sizes).mean()) for s in scales]
-    best: np.float32 = np.float32(scales[int(np.argmin(errors))])
-    return best
+def _thinned(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Every k-th value, and the two that lie furthest out."""
+    flat = values.ravel()
+    every = -(-flat.size // _MOST)
+    return flat if every == 1 else np.concatenate([flat[::every], [flat.max(), flat.min()]])

@@ -1,0 +1,120 @@
+"""Which nodes does INT8 hurt? Each is quantised alone and the embedding measured; the worst stay float."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, numpy_helper
+
+from export.gates import GateResult
+from export.parity import embed
+from export.quantize import quantise_weight, quantised_nodes, to_int8
+from export.ranges import LEVELS, Measured, Range, Tick, squared_error
+
+MOST_FLOAT = 0.5  # of all nodes: where more must stay float, INT8 is not worth having
+_PICTURES = 16  # of those kept apart; each node costs a pass over them
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """What quantising one node alone costs."""
+
+    node: str
+    lost: float  # 1 - mean cosine to FP32
+
+
+class Attempt(NamedTuple):
+    """A quantised graph, the nodes that stay float in it, and how it was judged."""
+
+    model: ModelProto
+    keep_float: tuple[str, ...]
+    result: GateResult
+
+
+def rank_nodes(
+    model: ModelProto,
+    ranges: Mapping[str, Range],
+    pictures: NDArray[np.uint8],  # (N, S, S, 3), not calibrated on; some of them are used
+    suspects: Sequence[str],  # names of quantised nodes, the most suspicious first
+    *,
+    limit_s: float,
+    tick: Tick = lambda done, total: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> list[Sensitivity]:
+    """The nodes by what quantising each alone costs, the worst first; those not reached in ``limit_s`` are left out."""
+    some = pictures[:: max(1, len(pictures) // _PICTURES)][:_PICTURES]
+    started, found = clock(), []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "alone.onnx"
+        onnx.save(model, path)
+        wanted = embed(path, some, optimise=False)
+        for done, node in enumerate(suspects, 1):
+            onnx.save(to_int8(model, ranges, [other for other in suspects if other != node]), path)
+            cosines = (wanted * embed(path, some, optimise=False)).sum(axis=1)
+            found.append(Sensitivity(node, 1 - float(cosines.mean())))
+            tick(done, len(suspects))
+            if clock() - started > limit_s:
+                break
+    return sorted(found, key=lambda one: -one.lost)
+
+
+def suspects(model: ModelProto, measured: Mapping[str, Measured], rule: str, given: Sequence[str] = ()) -> list[str]:
+    """The nodes to be quantised, by the noise that rounding their input and weights makes: cheap, and a first guess.
+
+    It says nothing of what later layers make of the noise; ``rank_nodes`` does. ``given`` nodes stay float anyway.
+    """
+    weights = {w.name: numpy_helper.to_array(w) for w in model.graph.initializer}
+    noise = {name: _input_noise(one, rule) for name, one in measured.items()}
+    nodes = {node.name: node for node in model.graph.node}
+    shares = {
+        name: noise[nodes[name].input[0]] + _weight_noise(weights[nodes[name].input[1]], nodes[name].op_type)
+        for name in quantised_nodes(model, given)
+    }
+    return sorted(shares, key=lambda name: -shares[name])
+
+
+def _input_noise(measured: Measured, rule: str) -> float:
+    """Power of the rounding and clipping error as a share of the signal's."""
+    histogram, clip = measured.histogram, float(measured.range_by(rule).scale) * LEVELS
+    signal = float(histogram.counts @ np.square(histogram.middles))
+    return squared_error(histogram, clip) / max(signal, 1e-30)
+
+
+def _weight_noise(weight: NDArray[np.float32], op_type: str) -> float:
+    axis = 0 if op_type == "Conv" else 1
+    steps, scale = quantise_weight(weight, axis)
+    back = steps * scale.reshape([-1 if i == axis else 1 for i in range(weight.ndim)])
+    return float(np.square(weight - back).sum()) / max(float(np.square(weight).sum()), 1e-30)
+
+
+def quantise_until(
+    make: Callable[[tuple[str, ...]], Attempt],
+    worst_first: Sequence[str],
+    given: Sequence[str] = (),
+) -> Attempt:
+    """The fewest of the worst nodes left float, beside the ``given``, with which the gate is passed.
+
+    More are left float twofold until it is, then fewer by halves. Where half of all do not do, the last attempt.
+    """
+    most = int(len(worst_first) * MOST_FLOAT)
+    failing, count = 0, 1
+    attempt = make((*given, *worst_first[:count]))
+    while attempt.result.failure() and count < most:
+        failing, count = count, min(2 * count, most)
+        attempt = make((*given, *worst_first[:count]))
+    while not attempt.result.failure() and count - failing > 1:
+        middle = (failing + count) // 2
+        fewer = make((*given, *worst_first[:middle]))
+        if fewer.result.failure():
+            failing = middle
+        else:
+            attempt, count = fewer, middle
+    return attempt
