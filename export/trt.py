@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.needs import require
-from runtime.errors import DataError, run_command
+from runtime.errors import run_command
 from runtime.model.bundle import ENCODER_FILES, Bundle, file_entry, write_manifest
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from export.gates import GateResult
-
-HELD_OUT = 4  # every fourth calibration picture is kept for the gate
+    from export.int8 import Made
 
 
 def make_fp16(bundle: Bundle) -> float:
@@ -39,39 +37,6 @@ def make_fp16(bundle: Bundle) -> float:
         cosine = check_parity(embed(fp32, pictures), embed(partial, pictures), what=path.name, min_cosine=required)
     _enter(bundle, "fp16", {"min_cosine": cosine, "required": required, "to": "fp32"})
     return cosine
-
-
-def make_int8(bundle: Bundle) -> GateResult:
-    """Write ``encoder.int8.onnx`` from the FP32 graph and the calibration set; raises DataError or GateError."""
-    require("onnx", extra="export")
-    import numpy as np
-    import onnx
-
-    from calib.sets import read_set
-    from export.gates import check_retrieval
-    from export.lint import check_lint
-    from export.precision import load_graph, store_halved
-    from export.quantize import quantised_inputs, to_int8
-    from export.ranges import measure_ranges
-    from runtime.files import whole_file
-
-    pictures, set_sha256 = read_set(bundle.path)
-    if pictures.shape[1] != bundle.side_px:
-        raise DataError(
-            f"{bundle.path}'s calibration set is of {pictures.shape[1]} px, the encoder of {bundle.side_px} px; "
-            f"make the set again: python -m calib.int8 --from FOLDER --bundle {bundle.path}"
-        )
-    kept = np.arange(len(pictures)) % HELD_OUT == HELD_OUT - 1
-    fp32, path = bundle.file(ENCODER_FILES["fp32"]), bundle.path / ENCODER_FILES["int8"]
-    model = load_graph(fp32)
-    quantised = to_int8(model, measure_ranges(model, quantised_inputs(model), pictures[~kept]))
-    check_lint(quantised, path.name)
-    gallery = np.concatenate([pictures[kept], pictures[~kept]])
-    with whole_file(path) as partial:
-        onnx.save(store_halved(quantised), partial)
-        result = check_retrieval(fp32, partial, gallery=gallery, queries=pictures[kept])
-    _enter(bundle, "int8", {**result.as_json(), "calibration_sha256": set_sha256})
-    return result
 
 
 def _enter(bundle: Bundle, precision: str, gate: dict[str, Any]) -> None:
@@ -105,6 +70,34 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--batch", type=int, default=1, help="pictures a call of the engine; 4 for four headings (%(default)s)"
     )
+    int8 = parser.add_argument_group("INT8")
+    int8.add_argument(
+        "--ranges",
+        choices=("max", "percentile", "entropy", "least-squares"),
+        help="how an activation's range is taken from what was measured (least-squares)",
+    )
+    int8.add_argument(
+        "--keep-float",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NODE",
+        help="nodes that are not quantised, by name or with *; without it, the worst are found where the gate fails",
+    )
+    int8.add_argument(
+        "--gate",
+        nargs=2,
+        action="append",
+        type=Path,
+        default=[],
+        metavar=("QUERIES", "GALLERY"),
+        help="judge R@1 and metres too on a recorded flight with its truth.csv and a map.mbtiles, or R@1 on two "
+        "folders of pictures of like names; may be given several times",
+    )
+    int8.add_argument("--report", type=Path, metavar="FOLDER", help="table and pictures (NAME.bundle/report)")
+    int8.add_argument(
+        "--minutes", type=float, default=5.0, help="at most, of measuring which nodes INT8 hurts (%(default)s)"
+    )
     parser.set_defaults(precision="fp16")
     args = parser.parse_args(argv)
     if args.batch < 1:
@@ -115,14 +108,26 @@ def main(argv: list[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> None:
     bundle = Bundle.open(args.bundle)
     path = bundle.path / ENCODER_FILES[args.precision]
-    if _is_made(bundle, args.precision):
+    if _is_made(bundle, args.precision) and not (args.ranges or args.keep_float or args.gate or args.report):
         print(f"{bundle.file(path.name)}: in the bundle already")
     elif args.precision == "int8":
-        print(f"{path}: {_told(make_int8(bundle))}")
+        print(_told(_make_int8(bundle, args), path))
     else:
         print(f"{path}: worst cosine to FP32 {make_fp16(bundle):.6f}")
     if not args.graph_only:
         _build(Bundle.open(bundle.path), args.precision, args.batch)
+
+
+def _make_int8(bundle: Bundle, args: argparse.Namespace) -> Made:
+    require("onnx", "matplotlib", extra="export")
+    from export.int8 import Choices, make_int8
+    from export.ranges import DEFAULT_RULE
+
+    gates = tuple((queries, gallery) for queries, gallery in args.gate)
+    rule = args.ranges or DEFAULT_RULE
+    made = make_int8(bundle, Choices(rule, tuple(args.keep_float), gates, args.report, 60 * args.minutes))
+    _enter(bundle, "int8", dict(made.gate))
+    return made
 
 
 def _is_made(bundle: Bundle, precision: str) -> bool:
@@ -163,7 +168,7 @@ def _build(bundle: Bundle, precision: str, batch: int) -> None:
 
 def _held_out(bundle: Bundle) -> NDArray[np.uint8]:  # (N, S, S, 3)
     """Pictures that nothing was calibrated on; drawn ones on a device that the set was not copied to."""
-    from calib.sets import PICTURES, read_set
+    from calib.sets import HELD_OUT, PICTURES, read_set
     from export.pictures import land_like
 
     if (bundle.path / PICTURES).is_file():
@@ -172,11 +177,14 @@ def _held_out(bundle: Bundle) -> NDArray[np.uint8]:  # (N, S, S, 3)
     return land_like(32, bundle.side_px, bundle.side_px, seed=1)
 
 
-def _told(result: GateResult) -> str:
-    return (
-        f"cosine to FP32 {result.cosine_mean:.4f} mean, {result.cosine_worst:.4f} worst; R@1 {result.r1:.3f}, "
-        f"FP32 {result.r1_fp32:.3f}, on {result.pictures} pictures that were not calibrated on"
-    )
+def _told(made: Made, path: Path) -> str:
+    result = made.result
+    lines = [
+        f"{path}: cosine to FP32 {result.cosine_mean:.4f} mean, {result.cosine_worst:.4f} worst, on {result.pictures} "
+        f"pictures that were not calibrated on; left float: {len(made.kept_float) or 'nothing'}"
+    ]
+    lines += [f"  R@1 {one.r1:.1%}, FP32 {one.r1_fp32:.1%}: {one.name}" for one in result.sets]
+    return "\n".join([*lines, f"{made.report}: the report"])
 
 
 if __name__ == "__main__":
