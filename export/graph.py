@@ -20,6 +20,21 @@ _SCOPES = "pkg.torch.onnx.name_scopes"
 _REGISTRY = "torch.onnx._internal.exporter._registration"
 
 
+def fused(network: nn.Module) -> nn.Module:
+    """The network with branches that are there for training alone folded into one convolution, if it has such.
+
+    FastViT and RepVGG-like backbones (MobileOne, RepViT) compute the same with fewer nodes; the network itself is left
+    as it is. Vasu et al., "FastViT", ICCV 2023, section 3.2.
+    """
+    from timm.utils.model import reparameterize_model
+
+    marks = ("fuse", "reparameterize", "switch_to_deploy")
+    if not any(hasattr(module, mark) for module in network.modules() for mark in marks):
+        return network
+    folded: nn.Module = reparameterize_model(network).eval()
+    return folded
+
+
 def trace(
     network: nn.Module,
     image: Tensor,  # an example of the input
@@ -57,5 +72,14 @@ def _exported(network: nn.Module, image: Tensor, outputs: Sequence[str], dynamic
                 verbose=False,
             )
         except torch.onnx.errors.OnnxExporterError as error:
-            cause = error.__cause__ or error
-            raise ExportError(f"PyTorch {torch.__version__} cannot export this network: {cause}") from error
+            raise ExportError(
+                f"PyTorch {torch.__version__} cannot say this network in ONNX: {_reason(error)}; train another "
+                "--backbone (docs/jetson.md lists those that were exported)"
+            ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what lies at the bottom; the exporter wraps that in pages of advice to its own authors."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0].rstrip(".")

@@ -65,7 +65,6 @@ def _run(paths: list[Path]) -> int:
 def read_graph(path: Path) -> ModelProto:
     """A graph as its file has it; raises ExportError for a file that is none."""
     import onnx
-    from google.protobuf.message import DecodeError
 
     try:
         model = onnx.load(path, load_external_data=False)
@@ -73,7 +72,7 @@ def read_graph(path: Path) -> ModelProto:
         raise ExportError(
             f"{path} is missing; expected an ONNX graph, as in a bundle of python -m export.onnx"
         ) from None
-    except (DecodeError, IsADirectoryError, UnicodeDecodeError) as error:
+    except Exception as error:  # protobuf's, of several kinds
         raise ExportError(f"{path} is no ONNX graph ({error}); expected one as python -m export.onnx writes") from None
     if not model.graph.node:
         raise ExportError(f"{path} is no ONNX graph: it has no nodes; expected one as python -m export.onnx writes")

@@ -18,6 +18,7 @@ def embed(
     pictures: NDArray[np.uint8],  # (N, S, S, 3) RGB
     *,
     optimise: bool = True,
+    batch: int = _BATCH,  # of a run; for a graph of a fixed batch that one, N a multiple of it
 ) -> Embeddings:  # (N, D)
     """Embeddings by ONNX Runtime on the CPU.
 
@@ -31,8 +32,8 @@ def embed(
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-    batches = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
-    return np.concatenate([session.run(["embedding"], {"image": batch})[0] for batch in batches])
+    batches = [pictures[i : i + batch] for i in range(0, len(pictures), batch)]
+    return np.concatenate([session.run(["embedding"], {"image": part})[0] for part in batches])
 
 
 def check_parity(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -65,7 +64,8 @@ class Encoder(nn.Module):
     ) -> Tensor:  # (B, dim) float32 unit-norm
         """Embed a batch."""
         embedding: Tensor = self.head(self.features(images))
-        return F.normalize(embedding, dim=1)
+        unit: Tensor = embedding / embedding.norm(dim=1, keepdim=True).clamp(min=1e-12)  # F.normalize exports shapes
+        return unit
 
     def train(self, mode: bool = True) -> Encoder:
         """As every module's; with ``fixed_norms`` batch normalisation computes as in flight while the rest trains."""
