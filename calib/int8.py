@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,23 +13,37 @@ from runtime.errors import DataError, run_command
 if TYPE_CHECKING:
     from calib.sources import Sample
 
+Tick = Callable[[int, int], None]  # done, total
+
 MIN_COUNT = 8  # under this the range of a layer is a matter of luck
+_OFFERED, _OFFERED_BYTES = 4, 1 << 29  # pictures read for one that is chosen, and how much may be held
 
 
-def choose(sources: Sequence[Path], count: int, side_px: int, seed: int) -> list[Sample]:
+def choose(
+    sources: Sequence[Path], count: int, side_px: int, seed: int, tick: Tick = lambda done, total: None
+) -> list[Sample]:
     """About ``count`` samples, the same number of each source where they have them; seeded.
 
-    Raises DataError where there are not enough to measure anything.
+    Of four times as many, those that show most kinds of ground (``calib.diverse``). Raises DataError where there are
+    not enough to measure anything.
     """
     import numpy as np
 
+    from calib.diverse import choose_diverse, statistics
     from calib.sources import samples
 
     chosen: list[Sample] = []
     for i, source in enumerate(sources):
         rng = np.random.default_rng((seed, i))
         share = -(-(count - len(chosen)) // (len(sources) - i))  # what earlier sources lacked, later ones make up
-        chosen += samples(source, share, side_px, rng)
+        most = max(share, min(_OFFERED * share, _OFFERED_BYTES // (3 * side_px**2)))
+        offered = []
+        for sample in samples(source, most, side_px, rng):
+            offered.append(sample)
+            tick(i * most + len(offered), len(sources) * most)
+        if offered:
+            features = np.stack([statistics(sample.picture) for sample in offered])
+            chosen += [offered[row] for row in choose_diverse(features, share, rng)]
     if len(chosen) < MIN_COUNT:
         raise DataError(
             f"{len(chosen)} usable pictures are too few; give --from more folders, {MIN_COUNT} is the least"
@@ -84,14 +98,20 @@ def main(argv: list[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> None:
     from calib.sets import LIST, PICTURES, write_set
     from runtime.model.bundle import Bundle, write_manifest
+    from runtime.progress import progress
 
     bundle = Bundle.open(args.bundle)
-    chosen = choose(args.sources, args.count, bundle.side_px, args.seed)
+    with progress("pictures") as tick:
+        chosen = choose(args.sources, args.count, bundle.side_px, args.seed, tick)
     sha256 = write_set(bundle.path, chosen, args.seed)
     about = {"list": LIST, "pictures": len(chosen), "seed": args.seed, "sha256": sha256}
     write_manifest(bundle.path, {**bundle.manifest, "calibration": about})
     if args.sheet:
         contact_sheet(chosen, args.sheet)
+    views = {source.suffix == ".mbtiles" for source in args.sources}
+    if len(views) == 1:
+        lacking = "drone: give a flight too" if views == {True} else "map: give a map.mbtiles too"
+        print(f"No picture is from a {lacking}; the encoder embeds both views")
     print(f"{bundle.path / PICTURES}: {len(chosen)} pictures of {len(args.sources)} sources, set {sha256[:12]}")
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from calib.diverse import choose_diverse, statistics
 from calib.int8 import choose, main
+from calib.retrieval import open_retrieval_set
 from calib.sets import read_set
 from runtime.errors import DataError
 from runtime.model.bundle import FORMAT, write_manifest
@@ -63,6 +66,51 @@ def test_what_one_folder_lacks_the_next_makes_up(tmp_path: Path) -> None:
     chosen = choose([few, many], 20, SIDE_PX, 0)
     assert sum(s.source.startswith("few/") for s in chosen) == 3
     assert sum(s.source.startswith("many/") for s in chosen) == 17
+
+
+def ground_with_rare_kinds() -> NDArray[np.uint8]:  # (500, S, S, 3)
+    """Fields, and five pictures in five hundred of other ground: snow, night, a tiled roof."""
+    rng = np.random.default_rng(0)
+    ground = np.clip(rng.normal((90, 110, 70), 12, (500, SIDE_PX, SIDE_PX, 3)), 0, 255).astype(np.uint8)
+    ground[[17, 140]] = np.clip(rng.normal(245, 4, ground[:2].shape), 0, 255)
+    ground[[230, 333]] = np.clip(rng.normal(8, 3, ground[:2].shape), 0, 255)
+    ground[404, :, ::2], ground[404, :, 1::2] = (220, 60, 20), (20, 20, 20)
+    return ground
+
+
+def test_the_chosen_set_has_the_rare_kinds_of_ground_that_a_random_one_lacks_and_is_still_like_the_whole() -> None:
+    features = np.stack([statistics(picture) for picture in ground_with_rare_kinds()])
+    rare: tuple[set[int], ...] = ({17, 140}, {230, 333}, {404})
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        chosen = choose_diverse(features, 32, rng)
+        assert len(set(chosen)) == 32 and all(kind & set(chosen) for kind in rare)
+        assert not all(kind & {int(i) for i in rng.permutation(500)[:32]} for kind in rare)
+        apart = np.abs(np.median(features[chosen], axis=0) - np.median(features, axis=0))
+        assert (apart < features.std(axis=0)).all()
+
+
+def test_a_broken_picture_is_named_in_one_line(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_pictures(tmp_path / "pictures", 12)
+    (folder / "05.png").write_bytes(b"not a picture")
+    assert main(["--from", str(folder), "--bundle", str(bundle), "--count", "12"]) == 1
+    error = capsys.readouterr().err
+    assert "05.png is no picture that OpenCV can read" in error and error.count("\n") == 1
+    assert not (bundle / "calibration.safetensors").exists()
+
+
+def test_pairs_of_like_names_make_a_retrieval_set_and_the_rest_distracts(tmp_path: Path) -> None:
+    drone, tile = write_pictures(tmp_path / "drone", 4), write_pictures(tmp_path / "tile", 6, seed=1)
+    one = open_retrieval_set(drone, tile, SIDE_PX)
+    assert one.queries.shape == (4, SIDE_PX, SIDE_PX, 3) and one.gallery.shape == (6, SIDE_PX, SIDE_PX, 3)
+    assert one.right.tolist() == np.eye(4, 6, dtype=bool).tolist() and one.off_m is None
+    (empty := tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="0 names in common"):
+        open_retrieval_set(drone, empty, SIDE_PX)
+    with pytest.raises(DataError, match="are no retrieval set"):
+        open_retrieval_set(drone, tmp_path / "none", SIDE_PX)
 
 
 def test_frames_of_a_flight_are_turned_north_up(tmp_path: Path) -> None:
