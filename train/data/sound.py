@@ -37,7 +37,7 @@ def sound_sources(sources: Sequence[Weighted], max_broken: float, tell: Tell) ->
     more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
     found = f"{len(broken)} of {len(files)} pictures cannot be read: {named}{more}"
     if not len(broken) <= max_broken * len(files):
-        raise DataError(f"{found}; at most {max_broken:.1%} may be (train.run --max-broken): mend them, or take them out")
+        raise DataError(f"{found}; at most {max_broken:.1%} may be (train.run --max-broken): mend or remove them")
     tell(f"{found}; left out")
     return [source.without(broken) for source in sources]
 
