@@ -31,6 +31,7 @@ COMMANDS = (
     "export.matcher",
     "calib.camera",
     "calib.int8",
+    "calib.score",
     "runtime.tiles",
     "runtime.tiles build",
     "runtime.tiles info",

@@ -161,6 +161,6 @@ def check_enough(gathered: Sequence[Gathered], least: int) -> None:
             reasons[reason] = reasons.get(reason, 0) + count
     why = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
     raise DataError(
-        f"{used} of {frames} frames can be used{f' ({why})' if why else ''}, {least} are needed; give more flights, or "
-        "fill in telemetry.csv and truth.csv (docs/formats.md)"
+        f"{used} of {frames} frames can be used{f' ({why})' if why else ''}, {least} are needed; give more flights, "
+        "each with the --tiles of its place, or fill in telemetry.csv and truth.csv (docs/formats.md)"
     )

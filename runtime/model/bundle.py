@@ -2,7 +2,8 @@
 
 Format 1: ``format``, ``kind`` (``encoder`` or ``matcher``), ``name``, ``input``, ``licence`` and ``files``
 ({name: {sha256, bytes, precision}}); an encoder also has ``encoder`` (backbone, dim, truncations, side_px),
-``training``, ``gates`` and ``golden`` (``runtime.model.golden``; bundles of before have none).
+``training``, ``gates`` and ``golden`` (``runtime.model.golden``; bundles of before have none). ``files`` may name
+``score.json`` (``runtime.model.score_map``).
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from calib.score.store import store
 from runtime.errors import BundleError
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
+from runtime.locate.load import open_localizer
 from runtime.locate.look import looks
 from runtime.locate.mount import MountEstimate
 from runtime.locate.retrieve import Retriever
@@ -337,3 +338,17 @@ def test_a_calibration_of_another_graph_or_an_altered_one_is_refused(bundle: Pat
         score_map(Bundle.open(bundle), "fp32")
     store(bundle, "fp32", entry)  # what is broken is replaced
     assert score_map(Bundle.open(bundle), "fp32") == ScoreMap(0.02, 0.1)
+
+
+def test_what_the_bundle_states_is_flown_with(town: Town, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flight, cache = Flight.open(town.flights / "one"), TileCache.open(town.tiles)
+    sha256 = cache.metadata["encoder"]["sha256"]
+    monkeypatch.setattr("runtime.locate.load.open_engine", lambda *_: CellMeans(sha256))
+    clear_frames = []
+    for outlier_share in (0.02, 0.5):
+        store(bundle, "fp32", {"temperature": 0.006, "outlier_share": outlier_share, "encoder_sha256": sha256})
+        localizer = open_localizer(cache, flight.camera, bundle=bundle, matcher=False, start=None, threads=1)
+        verdicts = [localizer.step(frame) for frame in flight.frames()]
+        clear_frames.append(sum(getattr(verdict, "reason", "") != "ambiguous" for verdict in verdicts))
+    assert clear_frames[0] >= 5
+    assert clear_frames[1] == 0  # retrieval alone is believed above 0.6
