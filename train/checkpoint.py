@@ -48,8 +48,13 @@ def load_encoder(path: Path, dim: int | None = None) -> tuple[Encoder, dict[str,
         raise TrainError(f"{path} is missing; train one with python -m train.run --out RUN") from None
     except (SafetensorError, OSError) as error:
         raise TrainError(f"{path} is no safetensors checkpoint ({error}); expected RUN/{BEST}") from None
-    if metadata.get("format") != FORMAT:
-        raise TrainError(f"{path} has checkpoint format {metadata.get('format')}; this Skyfix reads {FORMAT}")
+    if "format" not in metadata:
+        raise TrainError(
+            f"{path} holds weights but says nothing of an encoder; expected RUN/{BEST} of python -m train.run, "
+            f"which can start from these: --init {path}"
+        )
+    if metadata["format"] != FORMAT:
+        raise TrainError(f"{path} has checkpoint format {metadata['format']}; this Skyfix reads {FORMAT}")
     try:
         parsed = {name: json.loads(metadata[name]) for name in ("encoder_spec", "train_spec", "summary")}
         spec = EncoderSpec(**parsed["encoder_spec"])
@@ -67,7 +72,7 @@ def _shortened(
     path: Path, spec: EncoderSpec, weights: dict[str, Tensor], dim: int
 ) -> tuple[EncoderSpec, dict[str, Tensor]]:
     if not 1 <= dim <= spec.dim:
-        raise TrainError(f"{path} has embeddings of length {spec.dim}; --dim {dim} is no part of them")
+        raise TrainError(f"{path} has embeddings of length {spec.dim}; --dim takes 1 to {spec.dim}, not {dim}")
     return replace(spec, dim=dim), {**weights, **{name: weights[name][:dim] for name in ("head.weight", "head.bias")}}
 
 

@@ -1,19 +1,27 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from export.graph import fused, trace
 from export.lint import lint
 from export.onnx import export_encoder, main
 from export.parity import embed
+from export.pictures import land_like
 from export.precision import load_graph, store_halved, to_fp16
 from runtime.errors import ExportError, GateError
+from runtime.files import sha256_of
 from runtime.model.bundle import Bundle
-from train.checkpoint import load_encoder
+from train.checkpoint import load_encoder, save_encoder
+from train.encoder import Encoder, EncoderSpec
 
 
 @pytest.mark.parametrize(("precision", "file"), [("fp32", "encoder.onnx"), ("fp16", "encoder.fp16.onnx")])
@@ -81,6 +89,120 @@ def test_a_graph_that_fails_its_gate_is_not_written(
     with pytest.raises(GateError, match="cosine nan"):
         export_encoder(encoder, tmp_path / "bad.bundle", training={}, licence="Apache-2.0")
     assert list((tmp_path / "bad.bundle").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("tiny") / "best.safetensors"
+    spec = EncoderSpec(backbone="test_efficientnet", dim=16, side_px=32, init="random")
+    save_encoder(
+        path, Encoder(spec), {"data": ["site:/home/me/hill@0.2"], "only_may_ship": True}, {"step": 7, "r1": 0.5}
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def short_bundle(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight of sixteen numbers, batches of 1 and 4, proved on a folder of pictures."""
+    folder = tmp_path_factory.mktemp("short")
+    for i, picture in enumerate(land_like(3, 40, 50)):
+        cv2.imwrite(str(folder / f"{i}.png"), picture)
+    out = folder / "short.bundle"
+    flags = ["--dim", "8", "--static", "1", "4", "--pictures", str(folder)]
+    assert main([str(tiny_checkpoint), "--out", str(out), *flags]) == 0
+    return out
+
+
+def test_a_shorter_embedding_is_the_start_of_the_long_one(tiny_checkpoint: Path, short_bundle: Path) -> None:
+    encoder, _ = load_encoder(tiny_checkpoint)
+    pictures = land_like(4, 32, 32)
+    with torch.inference_mode():
+        start = encoder(torch.from_numpy(pictures)).numpy()[:, :8]
+    want = start / np.linalg.norm(start, axis=1, keepdims=True)
+    assert Bundle.open(short_bundle).dim == 8
+    np.testing.assert_allclose(embed(short_bundle / "encoder.onnx", pictures), want, atol=1e-5)
+
+
+@pytest.mark.parametrize("stem", ["encoder", "encoder.fp16"])
+def test_a_graph_of_a_fixed_batch_takes_that_one_and_computes_the_same(short_bundle: Path, stem: str) -> None:
+    pictures = land_like(4, 32, 32)
+    want = embed(short_bundle / f"{stem}.onnx", pictures)
+    for batch in (1, 4):
+        model = onnx.load(short_bundle / f"{stem}.b{batch}.onnx")
+        known = [*model.graph.input, *model.graph.value_info, *model.graph.output]
+        assert all(dim.dim_value > 0 for value in known for dim in value.type.tensor_type.shape.dim)
+        got = embed(short_bundle / f"{stem}.b{batch}.onnx", pictures, batch=batch)
+        np.testing.assert_allclose(got, want, atol=1e-5)
+        assert Bundle.open(short_bundle).manifest["files"][f"{stem}.b{batch}.onnx"]["batch"] == batch
+
+
+def test_the_card_in_the_graph_and_the_manifest_is_one_and_has_no_date(
+    tiny_checkpoint: Path, short_bundle: Path
+) -> None:
+    manifest = Bundle.open(short_bundle).manifest
+    card = {p.key: p.value for p in onnx.load(short_bundle / "encoder.fp16.b4.onnx").metadata_props}
+    for key in ("encoder", "input", "output", "training", "source"):
+        assert json.loads(card[key]) == manifest[key]
+    assert manifest["encoder"]["backbone"] == "test_efficientnet"
+    assert manifest["training"] == {"data": ["site:hill@0.2"], "only_may_ship": True, "step": 7, "r1": 0.5}
+    assert manifest["source"]["checkpoint_sha256"] == sha256_of(tiny_checkpoint)
+    assert manifest["gates"]["fp32"]["pictures"] == 4 and manifest["gates"]["fp32"]["of"] == "given"  # and the golden
+    assert str(short_bundle.parent) not in json.dumps(manifest) + str(card)
+
+
+def test_what_a_bundle_held_of_other_weights_goes(
+    tiny_checkpoint: Path, short_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Path(shutil.copytree(short_bundle, tmp_path / "again.bundle"))
+    monkeypatch.setattr("export.onnx._traced", lambda _: load_graph(short_bundle / "encoder.onnx"))
+    encoder, _ = load_encoder(tiny_checkpoint, 8)
+    export_encoder(encoder, out, training={}, licence="Apache-2.0", small=True)
+    assert [path.name for path in out.glob("*.onnx")] == ["encoder.onnx"]
+
+
+def test_branches_of_training_are_folded_into_one_convolution_and_the_network_is_left_as_it_is() -> None:
+    from timm.models.fastvit import MobileOneBlock
+
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(MobileOneBlock(4, 4, 3)).eval()
+    x = torch.randn(2, 4, 8, 8)
+    folded = fused(network)
+    convolutions = [sum(isinstance(m, torch.nn.Conv2d) for m in n.modules()) for n in (network, folded)]
+    assert convolutions[0] > 1 == convolutions[1]
+    torch.testing.assert_close(folded(x), network(x), atol=1e-5, rtol=1e-4)
+    plain = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1))
+    assert fused(plain) is plain
+
+
+def test_an_operator_that_onnx_has_not_is_named_in_a_line(tmp_path: Path) -> None:
+    class Decomposed(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return torch.linalg.qr(image.float().mean(dim=3))[0]
+
+    example = torch.zeros(2, 8, 8, 3, dtype=torch.uint8)
+    with pytest.raises(ExportError, match=r"aten\.linalg_qr.*--backbone") as caught:
+        trace(Decomposed(), example, tmp_path / "a.onnx", outputs=["embedding"], dynamic={})
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+    assert not (tmp_path / "a.onnx").exists()
+
+
+def test_other_files_and_lengths_are_one_line_each(
+    tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights, state = tmp_path / "timm.safetensors", tmp_path / "state.pt"
+    save_file({"conv.weight": torch.zeros(1)}, weights)
+    torch.save({"step": 1}, state)
+    for checkpoint, flags, told in (
+        (weights, [], f"--init {weights}"),
+        (state, [], "expected RUN/best.safetensors"),
+        (tiny_checkpoint, ["--dim", "17"], "embeddings of length 16; --dim takes 1 to 16, not 17"),
+        (tiny_checkpoint, ["--pictures", str(tmp_path)], "holds no pictures"),
+    ):
+        assert main([str(checkpoint), "--out", str(tmp_path / "a.bundle"), *flags]) == 1
+        line = capsys.readouterr().err
+        assert line.startswith("export.onnx: ") and told in line and line.count("\n") == 1
+    assert not (tmp_path / "a.bundle").exists()
 
 
 def test_a_missing_checkpoint_is_one_line_and_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
