@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from calib.diverse import choose_diverse, statistics
 from calib.int8 import choose, main
-from calib.retrieval import open_retrieval_set
+from calib.retrieval import NEAR_M, open_retrieval_set
 from calib.sets import read_set
 from runtime.errors import DataError
+from runtime.geo.mercator import Tile
 from runtime.model.bundle import FORMAT, write_manifest
+from runtime.tiles.imagery import write_mbtiles
+from runtime.tiles.sources import import_imagery
 
 SIDE_PX = 48
 
@@ -152,3 +155,33 @@ def test_a_source_that_does_not_do_is_one_line_and_exit_1(
     error = capsys.readouterr().err
     assert told in error and error.count("\n") == 1
     assert not (bundle / "calibration.safetensors").exists()
+
+
+def test_patches_of_a_flight_are_searched_in_the_tiles_of_its_map_and_the_nearest_is_right(
+    small_world: Path, tmp_path: Path
+) -> None:
+    mapped = tmp_path / "town.mbtiles"
+    import_imagery(
+        small_world / "map.tif",
+        mapped,
+        name="town",
+        date="2024-05-01",
+        attribution="made",
+        tick=lambda done, total: None,
+    ).close()
+    one = open_retrieval_set(small_world / "flight", mapped, SIDE_PX)
+    assert one.off_m is not None and one.off_m.shape == one.right.shape == (len(one.queries), len(one.gallery))
+    assert (one.right == (one.off_m <= NEAR_M)).all() and one.right.any(axis=1).all()
+    nearest = one.gallery[one.off_m.argmin(axis=1)].astype(np.float64)  # (N, S, S, 3)
+    wrong = one.gallery[one.off_m.argmax(axis=1)].astype(np.float64)
+    alike, unlike = (np.abs(one.queries - other).mean(axis=(1, 2, 3)) for other in (nearest, wrong))
+    assert (alike < unlike).mean() > 0.7 and alike.mean() < unlike.mean()  # so that truth, turn and scale are those of the map
+
+
+def test_a_flight_elsewhere_is_told(small_world: Path, tmp_path: Path) -> None:
+    mapped = tmp_path / "area.mbtiles"
+    seen = np.ones((256, 256), np.bool_)
+    picture = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    write_mbtiles(mapped, [(Tile(16, 34261 + i % 3, 22944 + i // 3), picture, seen) for i in range(9)], {})
+    with pytest.raises(DataError, match="does not fly over"):
+        open_retrieval_set(small_world / "flight", mapped, SIDE_PX)
