@@ -175,7 +175,8 @@ def test_patches_of_a_flight_are_searched_in_the_tiles_of_its_map_and_the_neares
     nearest = one.gallery[one.off_m.argmin(axis=1)].astype(np.float64)  # (N, S, S, 3)
     wrong = one.gallery[one.off_m.argmax(axis=1)].astype(np.float64)
     alike, unlike = (np.abs(one.queries - other).mean(axis=(1, 2, 3)) for other in (nearest, wrong))
-    assert (alike < unlike).mean() > 0.7 and alike.mean() < unlike.mean()  # so that truth, turn and scale are those of the map
+    # so that truth, turn and scale are those of the map
+    assert (alike < unlike).mean() > 0.7 and alike.mean() < unlike.mean()
 
 
 def test_a_flight_elsewhere_is_told(small_world: Path, tmp_path: Path) -> None:
