@@ -23,6 +23,7 @@ from runtime.errors import ExportError
 BINS = 4096
 LEVELS = 127  # steps of INT8 on one side of 0
 _KEPT = 0.9999
+_LEAST_POWER = -100  # of the largest value, so that the inverse of a bin's width is an FP32
 _CLIPS = np.linspace(0.2, 1.0, 41)  # of the largest value
 _BATCH = 4  # all activations of a batch are held at once
 _MOST = 1 << 18  # values of a tensor a batch; a grid of them where there are more
@@ -47,7 +48,7 @@ class Histogram:
         if not math.isfinite(largest):
             raise ExportError(f"an activation reaches {largest}; the FP32 graph is broken on these pictures")
         self.largest = max(self.largest, largest)
-        width = 2.0 ** math.frexp(self.largest)[1] / BINS if self.largest else 0.0
+        width = 2.0 ** max(math.frexp(self.largest)[1], _LEAST_POWER) / BINS if self.largest else 0.0
         while 0 < self.width < width:
             self.counts = np.concatenate([self.counts.reshape(-1, 2).sum(axis=1), np.zeros(BINS // 2, np.int64)])
             self.width *= 2

@@ -31,6 +31,10 @@ def test_batches_in_any_order_give_the_histogram_of_all_values_at_once(batches: 
     np.testing.assert_array_equal(at_once.counts, wanted)
 
 
+def test_values_near_nothing_are_counted_too() -> None:
+    assert histogram_of(np.array([0.0, 2e-38], np.float32)).counts.sum() == 2
+
+
 def test_a_value_that_is_no_number_is_refused() -> None:
     with pytest.raises(ExportError, match="reaches nan"):
         histogram_of(np.array([1.0, np.nan]))
