@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -153,7 +154,7 @@ def test_int8_that_fails_on_pictures_of_ground_is_removed_though_its_self_check_
     calls = itertools.count()  # the warm-up and the self-check come first
     machine.spoil = lambda e, int8: np.roll(e, 1, axis=1) if int8 and next(calls) >= 2 else e
     *_, verdict = run_int8(int8_bundle, machine, monkeypatch)
-    assert "the INT8 engine was removed: encoder.int8.b1.engine: picture 0 has cosine" in verdict
+    assert re.search(r"the INT8 engine was removed: encoder\.int8\.b1\.engine: picture \d+ has cosine", verdict)
     assert kept(int8_bundle) == FP16
 
 
