@@ -99,7 +99,7 @@ def test_a_shorter_embedding_is_the_renormalised_start_of_the_whole(
     assert short.spec.dim == 4
     want = nn.functional.normalize(encoder(pictures)[:, :4], dim=1)
     assert torch.allclose(short(pictures), want, atol=1e-6)
-    with pytest.raises(TrainError, match="--dim 17"):
+    with pytest.raises(TrainError, match="--dim takes 1 to 16, not 17"):
         load_encoder(path, dim=17)
 
 
