@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from train.encoder import Encoder
 
-MIN_COSINE: Mapping[str, float] = {"fp32": 0.9999, "fp16": 0.999}  # the worst picture; FP16 has 11 bits
+MIN_COSINE: Mapping[str, float] = {"fp32": 0.9999, "fp16": 0.9999}  # of the worst picture
 _PICTURES = 32  # of --pictures
 _MENDS: Mapping[str, str] = {
     "fp32": "PyTorch and ONNX Runtime disagree: update both, or train another --backbone",

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from export.graph import fused, trace
 from export.lint import lint
-from export.onnx import export_encoder, main
+from export.onnx import MIN_COSINE, export_encoder, main
 from export.parity import embed
 from export.pictures import land_like
 from export.precision import load_graph, store_halved, to_fp16
@@ -34,7 +34,8 @@ def test_each_graph_computes_what_pytorch_does_on_random_bytes(
     with torch.inference_mode():
         want = encoder(torch.from_numpy(pictures)).numpy()
     got = embed(exported / file, pictures)
-    assert np.abs(want - got).max() < {"fp32": 1e-4, "fp16": 2e-2}[precision]
+    apart = np.linalg.norm(want - got, axis=1)  # of unit vectors: sqrt(2 - 2 cosine)
+    assert apart.max() <= np.sqrt(2 - 2 * MIN_COSINE[precision])
     assert got.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-5)
 
@@ -74,7 +75,8 @@ def test_the_manifest_says_what_made_it(exported: Path) -> None:
     assert bundle.precisions == ("fp32", "fp16")
     assert (bundle.side_px, bundle.dim) == (64, 32)
     assert bundle.manifest["training"] == {"data": ["site:hill@0.2"], "steps": 0}
-    assert bundle.manifest["gates"]["fp16"]["min_cosine"] > 0.999
+    fp16 = bundle.manifest["gates"]["fp16"]
+    assert fp16["min_cosine"] >= fp16["required"] == 0.9999
     card = {p.key for p in onnx.load(exported / "encoder.onnx").metadata_props}
     assert {"licence", "training", "input"} <= card
 
@@ -89,6 +91,25 @@ def test_a_graph_that_fails_its_gate_is_not_written(
     with pytest.raises(GateError, match="cosine nan"):
         export_encoder(encoder, tmp_path / "bad.bundle", training={}, licence="Apache-2.0")
     assert list((tmp_path / "bad.bundle").iterdir()) == []
+
+
+def test_an_fp16_graph_that_is_three_nines_near_is_not_near_enough(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rough(model: onnx.ModelProto) -> onnx.ModelProto:
+        """FP16 with 3% of noise in the head: a cosine of 1 - 0.03^2 / 2, so some 0.9995."""
+        half = to_fp16(model)
+        head = next(w for w in half.graph.initializer if w.name == "head.weight")
+        values = onnx.numpy_helper.to_array(head)
+        noise = np.random.default_rng(0).normal(size=values.shape)
+        spoilt = values + 0.03 * noise * np.linalg.norm(values) / np.linalg.norm(noise)
+        head.CopyFrom(onnx.numpy_helper.from_array(spoilt.astype(np.float32), head.name))
+        return half
+
+    monkeypatch.setattr("export.precision.to_fp16", rough)
+    encoder, _ = load_encoder(tiny_checkpoint)
+    with pytest.raises(GateError, match=r"encoder\.fp16\.onnx.* has cosine 0\.999\d+, needs 0\.9999; .*--small"):
+        export_encoder(encoder, tmp_path / "rough.bundle", training={}, licence="Apache-2.0")
 
 
 @pytest.fixture(scope="module")
