@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from runtime.errors import DataError
 from train.data.batch import Batch
-from train.data.dataset import Item, PairDataset, prepare_worker
+from train.data.dataset import Item, PairDataset, collate, prepare_worker
 from train.hard import nearest_places
 from train.loop import StepResult, train_steps
 from train.sampler import PlaceSampler
@@ -65,7 +65,7 @@ def look_alikes(run: Run, data: PairDataset) -> NDArray[np.int32]:  # (P, batch)
     embed = embed_with(run.scored)
     drones, tiles = [], []
     for batch in load_batches(
-        run.spec, data.resized(run.spec.encoder.side_px), sampler=ranks.block(filled), batch_size=_TABLE_BATCH
+        run.spec, data.alone().resized(run.spec.encoder.side_px), sampler=ranks.block(filled), batch_size=_TABLE_BATCH
     ):
         drones.append(embed(batch.drone.numpy()))
         tiles.append(embed(batch.tile.numpy()))
@@ -101,6 +101,7 @@ def load_batches(spec: TrainSpec, data: PairDataset, **which: Any) -> Iterator[B
     batches: DataLoader[Batch] = DataLoader(
         data,
         num_workers=spec.workers,
+        collate_fn=collate,
         worker_init_fn=prepare_worker,
         pin_memory=torch.cuda.is_available() and spec.device != "cpu",
         generator=torch.Generator(),  # or each loader would draw from the generator whose state a resumed run restores

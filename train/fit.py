@@ -51,6 +51,10 @@ def fit(
     """
     _prepare_machine(spec)
     _check_folder(spec, out, resume)
+    if spec.view.beside and ranks.world > 1:
+        raise SettingsError(
+            "--beside is for one process: kinds of data that have no place beside would leave ranks uneven"
+        )
     ranks.block(range(spec.batch))  # a batch that cannot be shared out fails before anything is read
     train, val = _datasets(spec)
     run = Run(spec, out, ranks)
@@ -61,7 +65,7 @@ def fit(
             pass
         return {}
     write_text_whole(out / SPEC, json.dumps(spec.to_json(), indent=2) + "\n")
-    held_out, stopped = HeldOut(val), False
+    held_out, stopped = HeldOut(val.alone()), False
     with closing(RunLog(run, tell, resumed=resume)) as log:
         if not resume:
             log.add(held_out.validate(run))

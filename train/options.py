@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 EPILOG = """examples:
   python -m train.run --preset smoke --out /tmp/smoke
@@ -66,6 +67,21 @@ def _data(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--data", action="append", metavar="KIND:PATH[@GSD][*WEIGHT]", help="what to train on; may be given many times")
     add("--only-may-ship", action="store_true", help="leave out pictures whose licence does not let weights ship")
+    metres = {"dest": "view.footprint_m", "type": float, "nargs": 2, "metavar": ("FROM", "TO")}
+    add("--footprint", action=_Pair, help="sides of the squares that are rendered, metres (45 90)", **metres)
+    add(
+        "--beside",
+        dest="view.beside",
+        action="store_true",
+        help="show each rendered place with one beside it, a near miss: twice as many pairs a batch",
+    )
+    add(
+        "--quilt",
+        dest="view.quilt",
+        type=float,
+        metavar="SHARE",
+        help="of overhead pictures, shown sewn together with three others: ground for larger footprints",
+    )
     add("--augment", type=float, metavar="0..1", help="how much light, season and sensor change")
     add("--max-broken", type=float, metavar="SHARE", help="of pictures that may be unreadable before the run stops")
 
@@ -147,6 +163,13 @@ def _machine(group: argparse._ArgumentGroup) -> None:
     add("--deterministic", action="store_true", help="the same bits also on a GPU; slower")
     add("--workers", type=int, metavar="N", help="processes that render views")
     add("--threads", type=int, metavar="N", help="threads of torch; 0: as it likes")
+
+
+class _Pair(argparse.Action):
+    """Two numbers as a tuple, which a frozen spec holds."""
+
+    def __call__(self, _parser: object, found: argparse.Namespace, values: Any, _flag: str | None = None) -> None:
+        setattr(found, self.dest, tuple(values))
 
 
 def _lengths(text: str) -> tuple[int, ...]:

@@ -81,7 +81,10 @@ class TrainSpec:
     def _checks(self) -> dict[str, bool]:
         """What must hold, by the message that says so; a NaN fails."""
         dim, warm, shorter = self.encoder.dim, self.warm_side_px, ",".join(map(str, self.matryoshka))
+        low_m, high_m = self.view.footprint_m
         checks = {
+            f"--footprint {low_m:g} {high_m:g}: expected metres, the smaller first": 0 < low_m <= high_m,
+            f"--quilt {self.view.quilt}: expected 0 to 1": 0 <= self.view.quilt <= 1,
             f"--host {self.host}: expected one of {', '.join(HOSTS)}": self.host in HOSTS,
             "--host none leaves nothing to minimise without DPHR": self.host != "none" or self.dphr is not None,
             f"--amp {self.amp}: expected one of {', '.join(AMP)}": self.amp in AMP,

@@ -19,6 +19,7 @@ from runtime.errors import TrainError
 from train.amp import amp_dtype, grad_scaler
 from train.backward import rng_states, set_rng_states
 from train.checkpoint import BEST, LAST, STATE, load_state, read_summary, save_encoder, save_state
+from train.cpu_speed import quicken
 from train.distributed import Ranks
 from train.encoder import Encoder
 from train.losses.objective import Objective
@@ -58,6 +59,8 @@ class Run:
         self.optimizer = _optimizer(spec, self.encoder, self.objective)
         self.teacher = _teacher(spec, self.device, self.encoder.amp_dtype)
         self._averaged = _averaged(self.encoder, spec.ema)
+        if self.device.type == "cpu":
+            quicken(self.encoder)
         self.neighbours: NDArray[np.int32] | None = None  # (P, R) for hard batches
         self.hardness: dict[str, Tensor] = {}  # by time, (n,) RDA's h of triplets of held-out places
         self.step = 0

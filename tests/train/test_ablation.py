@@ -21,6 +21,7 @@ from train.ablation.report import markdown
 from train.ablation.results import Results, read_results
 from train.ablation.statistics import _T95, paired, spread
 from train.ablation.study import Job, Study, StudySpec, claim
+from train.data.dataset import collate
 from train.sampler import PlaceSampler
 from train.spec import TrainSpec
 
@@ -78,7 +79,9 @@ def test_arms_of_a_seed_start_alike_and_see_the_same_batches_and_seeds_do_not(do
 
 def test_what_is_replayed_is_what_the_trainer_would_render(study_spec: StudySpec, tmp_path: Path) -> None:
     data = open_grounds(study_spec.base, (), 1).train(7)
-    loader = DataLoader(data, batch_sampler=PlaceSampler(data.places, 8, seed=7, weights=data.weights))
+    loader = DataLoader(
+        data, batch_sampler=PlaceSampler(data.places, 8, seed=7, weights=data.weights), collate_fn=collate
+    )
     with Study(study_spec, tmp_path)._replayed(data, 7) as stored:
         for _ in range(2):  # every arm
             for rendered, replayed in zip(islice(loader, 2), stored, strict=True):

@@ -17,9 +17,10 @@ from runtime.errors import DataError, SkyfixError
 from runtime.model.preprocess import FILL
 from tests.train.conftest import draw_place
 from train.data.batch import Batch
-from train.data.dataset import Item, PairDataset, prepare_worker
+from train.data.dataset import Item, PairDataset, collate, prepare_worker
 from train.data.manifest import Choice
 from train.data.open import Entry, open_sources
+from train.data.overhead import sewn
 from train.data.rectified import ViewSpec
 
 
@@ -45,7 +46,13 @@ def test_same_seed_epoch_and_scene_give_the_same_bytes_and_others_do_not(picture
 @settings(max_examples=3, deadline=None)
 def test_any_number_of_workers_delivers_the_same_batches(pictures: Path, items: list[list[Item]]) -> None:
     def batches(workers: int) -> list[Batch]:
-        loader = DataLoader(dataset(pictures), batch_sampler=items, num_workers=workers, worker_init_fn=prepare_worker)
+        loader = DataLoader(
+            dataset(pictures),
+            batch_sampler=items,
+            num_workers=workers,
+            worker_init_fn=prepare_worker,
+            collate_fn=collate,
+        )
         return list(loader)
 
     want = batches(0)
@@ -164,3 +171,34 @@ def test_a_manifest_that_does_not_fit_is_told_by_its_row(lines: list[str], messa
 def test_data_that_is_not_there_is_told_with_what_was_expected(data: str, message: str) -> None:
     with pytest.raises(SkyfixError, match=message):
         open_sources([data], Choice("train"), ViewSpec())
+
+
+def test_a_place_and_the_one_beside_it_are_two_places_of_one_scene(pictures: Path) -> None:
+    sources = open_sources([f"overhead:{pictures}@0.6"], Choice("train"), replace(ViewSpec(), beside=True))
+    data = PairDataset(sources, seed=0, side_px=32, strength=1.0)
+    batch = collate([data[Item(0, 3)], data[Item(0, 5)]])
+    assert batch.drone.shape == batch.tile.shape == (4, 32, 32, 3)
+    assert batch.scene.tolist() == [3, 3, 5, 5]
+    assert len(set(batch.place.tolist())) == 4
+    assert torch.equal(batch.same_place(), torch.eye(4, dtype=torch.bool))
+    assert len(data.alone()[Item(0, 3)].drone) == 1
+
+
+def test_pictures_sewn_together_blend_to_each_alone_and_to_their_mean_at_the_seam() -> None:
+    greys = [np.full((64, 48, 3), level, np.uint8) for level in (0, 80, 160, 240)]
+    quilt = sewn(greys)
+    assert quilt.shape == (120, 90, 3)
+    assert [int(quilt[y, x, 0]) for y in (0, -1) for x in (0, -1)] == [0, 80, 160, 240]
+    assert abs(int(quilt[0, 44:46].mean()) - 40) <= 1
+    assert np.array_equal(sewn([greys[2]] * 4), np.full((120, 90, 3), 160, np.uint8))
+
+
+def test_a_quilt_is_of_the_same_source_and_seed(pictures: Path) -> None:
+    view = replace(ViewSpec(), quilt=1.0, footprint_m=(60.0, 200.0))
+    source = open_sources([f"overhead:{pictures}@0.6"], Choice("train"), view)[0]
+    once, again, plain = (
+        s.render(2, np.random.default_rng(4), 32)
+        for s in (source, source, open_sources([f"overhead:{pictures}@0.6"], Choice("train"), ViewSpec())[0])
+    )
+    assert np.array_equal(once.tile, again.tile)
+    assert not np.array_equal(once.tile, plain.tile)

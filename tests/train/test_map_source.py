@@ -12,13 +12,12 @@ import pytest
 import rasterio
 import torch
 from rasterio.warp import calculate_default_transform, reproject, transform
-from torch.utils.data import default_collate
 
 from runtime.errors import SkyfixError
 from runtime.geo.mercator import LatLon
 from runtime.model.preprocess import FILL
 from tests.train.conftest import EXACT, draw_blots
-from train.data.dataset import Item, PairDataset
+from train.data.dataset import Item, PairDataset, collate
 from train.data.geotiff import GeoMap
 from train.data.manifest import Choice
 from train.data.mapped import MapSource, cell_m, open_map
@@ -114,7 +113,7 @@ def test_a_footprint_is_the_ground_that_the_tile_shows(map_path: Path) -> None:
 def test_overlapping_squares_of_one_map_are_no_negatives_and_of_another_map_they_are(map_path: Path) -> None:
     sources = open_sources([f"overhead:{map_path}", f"overhead:{map_path}"], Choice("train"), ViewSpec())
     data = PairDataset(sources, seed=0, side_px=16, strength=0.0)
-    batch = default_collate([data[Item(0, scene)] for scene in range(len(data))])
+    batch = collate([data[Item(0, scene)] for scene in range(len(data))])
     squares = batch.footprint.tolist()
     same = batch._replace(place=torch.arange(len(data))).same_place()
     assert same.sum() > len(data), "the case itself must have overlaps"

@@ -89,3 +89,19 @@ def test_a_lens_that_calibration_left_bent_moves_corners_by_as_much_and_not_the_
     moved = [np.abs(a.astype(int) - b) for a, b in zip(straight, bent, strict=True)]
     assert max(m.max() for m in moved) > 100
     assert all(m[44:52, 44:52].max() < 60 for m in moved)
+
+
+def test_the_place_beside_is_at_the_same_scale_and_at_least_a_near_miss_away() -> None:
+    """A chip whose red says how far east a pixel is, and whose green how far south."""
+    far = np.linspace(0, 255, 1024).astype(np.uint8)
+    chip = np.dstack([np.tile(far, (1024, 1)), np.tile(far[:, None], (1, 1024)), np.zeros((1024, 1024), np.uint8)])
+    spec = replace(EXACT, footprint_m=(60.0, 60.0), beside=True)
+    shares = []
+    for seed in range(40):
+        views = render_views(chip, 0.3, np.random.default_rng(seed), side_px=96, spec=spec)
+        assert views.beside is not None
+        first, second = (v.tile[46:50, 46:50, :2].mean(axis=(0, 1)) for v in (views, views.beside))
+        shares.append(np.linalg.norm(second - first) / 255 * 1024 * 0.3 / 60)
+    assert 0.4 < min(shares) < 0.6  # a step of red is 1.2 m, 0.02 of a footprint
+    assert 0.85 < max(shares) < 1.05
+    assert render_views(chip, 0.3, np.random.default_rng(0), side_px=96, spec=EXACT).beside is None

@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from torch.utils.data import default_collate
 
 from runtime.errors import DataError
 from runtime.geo.local import LocalFrame, distance_m
@@ -18,7 +17,7 @@ from tests.train.trees import VislocFlight
 from tests.train.trees import visloc as visloc_tree
 from train.data import visloc
 from train.data.__main__ import main
-from train.data.dataset import Item, PairDataset
+from train.data.dataset import Item, PairDataset, collate
 from train.data.manifest import Choice
 from train.data.rectified import ViewSpec
 from train.data.source import Picture
@@ -73,7 +72,7 @@ def test_both_views_are_moved_alike_and_the_footprint_is_the_tiles(seed: int, ro
 
 def test_pictures_that_overlap_are_no_negatives_of_each_other(root: Path) -> None:
     data = PairDataset([visloc.open_train(root, TRAIN, EXACT)], seed=0, side_px=32, strength=0.0)
-    batch = default_collate([data[Item(0, k)] for k in range(3)])
+    batch = collate([data[Item(0, k)] for k in range(3)])
     assert batch.same_place().tolist() == [[True, True, False], [True, True, False], [False, False, True]]
 
 

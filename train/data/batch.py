@@ -11,11 +11,11 @@ _SAME_IOU = 0.2  # two squares that share a third of either look alike
 
 
 class Batch(NamedTuple):
-    """Pairs that the trainer takes a step on; one scene of it has the same fields without the B."""
+    """Pairs that the trainer takes a step on."""
 
     drone: Tensor  # (B, S, S, 3) uint8 RGB
     tile: Tensor  # (B, S, S, 3) uint8 RGB
-    place: Tensor  # (B,) int64; equal numbers are one place
+    place: Tensor  # (B,) int64; equal numbers are one place, and -1 - n is the place beside n
     footprint: Tensor  # (B, 4) float64: site, east, north and side of the tile's square in metres; NaN where unknown
     scene: Tensor  # (B,) int64 index into the dataset, by which an error names pictures
 

@@ -47,6 +47,13 @@ class PairDataset(Dataset[Batch]):
         self._seed = seed
         self._side_px = side_px
         self._strength = strength
+        self._beside = True
+
+    def alone(self) -> PairDataset:
+        """The same scenes, without places beside them."""
+        other = copy(self)
+        other._beside = False
+        return other
 
     def resized(self, side_px: int) -> PairDataset:
         """The same scenes at another side."""
@@ -58,10 +65,19 @@ class PairDataset(Dataset[Batch]):
         return len(self._scenes)
 
     def __getitem__(self, item: Item) -> Batch:
+        """One pair, or two where the scene is shown with a place beside it; see :func:`collate`."""
         views = self.views(item)
-        place, scene = torch.tensor(self.places[item.scene]), torch.tensor(item.scene)
-        drone, tile = torch.from_numpy(views.drone), torch.from_numpy(views.tile)
-        return Batch(drone, tile, place, self._ground(item.scene, views.footprint), scene)
+        shown, places = [views], [self.places[item.scene]]
+        if views.beside is not None:
+            shown.append(views.beside)
+            places.append(-1 - places[0])
+        return Batch(
+            torch.from_numpy(np.stack([one.drone for one in shown])),
+            torch.from_numpy(np.stack([one.tile for one in shown])),
+            torch.tensor(places),
+            torch.stack([self._ground(item.scene, one.footprint) for one in shown]),
+            torch.tensor([item.scene] * len(shown)),
+        )
 
     def views(self, item: Item) -> Views:
         """Drone frame and tile, both (S, S, 3), as the encoder reads them; raises DataError."""
@@ -71,6 +87,12 @@ class PairDataset(Dataset[Batch]):
             views = source.render(index, rng, self._side_px)
         except SkyfixError as error:  # one kind for the trainer to meet
             raise DataError(str(error)) from None
+        changed = self._changed(views, rng)
+        if views.beside is None or not self._beside:
+            return changed._replace(beside=None)
+        return changed._replace(beside=self._changed(views.beside, rng))
+
+    def _changed(self, views: Views, rng: np.random.Generator) -> Views:
         drone = encoder_input(augment(views.drone, rng, self._strength), views.drone_seen, self._side_px)
         tile = encoder_input(augment(views.tile, rng, self._strength), None, self._side_px)
         return views._replace(drone=drone, tile=tile)
@@ -80,6 +102,11 @@ class PairDataset(Dataset[Batch]):
             return torch.full((4,), torch.nan, dtype=torch.float64)
         site = self._source_numbers[scene] * _SITES + footprint.site
         return torch.tensor([site, *footprint[1:]], dtype=torch.float64)
+
+
+def collate(items: Sequence[Batch]) -> Batch:
+    """One batch of all pairs; a DataLoader of a :class:`PairDataset` wants it as ``collate_fn``."""
+    return Batch(*(torch.cat(rows) for rows in zip(*items, strict=True)))
 
 
 def prepare_worker(_worker: int) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from runtime.errors import DataError
 from train.data.geotiff import GeoMap, Window
 from train.data.manifest import Choice
-from train.data.rectified import Ground, ViewSpec, patch_grid, shift, turn, views_of
+from train.data.rectified import BESIDE, Ground, ViewSpec, patch_grid, shift, turn, views_and_beside
 from train.data.source import Footprint, Views
 
 FloatArray = NDArray[np.float64]
@@ -56,10 +56,11 @@ class MapSource:
         side_m = math.exp(rng.uniform(math.log(least_m), math.log(most_m)))
         away_m = rng.uniform(-self.astray, self.astray, 2) * cell_m(self.view)
         turned = turn(rng, math.pi / 4)
+        reach = _REACH + (BESIDE[1] if self.view.beside else 0.0)
         for calm in _CALMING:
             middle, square_m = self.middles_m[index] + calm * away_m, least_m * (side_m / least_m) ** calm
             finest_m = square_m / side_px / _FINER
-            window = self.map.window(self.pixels_from_plane[index], middle, _REACH * square_m, finest_m)
+            window = self.map.window(self.pixels_from_plane[index], middle, reach * square_m, finest_m)
             if window is None:
                 continue
             pixel_from_ground = window.pixel_from_plane @ shift(*middle) @ turned
@@ -68,7 +69,7 @@ class MapSource:
         else:
             raise DataError(f"{self.places[index]}: the map has nothing there; it was changed since it was opened")
         ground = Ground(window.picture, window.picture, pixel_from_ground, window.gsd_m)
-        views = views_of(ground, square_m, rng, side_px=side_px, spec=self.view)
+        views = views_and_beside(ground, square_m, rng, side_px=side_px, spec=self.view)
         return views._replace(footprint=Footprint(0, float(middle[0]), float(middle[1]), square_m))
 
 

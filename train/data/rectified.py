@@ -22,6 +22,7 @@ Points = tuple[NDArray[np.float32], NDArray[np.float32]]  # columns and rows, (S
 
 _FRAME_WIDTH_PX = 640  # only ratios matter: the frame itself is never drawn
 MIN_SEEN = 0.75  # of a patch, by the frame
+BESIDE = (0.45, 1.0)  # of a footprint; with the offsets of both tiles, still farther than any right one
 _ATTEMPTS = 8
 
 
@@ -36,6 +37,8 @@ class ViewSpec:
     altitude_error: float = 0.15  # relative
     lens_error: float = 0.02  # radial distortion left by calibration, of the distance from the middle, in the corners
     offset: float = 0.125  # of the footprint; a cache's stride is a quarter, so no tile is farther
+    beside: bool = False  # show each place with a second one, half a footprint to a whole one away: a near miss
+    quilt: float = 0.0  # share of scenes that are sewn together of four pictures, where a source has small ones
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,23 @@ def render_views(
     """
     footprint_m, pixel_from_ground = _place_footprint(chip, gsd_m, rng, spec)
     ground = Ground(chip, chip if mapped is None else mapped, pixel_from_ground, gsd_m)
-    return views_of(ground, footprint_m, rng, side_px=side_px, spec=spec)
+    return views_and_beside(ground, footprint_m, rng, side_px=side_px, spec=spec)
+
+
+def views_and_beside(
+    ground: Ground, footprint_m: float, rng: np.random.Generator, *, side_px: int, spec: ViewSpec
+) -> Views:
+    """Views of the square about the middle and, where ``spec`` asks for it, of one beside it at the same scale.
+
+    In a cache the tiles next to the right one look most like it. Two random places never do.
+    """
+    views = views_of(ground, footprint_m, rng, side_px=side_px, spec=spec)
+    if not spec.beside:
+        return views
+    away_m, towards = footprint_m * rng.uniform(*BESIDE), rng.uniform(0.0, 2 * math.pi)
+    moved = ground.pixel_from_ground @ shift(away_m * math.cos(towards), away_m * math.sin(towards))
+    beside = views_of(replace(ground, pixel_from_ground=moved), footprint_m, rng, side_px=side_px, spec=spec)
+    return views._replace(beside=beside)
 
 
 def views_of(ground: Ground, footprint_m: float, rng: np.random.Generator, *, side_px: int, spec: ViewSpec) -> Views:
@@ -152,7 +171,8 @@ def _place_footprint(chip: Picture, gsd_m: float, rng: np.random.Generator, spec
     """A footprint's side and the homography to chip pixels from metres around its middle."""
     height_px, width_px = chip.shape[:2]
     extent_m = min(height_px, width_px) * gsd_m
-    low, high = min(spec.footprint_m[0], 0.6 * extent_m), min(spec.footprint_m[1], 0.92 * extent_m)
+    widest = 0.8 if spec.beside else 0.92  # the place beside must not be all mirrored ground
+    low, high = min(spec.footprint_m[0], 0.6 * extent_m), min(spec.footprint_m[1], widest * extent_m)
     footprint_m = math.exp(rng.uniform(math.log(low), math.log(high)))
     # A square turned by a spans cos a + sin a of its side: how far it may turn is what fits into the chip.
     room = extent_m / footprint_m

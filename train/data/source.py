@@ -35,6 +35,7 @@ class Views(NamedTuple):
     drone_seen: Mask  # (S, S)
     tile: Picture  # (S, S, 3)
     footprint: Footprint | None = None
+    beside: Views | None = None  # another place near by, at the same scale: a near miss
 
 
 class PairSource(Protocol):
