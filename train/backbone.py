@@ -11,8 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from runtime.errors import MissingPackageError, TrainError
+from train.from_bundle import bundle_of
 
 # ImageNet weights that come as packages, so that they need no hub: timm's name -> module, class that knows the file.
 _PACKAGED: Mapping[str, tuple[str, str]] = {
@@ -22,7 +24,10 @@ _PACKAGED: Mapping[str, tuple[str, str]] = {
 
 
 def build_backbone(name: str, init: str, side_px: int) -> nn.Module:
-    """The network ``name`` with the weights ``init`` (imagenet, random or a file); raises TrainError, never guesses."""
+    """The network ``name`` with the weights ``init`` (imagenet, random or a file); raises TrainError, never guesses.
+
+    A bundle's weights are of backbone and head together: :func:`train.from_bundle.load_bundle`.
+    """
     timm = import_timm()
     if not timm.is_model(name):
         raise TrainError(f"timm {timm.__version__} has no model {name!r}; see timm.list_models()")
@@ -39,7 +44,7 @@ def build_backbone(name: str, init: str, side_px: int) -> nn.Module:
         ) from error
     if init == "imagenet" and name in _PACKAGED:
         _load_packaged(backbone, name)
-    elif init not in ("imagenet", "random"):
+    elif init not in ("imagenet", "random") and bundle_of(init) is None:
         _load_file(backbone, Path(init))
     return backbone
 
@@ -54,6 +59,30 @@ def channels_first(
     if getattr(backbone, "output_fmt", "NCHW") == "NHWC":
         return features.permute(0, 3, 1, 2)
     return features
+
+
+def norms_after(backbone: Any, side_px: int) -> dict[nn.Module, Any]:
+    """Each convolution whose output a batch normalisation is given, with that one; found by one pass."""
+    made: dict[int, tuple[nn.Module, Tensor]] = {}  # by the tensor's id; it is held, so that no other gets its id
+    found: dict[nn.Module, Any] = {}
+
+    def convolved(module: nn.Module, _given: Any, made_of_it: Tensor) -> None:
+        made[id(made_of_it)] = module, made_of_it
+
+    def normed(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        if id(given[0]) in made:
+            found[made[id(given[0])][0]] = module
+
+    hooks = [m.register_forward_hook(convolved) for m in backbone.modules() if isinstance(m, nn.Conv2d)]
+    hooks += [m.register_forward_pre_hook(normed) for m in backbone.modules() if isinstance(m, _BatchNorm)]
+    training = {module: module.training for module in backbone.modules()}
+    with torch.no_grad():
+        backbone.eval().forward_features(torch.zeros(1, 3, side_px, side_px))
+    for module, was in training.items():
+        module.training = was
+    for hook in hooks:
+        hook.remove()
+    return found
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -15,43 +15,20 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from train.backbone import norms_after
 from train.encoder import Encoder
 
 
 def quicken(encoder: Encoder) -> None:
     """Let the encoder's convolutions compute the same faster on a CPU; parameters and their names stay as they are."""
-    norms = _norms_after(encoder) if encoder.fixed_norms else {}
+    norms = norms_after(encoder.backbone, encoder.spec.side_px) if encoder.fixed_norms else {}
     for module in encoder.backbone.modules():
         if isinstance(module, nn.Conv2d) and module.padding_mode == "zeros" and module.padding != "same":
             norm = norms.get(module)
             module.forward = partial(_convolve, module, norm)  # type: ignore[method-assign]
             if norm is not None:
                 norm.forward = partial(_after_norm, norm)
-
-
-def _norms_after(encoder: Encoder) -> dict[nn.Module, Any]:
-    """Each convolution whose output a batch normalisation alone is given, with that; found by one pass."""
-    made: dict[int, tuple[nn.Module, Tensor]] = {}  # by the tensor's id; it is held, so that no other gets its id
-    found: dict[nn.Module, Any] = {}
-
-    def convolved(module: nn.Module, _given: Any, made_of_it: Tensor) -> None:
-        made[id(made_of_it)] = module, made_of_it
-
-    def normed(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        if id(given[0]) in made:
-            found[made[id(given[0])][0]] = module
-
-    hooks = [m.register_forward_hook(convolved) for m in encoder.backbone.modules() if isinstance(m, nn.Conv2d)]
-    hooks += [m.register_forward_pre_hook(normed) for m in encoder.backbone.modules() if isinstance(m, _BatchNorm)]
-    training, side_px = encoder.training, encoder.spec.side_px
-    with torch.no_grad():
-        encoder.eval().features(torch.zeros(1, side_px, side_px, 3, dtype=torch.uint8))
-    encoder.train(training)
-    for hook in hooks:
-        hook.remove()
-    return found
 
 
 def _convolve(conv: nn.Conv2d, norm: Any, x: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from runtime.errors import TrainError
-from train.backbone import build_backbone, channels_first, read_weights
+from train.backbone import build_backbone, channels_first, norms_after, read_weights
+from train.from_bundle import bundle_of, load_bundle
 
 POOLINGS = ("gem", "avg", "native")
 _GEM_POWER = 3.0  # Radenovic et al., "Fine-tuning CNN Image Retrieval with No Human Annotation", TPAMI 2018
@@ -25,7 +26,7 @@ class EncoderSpec:
     dim: int = 256
     side_px: int = 192
     pooling: str = "gem"  # or "avg", or "native": as the backbone pools for its classifier
-    init: str = "imagenet"  # or "random", or a file of weights
+    init: str = "imagenet"  # or "random", "default" (the encoder that ships), a bundle, or a file of weights
 
     def __post_init__(self) -> None:
         if self.pooling not in POOLINGS:
@@ -54,7 +55,9 @@ class Encoder(nn.Module):
         self.head = nn.Linear(self._channels(), spec.dim)
         nn.init.orthogonal_(self.head.weight)  # keeps the backbone's angles, so training starts from their ranking
         nn.init.zeros_(self.head.bias)
-        if spec.init not in ("imagenet", "random"):
+        if bundle := bundle_of(spec.init):
+            load_bundle(self, bundle, norms_after(self.backbone, spec.side_px))
+        elif spec.init not in ("imagenet", "random"):
             self._load_head(read_weights(Path(spec.init)))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # 3-4 times faster on a CPU
 

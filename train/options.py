@@ -17,6 +17,8 @@ EPILOG = """examples:
       the same gradients on a small one: pictures pass 16 at a time, activations are computed twice
   python -m train.run --preset edge --data university1652:University-1652 --teacher runs/paper/best.safetensors
       a small encoder that learns from the large one
+  python -m train.run --data overhead:my_map.tif --init default --out runs/mine
+      the encoder that ships, adapted to your own map in minutes (preset adapt); no flight is needed
   python -m train.run --data flight:flights/monday --init runs/first/best.safetensors --lr 1e-4 --out runs/mine
       tune an encoder to your own flights; --data may be given many times
   python -m train.run --resume runs/first
@@ -51,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument
-    add("--preset", choices=["smoke", "edge", "paper"], help="where all settings start from (default: edge)")
+    add("--preset", choices=["smoke", "edge", "adapt", "paper"], help="where all settings start from (edge)")
     add("--out", type=Path, metavar="RUN", help="folder to write to (default: runs/PRESET)")
     add("--resume", type=Path, metavar="RUN", help="folder of a run to continue; --steps and --minutes may prolong it")
     _data(parser.add_argument_group("data"))
@@ -89,7 +91,12 @@ def _data(group: argparse._ArgumentGroup) -> None:
 def _encoder(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--backbone", dest="encoder.backbone", metavar="NAME", help="any timm model: a convnet or a transformer")
-    add("--init", dest="encoder.init", metavar="INIT", help="imagenet, random, or a file: timm weights or a checkpoint")
+    add(
+        "--init",
+        dest="encoder.init",
+        metavar="INIT",
+        help="imagenet, random, default (what ships), a bundle, or a file: timm weights or a checkpoint",
+    )
     add("--pooling", dest="encoder.pooling", choices=["gem", "avg", "native"], help="native: as the backbone pools")
     add("--dim", dest="encoder.dim", type=int, metavar="D", help="length of an embedding")
     add("--side", dest="encoder.side_px", type=int, metavar="PX", help="side of the pictures that the encoder reads")

@@ -39,6 +39,7 @@ def _train(given: dict[str, Any]) -> None:
 def chosen_spec(given: dict[str, Any]) -> tuple[TrainSpec, Path]:
     """The spec that flags ask for, and the run's folder; raises SettingsError."""
     from train.fit import read_spec
+    from train.from_bundle import bundle_of, encoder_settings
     from train.spec import PRESETS
 
     settings = {path: value for path, value in given.items() if path not in ("preset", "out", "resume")}
@@ -50,7 +51,9 @@ def chosen_spec(given: dict[str, Any]) -> tuple[TrainSpec, Path]:
         return read_spec(given["resume"]).changed(settings), given["resume"]
     if "minutes" in settings:
         settings.setdefault("steps", sys.maxsize)  # the clock alone decides
-    preset = given.get("preset", "edge")
+    init = settings.get("encoder.init", "")
+    preset = given.get("preset", "adapt" if bundle_of(init) else "edge")
+    settings = {**encoder_settings(init), **settings}
     return PRESETS[preset].changed(settings), given.get("out", Path("runs") / preset)
 
 
@@ -64,6 +67,12 @@ def _tell_summary(summary: dict[str, Any], out: Path) -> None:
     scores = (summary[name] for name in ("r1_before", "r1_last", "r1_best"))
     before, last, best = ("unknown" if r1 is None else f"{r1:.1%}" for r1 in scores)
     _say(f"R@1 on held-out places: {before} before training, {last} at the end, {best} at best")
+    if (
+        summary["r1_before"] is not None
+        and summary["r1_best"] is not None
+        and summary["r1_best"] < summary["r1_before"]
+    ):
+        _say("it is no better than what it started from: keep that, or give more places and a smaller --lr")
     _say(f"encoder:  {out}/best.safetensors; next: python -m export.onnx {out}/best.safetensors --out NAME.bundle")
 
 

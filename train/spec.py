@@ -177,6 +177,19 @@ PRESETS: Mapping[str, TrainSpec] = {
     ),
     # What ships: small enough for a Jetson, and for a night on a CPU.
     "edge": TrainSpec(steps=6000, warm_side_px=128),
+    # From the encoder that ships to one that knows the user's own map, in minutes on a laptop: a small step, by near
+    # misses, as a neighbouring tile is what a frame is taken for.
+    "adapt": TrainSpec(
+        view=ViewSpec(footprint_m=(40.0, 128.0), beside=True),
+        batch=24,
+        steps=150,
+        lr=1e-4,
+        head_lr_factor=1.0,
+        warmup=0.1,
+        ema=0.98,
+        eval_every=50,
+        dphr=DphrSpec(beta=0.9, window=16),
+    ),
     # Deuser et al., "Sample4Geo", ICCV 2023, with DPHR and hard batches on top; wants a GPU. Their one epoch of
     # University-1652 shows each of 37,854 drone pictures once: 296 batches.
     "paper": TrainSpec(
