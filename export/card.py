@@ -1,4 +1,8 @@
-"""The model card: what a graph is, what made it and how good it was, in the manifest and inside the graph too."""
+"""The model card: what a graph is, what made it and how good it was, in the manifest and inside the graph too.
+
+The commit is in the manifest alone: a map belongs to one graph by its hash, and must not be built again because the
+same checkpoint was exported by a newer Skyfix.
+"""
 
 from __future__ import annotations
 
@@ -66,6 +70,7 @@ def write_card(model: ModelProto, card: Mapping[str, Any]) -> None:
     from onnx import helper
 
     facts = {key: card[key] for key in _IN_GRAPH}
+    facts["source"] = {key: value for key, value in card["source"].items() if key != "commit"}
     model.producer_name = "skyfix"
     model.doc_string = "Embeds a north-up picture of ground for retrieval: nearest by cosine is nearest in place."
     helper.set_model_props(model, {k: v if isinstance(v, str) else json.dumps(v) for k, v in facts.items()})
