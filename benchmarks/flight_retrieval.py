@@ -1,9 +1,11 @@
 """Retrieval alone on a recorded flight: how often is the right tile among the first?
 
     python benchmarks/flight_retrieval.py FLIGHT --tiles AREA.tiles [--bundle NAME.bundle]
+        [--distractors PICTURES --count 50000]
 
 No start, no registration, no filter: each frame is searched in the whole cache. Right is a tile with its centre within
-25 m (50 m) of the ground at the picture's centre.
+25 m (50 m) of the ground at the picture's centre. With --distractors, tiles of other places stand in the cache too:
+random squares of the pictures in a folder, turned at random.
 """
 
 from __future__ import annotations
@@ -12,17 +14,24 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.locate.look import looks, unusable
 from runtime.locate.mount import MountEstimate
 from runtime.locate.retrieve import Retriever
+from runtime.model.engine import Engine
 from runtime.model.load import open_engine
+from runtime.progress import progress
 from runtime.sensors.flight import Flight, read_truth
 from runtime.tiles.cache import TileCache
+from train.data.rectified import ViewSpec, render_views
+from train.data.source import pictures_under, read_picture
 
 FIRST = (1, 5, 10)
 WITHIN_M = (25.0, 50.0)
+_UPRIGHT = ViewSpec(footprint_m=(45.0, 128.0), tilt_deg=0.0)
+_BATCH = 32
 
 
 def main() -> None:
@@ -30,30 +39,50 @@ def main() -> None:
     parser.add_argument("flight", type=Path)
     parser.add_argument("--tiles", type=Path, required=True)
     parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--distractors", type=Path, metavar="PICTURES", help="a folder of overhead pictures")
+    parser.add_argument("--count", type=int, default=50_000, help="of distractors (%(default)s)")
     args = parser.parse_args()
     flight, cache = Flight.open(args.flight), TileCache.open(args.tiles)
     truth = read_truth(args.flight / "truth.csv")
     engine = open_engine(args.bundle, cache.metadata["encoder"]["precision"], 0)
     retriever = Retriever(cache, engine, LocalFrame(cache.open_imagery().bounds.centre))
+    others = distractors(args.distractors, args.count, engine) if args.distractors else None
     misses_m = []  # (frames, 10): how far off each of the first candidates is
     for frame in flight.frames():
         true = truth[frame.t_us].ground if frame.t_us in truth else None
         if true is None or unusable(frame, flight.camera):
             continue
-        found = []
+        found, above = [], []
         for look in looks(frame, flight.camera, MountEstimate()):
             level = retriever.level_for(look.view, look.axis_en_m)
             if level is not None:
                 embedding = retriever.embed(look.view, look.axis_en_m, level)
                 found += retriever.search(embedding, level, None, max(FIRST))
-        found.sort(key=lambda candidate: -candidate.score)
-        miss = [distance_m(true, candidate.place) for candidate in found[: max(FIRST)]]
+                above += [] if others is None else np.sort((embedding @ others.T)[0])[-max(FIRST) :].tolist()
+        ranked = [(candidate.cosine, distance_m(true, candidate.place)) for candidate in found]
+        ranked += [(cosine, np.inf) for cosine in above]
+        miss = [off_m for _, off_m in sorted(ranked, key=lambda one: -one[0])[: max(FIRST)]]
         misses_m.append(miss + [np.inf] * (max(FIRST) - len(miss)))
     off_m = np.array(misses_m)
-    print(f"{flight.name}: {len(off_m)} frames, {len(cache.centre)} tiles, {engine.name}")
+    beside = "" if others is None else f" and {len(others)} of other places"
+    print(f"{flight.name}: {len(off_m)} frames, {len(cache.centre)} tiles{beside}, {engine.name}")
     for within in WITHIN_M:
         shares = ", ".join(f"first {k} {(off_m[:, :k] <= within).any(axis=1).mean():.0%}" for k in FIRST)
         print(f"  within {within:g} m: {shares}")
+
+
+def distractors(folder: Path, count: int, engine: Engine) -> NDArray[np.float32]:  # (count, D)
+    """Embeddings of random squares of all pictures in a folder, as a map of those places would hold them."""
+    pictures, rng, rows = pictures_under(folder), np.random.default_rng(0), []
+    with progress("distractors") as tick:
+        for start in range(0, count, _BATCH):
+            some = [pictures[k % len(pictures)] for k in range(start, min(start + _BATCH, count))]
+            squares = [
+                render_views(read_picture(p), 0.3, rng, side_px=engine.side_px, spec=_UPRIGHT).tile for p in some
+            ]
+            rows.append(engine.embed(np.stack(squares)))
+            tick(start + len(some), count)
+    return np.concatenate(rows)
 
 
 if __name__ == "__main__":

@@ -18,42 +18,29 @@ from torch import Tensor, nn
 
 from train.backbone import norms_after
 from train.encoder import Encoder
+from train.folded import after_norm, foldable, folded, padded
 
 
 def quicken(encoder: Encoder) -> None:
     """Let the encoder's convolutions compute the same faster on a CPU; parameters and their names stay as they are."""
     norms = norms_after(encoder.backbone, encoder.spec.side_px) if encoder.fixed_norms else {}
     for module in encoder.backbone.modules():
-        if isinstance(module, nn.Conv2d) and module.padding_mode == "zeros" and module.padding != "same":
+        if foldable(module):
             norm = norms.get(module)
             module.forward = partial(_convolve, module, norm)  # type: ignore[method-assign]
             if norm is not None:
-                norm.forward = partial(_after_norm, norm)
+                norm.forward = partial(after_norm, norm)
 
 
 def _convolve(conv: nn.Conv2d, norm: Any, x: Tensor) -> Tensor:
     """What ``norm(conv(x))`` is before the activation; ``norm`` None is no norm."""
-    weight, bias = conv.weight, conv.bias
-    if norm is not None:
-        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-        weight = weight * scale[:, None, None, None]
-        bias = norm.bias + ((0.0 if bias is None else bias) - norm.running_mean) * scale
-    padding: Any = conv.padding
-    if type(conv).__name__ == "Conv2dSame":  # timm's: TensorFlow pads more at the end
-        from timm.layers import pad_same
-
-        x, padding = pad_same(x, conv.kernel_size, conv.stride, conv.dilation), (0, 0)
+    weight, bias = folded(conv, norm)
+    x, padding = padded(conv, x)
     if _slow_in_bfloat16(conv):
         where = conv.stride, padding, conv.dilation, conv.groups
         slow: Tensor = _Float32Gradient.apply(x.bfloat16(), weight, bias, *where)  # type: ignore[no-untyped-call]
         return slow
     return F.conv2d(x, weight, bias, conv.stride, padding, conv.dilation, conv.groups)
-
-
-def _after_norm(norm: Any, x: Tensor) -> Tensor:
-    """timm's norms carry an activation."""
-    activate = getattr(norm, "act", None)
-    return x if activate is None else activate(x)  # type: ignore[no-any-return]
 
 
 def _slow_in_bfloat16(conv: nn.Conv2d) -> bool:

@@ -42,7 +42,7 @@ def load_bundle(encoder: Any, path: Path, norms: Mapping[nn.Module, Any]) -> Non
     A shorter head keeps the first numbers of an embedding.
     """
     weights = _weights(Bundle.open(path))
-    loaded: set[str] = set()
+    loaded: set[int] = set()
     with torch.no_grad():
         for name, module in encoder.named_modules():
             if isinstance(module, nn.Conv2d) and module in norms:

@@ -69,8 +69,15 @@ def _data(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--data", action="append", metavar="KIND:PATH[@GSD][*WEIGHT]", help="what to train on; may be given many times")
     add("--only-may-ship", action="store_true", help="leave out pictures whose licence does not let weights ship")
-    metres = {"dest": "view.footprint_m", "type": float, "nargs": 2, "metavar": ("FROM", "TO")}
-    add("--footprint", action=_Pair, help="sides of the squares that are rendered, metres (45 90)", **metres)
+    add(
+        "--footprint",
+        dest="view.footprint_m",
+        action=_Pair,
+        type=float,
+        nargs=2,
+        metavar=("FROM", "TO"),
+        help="sides of the squares that are rendered, metres (45 90)",
+    )
     add(
         "--beside",
         dest="view.beside",
@@ -154,6 +161,11 @@ def _schedule(group: argparse._ArgumentGroup) -> None:
         "--train-norms",
         action="store_true",
         help="batch normalisation follows the batches; from random weights it always does",
+    )
+    add(
+        "--quantise",
+        action="store_true",
+        help="a finish for INT8: train on from --init RUN/best.safetensors with rounding, some 100 steps at a low --lr",
     )
     add("--ema", type=float, metavar="DECAY", help="score and save averaged weights, as 0.999; 0: the last ones")
     add("--eval-every", type=int, metavar="STEPS", help="how often to score held-out places")

@@ -39,6 +39,7 @@ class TrainSpec:
     max_broken: float = 0.01  # share of pictures that may be unreadable
     # encoder
     encoder: EncoderSpec = field(default_factory=EncoderSpec)
+    quantise: bool = False  # convolutions round as INT8 does: a finish, after training as usual
     train_norms: bool = False  # of the batch: a small one of strange weather moves them far (docs/log.md)
     # loss
     host: str = "info_nce"
@@ -88,6 +89,10 @@ class TrainSpec:
             f"--host {self.host}: expected one of {', '.join(HOSTS)}": self.host in HOSTS,
             "--host none leaves nothing to minimise without DPHR": self.host != "none" or self.dphr is not None,
             f"--amp {self.amp}: expected one of {', '.join(AMP)}": self.amp in AMP,
+            "--quantise rounds finer than half precision does: give it --amp off": not self.quantise
+            or self.amp == "off",
+            "--quantise folds the norms, which --train-norms moves; drop one": not (self.quantise and self.train_norms),
+            "--quantise is scored by the averaged weights, in float: give it --ema": not self.quantise or self.ema > 0,
             f"--augment {self.augment}: expected 0 to 1": 0 <= self.augment <= 1,
             f"--warm-part {self.warm_part}: expected 0 to 1": 0 <= self.warm_part <= 1,
             f"--warm-side {warm}: expected 0, or 32 or more": warm == 0 or warm >= 32,

@@ -23,6 +23,7 @@ from train.cpu_speed import quicken
 from train.distributed import Ranks
 from train.encoder import Encoder
 from train.losses.objective import Objective
+from train.quantised import quantise
 from train.spec import TrainSpec
 from train.teacher import Teacher
 
@@ -59,7 +60,9 @@ class Run:
         self.optimizer = _optimizer(spec, self.encoder, self.objective)
         self.teacher = _teacher(spec, self.device, self.encoder.amp_dtype)
         self._averaged = _averaged(self.encoder, spec.ema)
-        if self.device.type == "cpu":
+        if spec.quantise:
+            quantise(self.encoder)
+        elif self.device.type == "cpu":
             quicken(self.encoder)
         self.neighbours: NDArray[np.int32] | None = None  # (P, R) for hard batches
         self.hardness: dict[str, Tensor] = {}  # by time, (n,) RDA's h of triplets of held-out places

@@ -1,0 +1,40 @@
+"""A convolution and the batch normalisation after it as one convolution: what an exported graph has, while training."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+import torch
+from torch import Tensor, nn
+
+
+def foldable(module: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Whether :func:`folded` and :func:`padded` say all of it."""
+    return isinstance(module, nn.Conv2d) and module.padding_mode == "zeros" and module.padding != "same"
+
+
+def folded(
+    conv: nn.Conv2d,
+    norm: Any,  # with fixed statistics, or None
+) -> tuple[Tensor, Tensor | None]:  # (O, I, h, w), (O,)
+    """Weight and bias of ``norm(conv(x))``; gradients reach the parameters of both."""
+    if norm is None:
+        return conv.weight, conv.bias
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    bias = (0.0 if conv.bias is None else conv.bias) - norm.running_mean
+    return conv.weight * scale[:, None, None, None], norm.bias + bias * scale
+
+
+def padded(conv: nn.Conv2d, x: Tensor) -> tuple[Tensor, Any]:
+    """The input as it is to be convolved, and the padding that is left to do."""
+    if type(conv).__name__ != "Conv2dSame":
+        return x, conv.padding
+    from timm.layers import pad_same  # TensorFlow pads more at the end
+
+    return pad_same(x, conv.kernel_size, conv.stride, conv.dilation), (0, 0)
+
+
+def after_norm(norm: Any, x: Tensor) -> Tensor:
+    """What is left of a folded norm: timm's carry an activation."""
+    activate = getattr(norm, "act", None)
+    return x if activate is None else activate(x)
