@@ -97,8 +97,11 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     panels = figure.subplots(1, 2, sharey=True)
     kept = ([r for r in rows if r["dim"] == 256], [r for r in rows if r["side_px"] == 224])
     for axes, some, cost, named in zip(panels, kept, ("ms", "bytes_a_km2"), ("side_px", "dim"), strict=True):
-        tidy(axes, "R@1, two dates and near misses, mean")
-        scored = [(r, 50 * (r["two dates"] + r["near misses"])) for r in some]
+        tidy(axes, "R@1, mean of near misses and two dates")
+        scored = [
+            (r, 100 * float(np.mean([r[name] for name in ("near misses", "two dates", "two dates, back")])))
+            for r in some
+        ]
         for backbone, colour in zip(BACKBONES, (BLUE, GREEN, VERMILLION), strict=True):
             mine = [(r[cost], share, r[named]) for r, share in scored if r["backbone"] == backbone]
             axes.plot([m[0] for m in mine], [m[1] for m in mine], "o-", color=colour, label=backbone, linewidth=1)

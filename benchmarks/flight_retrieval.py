@@ -4,8 +4,9 @@
         [--distractors PICTURES --count 50000]
 
 No start, no registration, no filter: each frame is searched in the whole cache. Right is a tile with its centre within
-25 m (50 m) of the ground at the picture's centre. With --distractors, tiles of other places stand in the cache too:
-random squares of the pictures in a folder, turned at random.
+25 m (50 m) of the ground at the picture's centre: among the rows most like the frame, and among the candidates that the
+localizer takes from them, no two nearer than half a footprint. With --distractors, tiles of other places stand in the
+cache too: random squares of the pictures in a folder, turned at random.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.geo.local import LocalFrame, distance_m
+from runtime.geo.mercator import LatLon
 from runtime.locate.look import looks, unusable
 from runtime.locate.mount import MountEstimate
 from runtime.locate.retrieve import Retriever
@@ -25,6 +27,7 @@ from runtime.model.load import open_engine
 from runtime.progress import progress
 from runtime.sensors.flight import Flight, read_truth
 from runtime.tiles.cache import TileCache
+from runtime.tiles.search import level_rows, similarities
 from train.data.rectified import ViewSpec, render_views
 from train.data.source import pictures_under, read_picture
 
@@ -47,28 +50,44 @@ def main() -> None:
     engine = open_engine(args.bundle, cache.metadata["encoder"]["precision"], 0)
     retriever = Retriever(cache, engine, LocalFrame(cache.open_imagery().bounds.centre))
     others = distractors(args.distractors, args.count, engine) if args.distractors else None
-    misses_m = []  # (frames, 10): how far off each of the first candidates is
+    off_m: dict[str, list[list[float]]] = {"rows": [], "candidates": []}  # (frames, 10): how far off the first ones are
     for frame in flight.frames():
         true = truth[frame.t_us].ground if frame.t_us in truth else None
         if true is None or unusable(frame, flight.camera):
             continue
-        found, above = [], []
+        ranked: dict[str, list[tuple[float, float]]] = {name: [] for name in off_m}  # cosine, metres
         for look in looks(frame, flight.camera, MountEstimate()):
             level = retriever.level_for(look.view, look.axis_en_m)
-            if level is not None:
-                embedding = retriever.embed(look.view, look.axis_en_m, level)
-                found += retriever.search(embedding, level, None, max(FIRST))
-                above += [] if others is None else np.sort((embedding @ others.T)[0])[-max(FIRST) :].tolist()
-        ranked = [(candidate.cosine, distance_m(true, candidate.place)) for candidate in found]
-        ranked += [(cosine, np.inf) for cosine in above]
-        miss = [off_m for _, off_m in sorted(ranked, key=lambda one: -one[0])[: max(FIRST)]]
-        misses_m.append(miss + [np.inf] * (max(FIRST) - len(miss)))
-    off_m = np.array(misses_m)
+            if level is None:
+                continue
+            embedding = retriever.embed(look.view, look.axis_en_m, level)
+            found = retriever.search(embedding, level, None, max(FIRST))
+            ranked["candidates"] += [(one.cosine, distance_m(true, one.place)) for one in found]
+            ranked["rows"] += nearest_rows(cache, level, embedding, true)
+            if others is not None:
+                above = [(cosine, np.inf) for cosine in np.sort((embedding @ others.T)[0])[-max(FIRST) :].tolist()]
+                ranked = {name: [*some, *above] for name, some in ranked.items()}
+        for name, some in ranked.items():
+            first = [metres for _, metres in sorted(some, key=lambda one: -one[0])[: max(FIRST)]]
+            off_m[name].append(first + [np.inf] * (max(FIRST) - len(first)))
     beside = "" if others is None else f" and {len(others)} of other places"
-    print(f"{flight.name}: {len(off_m)} frames, {len(cache.centre)} tiles{beside}, {engine.name}")
-    for within in WITHIN_M:
-        shares = ", ".join(f"first {k} {(off_m[:, :k] <= within).any(axis=1).mean():.0%}" for k in FIRST)
-        print(f"  within {within:g} m: {shares}")
+    print(f"{flight.name}: {len(off_m['rows'])} frames, {len(cache.centre)} tiles{beside}, {engine.name}")
+    for name, some in off_m.items():
+        for within in WITHIN_M:
+            right = np.array(some) <= within
+            shares = ", ".join(f"first {k} {right[:, :k].any(axis=1).mean():.0%}" for k in FIRST)
+            print(f"  {name} within {within:g} m: {shares}")
+
+
+def nearest_rows(
+    cache: TileCache, level: int, embedding: NDArray[np.float32], true: LatLon
+) -> list[tuple[float, float]]:
+    """Cosine and distance in metres of the rows most like an embedding."""
+    rows = level_rows(cache, level)
+    cosine = similarities(cache, embedding, rows)[0]
+    first = np.argsort(-cosine, kind="stable")[: max(FIRST)]
+    places = cache.centre[rows][first].tolist()
+    return [(float(cosine[k]), distance_m(true, LatLon(*place))) for k, place in zip(first, places, strict=True)]
 
 
 def distractors(folder: Path, count: int, engine: Engine) -> NDArray[np.float32]:  # (count, D)

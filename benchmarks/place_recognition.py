@@ -77,7 +77,7 @@ def main() -> None:
     asked: dict[int, list[Asked]] = {}
     table = {}
     for name in args.encoders:
-        embed, own_px = _encoder(name, args.precision, args.dim)
+        embed, own_px = open_named(name, args.precision, args.dim)
         side_px = args.side or own_px
         if side_px not in asked:
             asked[side_px] = [*rendered(args.data, side_px), *dense(args.data, side_px)]
@@ -115,8 +115,9 @@ def dense(data: Path, side_px: int) -> Iterator[Asked]:
     registered = [row for row in _rows(data / "pairs") if row["note"].startswith("registered; ")]
     kinds = ("levir_cd_samples", "dsifn_samples", "starainj_optical", "starainj_season")
     pairs = [[data / "pairs" / row[k] for k in "ab"] for row in registered if row["source"] in kinds]
-    two_dates = [Sheet(a, b) for a, b in pairs] + [Sheet(b, a) for a, b in pairs]
-    yield _cut("two dates", two_dates, side_px, queries=8, strength=0.0)
+    # Each way a set of its own: in one with both, the very picture that is flown would be mapped too.
+    yield _cut("two dates", [Sheet(a, b) for a, b in pairs], side_px, queries=16, strength=0.0)
+    yield _cut("two dates, back", [Sheet(b, a) for a, b in pairs], side_px, queries=16, strength=0.0)
 
 
 def _cut(name: str, sheets: Sequence[Sheet], side_px: int, *, queries: int, strength: float) -> Asked:
@@ -169,7 +170,8 @@ def _rows(folder: Path) -> list[dict[str, str]]:
     raise SystemExit(f"{folder} has no manifest.csv")
 
 
-def _encoder(name: str, precision: str | None, dim: int | None) -> tuple[Embed, int]:
+def open_named(name: str, precision: str | None, dim: int | None) -> tuple[Embed, int]:
+    """A checkpoint, a bundle, or ImageNet's weights with pooled features; and the side of its pictures."""
     if name == "imagenet":
         from train.encoder import Encoder, EncoderSpec
 
