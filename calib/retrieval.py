@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,20 @@ _SHIFTS = ((0.0, 0.0), (-0.3, -0.3), (-0.3, 0.3), (0.3, -0.3), (0.3, 0.3))  # of
 _MOST_TILES = 1200  # near and far ones; more cost minutes and tell the same
 
 
+class Pictures(Protocol):
+    """(N, S, S, 3) pictures, an array or made as they are asked for: thousands need not lie in memory."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class RetrievalSet:
     """Queries, what they are searched in, and which answers are right."""
 
     name: str
-    queries: NDArray[np.uint8]  # (N, S, S, 3)
+    queries: Pictures
     gallery: NDArray[np.uint8]  # (M, S, S, 3)
     right: NDArray[np.bool_]  # (N, M)
     off_m: NDArray[np.float64] | None = None  # (N, M), where the set has places
@@ -36,7 +44,8 @@ class RetrievalSet:
     def sha256(self) -> str:
         """Of all pixels and of what is right."""
         digest = hashlib.sha256()
-        for part in (self.queries, self.gallery, self.right):
+        queries = (self.queries[i : i + 1] for i in range(len(self.queries)))
+        for part in (*queries, self.gallery, self.right):
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 

@@ -6,7 +6,7 @@ error, and a gate fails when the loss is more than it allows and chance explains
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,17 @@ MIN_WORST_COSINE = 0.90
 MIN_MEAN_COSINE = 0.99
 MAX_R1_LOSS = 0.005  # half a point
 MAX_P90_LOSS = 0.02  # of FP32's metres
-_QUERIES = 256  # fewer pictures are changed several times each: one miss must not decide alone
+_MACS = 1.2e12  # what the changed pictures may cost a graph: half a minute of two cores
+_QUERIES = (512, 4096)  # at least, at most; with the most, half a point is two standard errors of a good graph's loss
 _RESAMPLES = 200
 _MEND = "Calibrate on more pictures like those to be flown over (python -m calib.int8 --count 256), or fly FP16"
+
+
+Tick = Callable[[int, int], None]  # done, total
+
+
+def _silent(done: int, total: int) -> None:
+    """Nobody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +131,11 @@ class Judge:
         fp32: Path,
         pictures: NDArray[np.uint8],  # (N, S, S, 3), not calibrated on
         sets: Sequence[RetrievalSet],
+        tick: Tick = _silent,  # of the queries of each set
     ) -> None:
         self.pictures, self._sets = pictures, sets
         self.wanted = embed(fp32, pictures)  # (N, D)
-        self._fp32 = [_search(fp32, one, optimise=True) for one in sets]
+        self._fp32 = [_search(fp32, one, optimise=True, tick=tick) for one in sets]
 
     def cosines(self, graph: Path) -> NDArray[np.float32]:  # (N,)
         """To FP32, picture by picture; raises GateError for a graph of another shape."""
@@ -134,14 +143,18 @@ class Judge:
         check_parity(self.wanted, got, what=graph.name.removesuffix(".partial"), min_cosine=-np.inf)
         return np.asarray((self.wanted * got).sum(axis=1), np.float32)
 
-    def judge(self, graph: Path) -> GateResult:
-        """All that is measured of a graph. Sets are left out where the cosines fail already: that costs minutes."""
+    def judge_pictures(self, graph: Path) -> GateResult:
+        """The cosines alone."""
         cosines = self.cosines(graph)
-        result = GateResult(len(cosines), float(cosines.mean()), float(cosines.min()), ())
+        return GateResult(len(cosines), float(cosines.mean()), float(cosines.min()), ())
+
+    def judge(self, graph: Path, tick: Tick = _silent) -> GateResult:
+        """All that is measured of a graph. Sets are left out where the cosines fail already: that costs minutes."""
+        result = self.judge_pictures(graph)
         if result.failure():
             return result
         found = (
-            _compare(one, fp32, _search(graph, one, optimise=False))
+            _compare(one, fp32, _search(graph, one, optimise=False, tick=tick))
             for one, fp32 in zip(self._sets, self._fp32, strict=True)
         )
         return GateResult(result.pictures, result.cosine_mean, result.cosine_worst, tuple(found))
@@ -150,13 +163,17 @@ class Judge:
 def changed_set(
     queries: NDArray[np.uint8],  # (N, S, S, 3), not calibrated on
     others: NDArray[np.uint8],  # (K, S, S, 3)
+    macs: int,  # of one picture
 ) -> RetrievalSet:
-    """Queries that must find their own picture after light, sharpness and place have changed a little."""
-    count = len(queries) * max(1, -(-_QUERIES // len(queries)))
-    own = np.arange(count) % len(queries)
-    changed = np.stack([_changed(queries[i], np.random.default_rng(n)) for n, i in enumerate(own)])
+    """Queries that must find their own picture after light, sharpness and place have changed a little.
+
+    Each picture is changed many times, as a miss must not decide alone; less often where the graph is large.
+    """
+    least, most = _QUERIES
+    count = int(np.clip(_MACS / max(macs, 1), least, most))
     gallery = np.concatenate([queries, others])
-    return RetrievalSet("changed pictures", changed, gallery, own[:, None] == np.arange(len(gallery)))
+    own = np.arange(count) % len(queries)
+    return RetrievalSet("changed pictures", _Changed(queries, count), gallery, own[:, None] == np.arange(len(gallery)))
 
 
 def search(
@@ -170,8 +187,9 @@ def search(
     return Found(one.right[every, row], None if one.off_m is None else one.off_m[every, row])
 
 
-def _search(graph: Path, one: RetrievalSet, *, optimise: bool) -> Found:
-    return search(embed(graph, one.queries, optimise=optimise), embed(graph, one.gallery, optimise=optimise), one)
+def _search(graph: Path, one: RetrievalSet, *, optimise: bool, tick: Tick) -> Found:
+    queries = embed(graph, one.queries, optimise=optimise, fuse=True, tick=tick)
+    return search(queries, embed(graph, one.gallery, optimise=optimise, fuse=True), one)
 
 
 def _compare(one: RetrievalSet, fp32: Found, reduced: Found) -> SetResult:
@@ -200,6 +218,20 @@ def _rounded(value: Any) -> Any:
     return [_rounded(held) for held in value] if isinstance(value, (list, tuple)) else value
 
 
+class _Changed:
+    """Query n is picture n modulo N, changed by the n-th seed."""
+
+    def __init__(self, pictures: NDArray[np.uint8], count: int) -> None:
+        self._pictures, self._count = pictures, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]:
+        chosen = range(*rows.indices(self._count))
+        return np.stack([_changed(self._pictures[n % len(self._pictures)], np.random.default_rng(n)) for n in chosen])
+
+
 def _changed(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """The same ground on another day: shifted and turned a little, other light and colour, blur, noise."""
     side = len(picture)
@@ -207,6 +239,8 @@ def _changed(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
     turn = np.asarray(about, np.float64)  # (2, 3)
     turn[:, 2] += rng.uniform(-0.12, 0.12, 2) * side
     moved = cv2.warpAffine(picture, turn, (side, side), borderMode=cv2.BORDER_REFLECT_101)
-    softened = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.3, 1.5)).astype(np.float64)
-    lit = 255 * (softened / 255) ** rng.uniform(0.6, 1.6) * rng.uniform(0.8, 1.2, 3)
-    return np.clip(lit + rng.normal(0, 6, lit.shape), 0, 255).astype(np.uint8)
+    softened = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.3, 1.5))
+    curve = (np.arange(256) / 255) ** rng.uniform(0.6, 1.6)
+    lit = cv2.LUT(softened, np.float32(255 * curve[:, None] * rng.uniform(0.8, 1.2, 3))[None])
+    noise = rng.standard_normal(lit.shape, np.float32)
+    return np.asarray(np.clip(lit + 6 * noise, 0, 255), np.uint8)

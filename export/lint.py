@@ -41,8 +41,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m export.lint",
         description="Check encoder graphs against the rules that TensorRT builds well by. export.onnx and export.trt "
-        "do it on their own; the command is for graphs from elsewhere.",
-        epilog=f"Rules:\n{rules}\n\nExample: python -m export.lint edge.bundle/*.onnx",
+        "do it on their own; the command is for graphs from elsewhere. INT8's twin for CPUs (encoder.int8.cpu.onnx) is "
+        "made by other rules: TensorRT never sees it.",
+        epilog=f"Rules:\n{rules}\n\nExample: python -m export.lint edge.bundle/encoder.int8.onnx",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("graphs", type=Path, nargs="+", metavar="GRAPH.onnx")

@@ -1,4 +1,9 @@
-"""Precision as a property of a graph, not of a builder's flags: TensorRT 11 took those away."""
+"""Precision as a property of a graph, not of a builder's flags: TensorRT 11 took those away.
+
+An INT8 graph for a device has the floats of its backbone in FP16 too: what stands between Q/DQ pairs, the layers that
+INT8 hurts, the scales. In a strongly typed network all of that would else run in FP32, slower than the FP16 graph.
+Scales of FP16 came to ONNX with opset 19; a Cast beside Q/DQ instead would keep TensorRT from fusing them.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +14,11 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from export.rules import OPSET_OF_HALF_SCALES
 from runtime.errors import ExportError
 
 BODY = "backbone"  # the part of an encoder that may lose precision; pooling, head and norm stay FP32
+QDQ = ("QuantizeLinear", "DequantizeLinear")
 _FP32_ONLY = frozenset({"Cast", "Resize"})  # they name or demand FP32 themselves
 _SMALL = 4096  # values: biases are not worth a rounding error
 
@@ -24,16 +31,19 @@ def in_body(node: NodeProto) -> bool:
 def to_fp16(model: ModelProto) -> ModelProto:
     """A copy whose backbone computes in FP16 between two casts; inputs, outputs, pooling, head and norm stay FP32.
 
-    Raises ExportError where the backbone has an operator or a weight that FP16 does not hold.
+    Q/DQ pairs belong to the backbone, and the opset of a graph that has any rises to 19. Raises ExportError where the
+    backbone has an operator or a weight that FP16 does not hold.
     """
     model = onnx.shape_inference.infer_shapes(model)
+    if any(node.op_type in QDQ for node in model.graph.node):
+        model.opset_import[0].version = OPSET_OF_HALF_SCALES
     floats = _float_values(model)
     weights = {w.name: w for w in model.graph.initializer}
-    made_in_body = {name for node in model.graph.node if in_body(node) for name in node.output}
+    made_in_body = {name for node in model.graph.node if _halved(node) for name in node.output}
     twins: dict[str, str] = {}  # what the border crossed -> its name on the other side
     nodes: list[NodeProto] = []
     for node in model.graph.node:
-        inside = in_body(node)
+        inside = _halved(node)
         if inside and node.op_type in _FP32_ONLY:
             raise ExportError(f"{node.name}: {node.op_type} inside the backbone has no FP16 form here; keep FP32")
         for i, name in enumerate(node.input):
@@ -49,6 +59,10 @@ def to_fp16(model: ModelProto) -> ModelProto:
         nodes.append(node)
     replace_nodes(model, nodes)
     return model
+
+
+def _halved(node: NodeProto) -> bool:
+    return in_body(node) or node.op_type in QDQ
 
 
 def store_halved(model: ModelProto) -> ModelProto:

@@ -3,7 +3,10 @@
 Per-channel symmetric weights, per-tensor symmetric activations, zero-points 0, no Q/DQ on a bias. Q/DQ stands at the
 inputs of convolutions and of products with weights (never between one and its activation), on one side of a residual
 Add, and between a convolution and a LayerNorm, where TensorRT would else choose slower mixed kernels.
-LayerNorm, GELU, Softmax, pooling, head and norm stay float.
+LayerNorm, GELU, Softmax, pooling, head and norm stay float, and so does a convolution that reads the picture: three
+channels fill no integer kernel, and rounding bytes to another grid made a seventh of a trained network's noise.
+
+Scales are numbers that FP16 holds, so that the graph means the same once its floats are halved (``export.precision``).
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from export.ranges import Range
 
 _CHANNELS = {"Conv": 1, "MatMul": -1}  # axis of the channels that one reads
 _OUTPUTS = {"Conv": 0, "MatMul": 1}  # axis of its weight's output channels
+_COLOURS = 3  # channels of a picture
+_LEAST_SCALE = np.float32(2**-24)  # the least that FP16 holds
 
 
 def quantised_nodes(model: ModelProto, keep_float: Collection[str] = ()) -> list[str]:
@@ -78,9 +83,13 @@ def to_int8(model: ModelProto, ranges: Mapping[str, Range], keep_float: Collecti
 
 
 def _to_quantise(model: ModelProto, keep_float: Collection[str]) -> Iterator[NodeProto]:
-    constant = {w.name for w in model.graph.initializer if len(w.dims) >= 2}
+    weights = {w.name: w.dims for w in model.graph.initializer if len(w.dims) >= 2}
+    made_in_body = {name for node in model.graph.node if in_body(node) for name in node.output}
     for node in model.graph.node:
-        if node.op_type in _CHANNELS and in_body(node) and node.input[1] in constant and node.name not in keep_float:
+        if node.op_type not in _CHANNELS or not in_body(node) or node.input[1] not in weights:
+            continue
+        reads_picture = node.input[0] not in made_in_body and weights[node.input[1]][1] <= _COLOURS
+        if node.name not in keep_float and not reads_picture:
             yield node
 
 
@@ -119,8 +128,16 @@ def quantise_weight(
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:  # the weight's shape, (O,)
     """Symmetric steps in -127..127 and one scale an output channel."""
     others = tuple(i for i in range(weight.ndim) if i != axis)
-    scale = np.maximum(np.abs(weight).max(axis=others), 1e-12).astype(np.float32) / np.float32(127)
+    scale = half_up(np.abs(weight).max(axis=others).astype(np.float32) / np.float32(127))
     return np.clip(np.rint(weight / _along(scale, weight.ndim, axis)), -127, 127).astype(np.int8), scale
+
+
+def half_up(scale: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The next numbers that FP16 holds: a range gets no narrower, and no scale is 0, which TensorRT refuses."""
+    with np.errstate(over="ignore"):
+        near = np.maximum(scale, _LEAST_SCALE).astype(np.float16)
+        up = np.nextafter(near, np.float16(np.inf))
+    return np.asarray(np.where(near < scale, up, near), np.float32)
 
 
 def _along(values: NDArray[np.float32], ndim: int, axis: int) -> NDArray[np.float32]:
@@ -140,7 +157,7 @@ def mean_response(
 
 
 def _activation_pair(model: ModelProto, source: str, scale: np.float32) -> list[NodeProto]:
-    step, zero = _add(model, f"{source}.scale", scale), _add(model, f"{source}.zero", np.int8(0))
+    step, zero = _add(model, f"{source}.scale", half_up(np.asarray(scale))), _add(model, f"{source}.zero", np.int8(0))
     return [
         helper.make_node("QuantizeLinear", [source, step, zero], [f"{source}.q"], name=f"q/{source}"),
         helper.make_node("DequantizeLinear", [f"{source}.q", step, zero], [f"{source}.dq"], name=f"dq/{source}"),

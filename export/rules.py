@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
 OPSET = 18  # TensorRT 10.3, the oldest that we serve, reads all of it
+OPSET_OF_HALF_SCALES = 19  # the first whose Q/DQ takes them
 _BODY = "backbone"  # export.precision: the part that may lose precision
 _QUANTISE, _DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
 _ACTIVATIONS = frozenset({"Clip", "HardSigmoid", "HardSwish", "LeakyRelu", "Relu", "Sigmoid"})
@@ -76,10 +77,11 @@ def _outer_types(graph: Wired) -> Iterator[str]:
 
 
 def _opset(graph: Wired) -> Iterator[str]:
-    """opset 18 of ai.onnx and no other domain: what every TensorRT from 10.3 on reads in full"""
+    """opset 18 of ai.onnx and no other domain, which every TensorRT from 10.3 on reads in full; 19 for FP16 scales"""
     found = {entry.domain or "ai.onnx": entry.version for entry in graph.model.opset_import}
-    if found != {"ai.onnx": OPSET}:
-        yield f"opset is {found}, expected {{'ai.onnx': {OPSET}}}"
+    expected = {"ai.onnx": OPSET_OF_HALF_SCALES if _has_half_scales(graph) else OPSET}
+    if found != expected:
+        yield f"opset is {found}, expected {expected}"
 
 
 def _fixed_shape(graph: Wired) -> Iterator[str]:
@@ -218,6 +220,24 @@ def _before_layer_norm(graph: Wired) -> Iterator[str]:
                 yield _told(node)
 
 
+def _one_float(graph: Wired) -> Iterator[str]:
+    """beside FP16 scales no scale or weight of the backbone is FP32: layers between would run in FP32, and slower"""
+    from onnx import TensorProto
+
+    for node in graph.model.graph.node:
+        inside = node.name.startswith(_BODY) or node.op_type in (_QUANTISE, _DEQUANTISE)
+        held = (graph.weights[name].data_type for name in node.input if name in graph.weights)
+        if inside and TensorProto.FLOAT in held and _has_half_scales(graph):
+            yield _told(node)
+
+
+def _has_half_scales(graph: Wired) -> bool:
+    from onnx import TensorProto
+
+    scales = (node.input[1] for node in graph.model.graph.node if node.op_type in (_QUANTISE, _DEQUANTISE))
+    return any(graph.weights[name].data_type == TensorProto.FLOAT16 for name in scales if name in graph.weights)
+
+
 def _told(node: NodeProto) -> str:
     return f"{node.name or '(no name)'} ({node.op_type})"
 
@@ -252,4 +272,5 @@ RULES = (
     Rule("SF13", "no-qdq-before-relu", _fused_activation),
     Rule("SF14", "one-side-of-add", _one_side),
     Rule("SF15", "qdq-before-layernorm", _before_layer_norm),
+    Rule("SF16", "one-float-type", _one_float),
 )

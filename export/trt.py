@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from export.needs import require
 from runtime.errors import run_command
-from runtime.model.bundle import ENCODER_FILES, Bundle, file_entry, write_manifest
+from runtime.model.bundle import ENCODER_FILES, INT8_ON_CPU, Bundle, file_entry, write_manifest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,17 +35,20 @@ def make_fp16(bundle: Bundle) -> float:
         onnx.save(to_fp16(load_graph(fp32)), partial)
         required = MIN_COSINE["fp16"]
         cosine = check_parity(embed(fp32, pictures), embed(partial, pictures), what=path.name, min_cosine=required)
-    _enter(bundle, "fp16", {"min_cosine": cosine, "required": required, "to": "fp32"})
+    enter(bundle, "fp16", {"min_cosine": cosine, "required": required, "to": "fp32"})
     return cosine
 
 
-def _enter(bundle: Bundle, precision: str, gate: dict[str, Any]) -> None:
+def enter(bundle: Bundle, precision: str, gate: dict[str, Any]) -> None:
     """Add a graph that has just been written to the bundle's manifest."""
     from export.golden import golden_of
 
     manifest = Bundle.open(bundle.path).manifest
     name = ENCODER_FILES[precision]
-    files = {**manifest["files"], name: file_entry(bundle.path / name, precision)}
+    entry = file_entry(bundle.path / name, precision)
+    files = {**manifest["files"], name: entry}
+    if precision == "int8":
+        files[INT8_ON_CPU] = {**file_entry(bundle.path / INT8_ON_CPU, precision), "twin_of": entry["sha256"]}
     gates = {**manifest.get("gates", {}), precision: gate}
     golden = golden_of(bundle.path, [p for p, file in ENCODER_FILES.items() if file in files], bundle.side_px)
     write_manifest(bundle.path, {**manifest, "files": files, "gates": gates, "golden": golden})
@@ -82,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
         action="extend",
         default=[],
         metavar="NODE",
-        help="nodes that are not quantised, by name or with *; without it, the worst are found where the gate fails",
+        help="nodes that are not quantised, by name or with *, beside those that are found to be hurt",
     )
     int8.add_argument(
         "--gate",
@@ -126,7 +129,7 @@ def _make_int8(bundle: Bundle, args: argparse.Namespace) -> Made:
     gates = tuple((queries, gallery) for queries, gallery in args.gate)
     rule = args.ranges or DEFAULT_RULE
     made = make_int8(bundle, Choices(rule, tuple(args.keep_float), gates, args.report, 60 * args.minutes))
-    _enter(bundle, "int8", dict(made.gate))
+    enter(bundle, "int8", dict(made.gate))
     return made
 
 

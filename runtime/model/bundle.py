@@ -3,7 +3,8 @@
 Format 1: ``format``, ``kind`` (``encoder`` or ``matcher``), ``name``, ``input``, ``licence`` and ``files``
 ({name: {sha256, bytes, precision}}); an encoder also has ``encoder`` (backbone, dim, truncations, side_px),
 ``training``, ``gates`` and ``golden`` (``runtime.model.golden``; bundles of before have none). ``files`` may name
-``score.json`` (``runtime.model.score_map``).
+``score.json`` (``runtime.model.score_map``) and ``encoder.int8.cpu.onnx``, whose ``twin_of`` is the hash of the INT8
+graph that it stands for on a CPU (``export.cpu``).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ ENCODER_FILES: Mapping[str, str] = {
     "fp16": "encoder.fp16.onnx",
     "int8": "encoder.int8.onnx",
 }
+INT8_ON_CPU = "encoder.int8.cpu.onnx"
 MATCHER_FILE = "matcher.onnx"
 DEFAULT_BUNDLE = Path(__file__).parent / "default.bundle"
 
@@ -97,6 +99,12 @@ class Bundle:
                 f"{path} was altered: SHA-256 {found[:12]}, its manifest says {entry['sha256'][:12]}; export again"
             )
         return path
+
+    def graph_on_cpu(self, precision: str) -> str:
+        """The name of the file that ONNX Runtime's CPU kernels take: INT8's twin, where the graph has one."""
+        name = ENCODER_FILES[precision]
+        twin = self.manifest["files"].get(INT8_ON_CPU, {})
+        return INT8_ON_CPU if precision == "int8" and twin.get("twin_of") == self.sha256(name) else name
 
     def sha256(self, name: str) -> str:
         """The hash that the manifest states for a file."""

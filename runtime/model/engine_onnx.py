@@ -68,6 +68,8 @@ class OnnxEngine:
             raise BundleError(f"precision {self.precision!r} is unknown; expected one of {', '.join(ENCODER_FILES)}")
         graph = bundle.file(ENCODER_FILES[self.precision])
         self.encoder_sha256 = bundle.sha256(graph.name)
+        if not _on_gpu():
+            graph = bundle.file(bundle.graph_on_cpu(self.precision))
         self.side_px, self.dim = bundle.side_px, bundle.dim
         if self.precision != "int8":
             self._open(bundle, graph, threads, "", {})
@@ -111,6 +113,11 @@ class OnnxEngine:
             "trt_profile_opt_shapes": f"image:1x{side}x{side}x3",
             "trt_profile_max_shapes": f"image:{MOST}x{side}x{side}x3",
         }
+
+
+def _on_gpu() -> bool:
+    """Whether a provider of NVIDIA's is offered, which takes the graph as it is for TensorRT."""
+    return any(provider in ort.get_available_providers() for provider in (_TENSORRT, _PROVIDERS[0]))
 
 
 def cache_home() -> Path:

@@ -13,6 +13,7 @@ from export.pictures import land_like
 from runtime.errors import GateError
 from tests.export.toy import SIDE_PX, toy_model
 
+LARGE = 10**12  # multiply-accumulates of a network whose set is kept small
 GOOD = SetResult("set", "0" * 64, 1000, 500, 0.80, 0.80, 0.0, 20.0, 20.0, 0.0)
 PASSED = GateResult(64, 0.995, 0.97, (GOOD,))
 
@@ -53,8 +54,8 @@ def test_an_answer_is_right_by_its_set_and_as_far_off_as_its_place() -> None:
 def test_a_graph_is_held_against_fp32_on_pictures_and_sets(tmp_path: Path) -> None:
     model, pictures = toy_model(), land_like(24, SIDE_PX, SIDE_PX)
     onnx.save(model, tmp_path / "fp32.onnx")
-    one = changed_set(pictures[:8], pictures[8:])
-    assert len(one.queries) >= 256 and (one.right.sum(axis=1) == 1).all()
+    one = changed_set(pictures[:8], pictures[8:], LARGE)
+    assert (one.right.sum(axis=1) == 1).all()
     judge = Judge(tmp_path / "fp32.onnx", pictures[:8], [replace(one, off_m=np.where(one.right, 0.0, 50.0))])
     same = judge.judge(tmp_path / "fp32.onnx")
     assert same.cosine_worst == pytest.approx(1, abs=1e-5) and same.failure() is None
@@ -68,6 +69,16 @@ def test_a_graph_is_held_against_fp32_on_pictures_and_sets(tmp_path: Path) -> No
 
 
 def test_a_set_is_known_by_its_pixels_and_by_what_is_right() -> None:
-    one = changed_set(land_like(4, SIDE_PX, SIDE_PX), land_like(4, SIDE_PX, SIDE_PX, seed=1))
-    again = changed_set(land_like(4, SIDE_PX, SIDE_PX), land_like(4, SIDE_PX, SIDE_PX, seed=1))
+    one, again = (
+        changed_set(land_like(4, SIDE_PX, SIDE_PX), land_like(4, SIDE_PX, SIDE_PX, seed=1), LARGE) for _ in range(2)
+    )
     assert one.sha256 == again.sha256 != replace(one, right=~one.right).sha256
+
+
+def test_a_set_has_thousands_of_queries_for_a_small_network_and_each_is_the_same_however_it_is_asked_for() -> None:
+    pictures = land_like(4, SIDE_PX, SIDE_PX)
+    small, large = (changed_set(pictures, pictures, macs) for macs in (280_000_000, LARGE))
+    assert (len(small.queries), len(large.queries)) == (4096, 512)
+    assert (small.queries[4000:4004] == small.queries[3990:4010][10:14]).all()
+    assert (small.queries[0:1] != small.queries[4:5]).any()  # of one picture, changed in two ways
+    assert (small.right.argmax(axis=1)[:6] == [0, 1, 2, 3, 0, 1]).all()

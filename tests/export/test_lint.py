@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from export.lint import check_lint, lint, main
-from export.rules import OPSET, RULES
+from export.rules import OPSET, OPSET_OF_HALF_SCALES, RULES
 from runtime.errors import GateError
 
 
@@ -158,9 +158,21 @@ def leave_norm_after_int8(model: ModelProto) -> None:
     model.graph.node.remove(node(model, "dq/conv2"))
 
 
+def halve_one_scale(model: ModelProto) -> None:
+    replace_weight(model, "w.s", np.full(4, 0.1, np.float16))
+    model.opset_import[0].version = OPSET_OF_HALF_SCALES
+
+
+def leave_opset_of_fp32_scales(model: ModelProto) -> None:
+    for name in ("s", "w.s", "b", "g"):
+        weight = next(w for w in model.graph.initializer if w.name == name)
+        replace_weight(model, name, numpy_helper.to_array(weight).astype(np.float16))
+
+
 BROKEN: list[tuple[Callable[[ModelProto], None], str, str]] = [
     (read_bytes_as_floats, "SF01 outer-types", "image (float)"),
     (raise_opset, "SF02 opset", "21"),
+    (leave_opset_of_fp32_scales, "SF02 opset", "expected {'ai.onnx': 19}"),
     (leave_side_open, "SF03 fixed-shape", "image is ['batch', 'height', 4, 4]"),
     (take_what_is_not_zero, "SF03 fixed-shape", "backbone/NonZero (NonZero)"),
     (use_an_unread_operator, "SF04 known-operator", "backbone/Det (Det)"),
@@ -179,6 +191,7 @@ BROKEN: list[tuple[Callable[[ModelProto], None], str, str]] = [
     (quantise_bias, "SF12 no-bias-qdq", "backbone.stem/Conv (Conv)"),
     (quantise_before_activation, "SF13 no-qdq-before-relu", "backbone.stem/Relu (Relu)"),
     (quantise_both_sides, "SF14 one-side-of-add", "backbone.stem/Add (Add)"),
+    (halve_one_scale, "SF16 one-float-type", "backbone.stem/Conv (Conv)"),
     (leave_norm_after_int8, "SF15 qdq-before-layernorm", "backbone.stem/LayerNormalization (LayerNormalization)"),
 ]
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from export.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
 from export.graph import trace
 from export.lint import lint
 from export.parity import embed
@@ -64,8 +65,9 @@ def reads(graph: onnx.GraphProto, op_type: str) -> Iterator[list[str]]:
 def test_convolutions_and_products_read_integers_and_no_bias_is_quantised(graphs: tuple[Path, Path]) -> None:
     graph = onnx.load(graphs[1]).graph
     assert list(reads(graph, "MatMul")) == [["DequantizeLinear"] * 2] * 8
-    convolutions = list(reads(graph, "Conv"))
-    assert [makers[:2] for makers in convolutions] == [["DequantizeLinear"] * 2] * 8
+    stem, *convolutions = reads(graph, "Conv")
+    assert "DequantizeLinear" not in stem  # it reads the picture
+    assert [makers[:2] for makers in convolutions] == [["DequantizeLinear"] * 2] * 7
     assert all(makers[2:] in ([], [""]) for makers in convolutions)  # the exporter leaves out a bias that is 0
     assert all(makers[1:] == ["", ""] for makers in reads(graph, "LayerNormalization"))
 
@@ -91,7 +93,7 @@ def test_it_computes_nearly_the_same_and_per_channel_scales_of_products_are_thos
 ) -> None:
     pictures = land_like(8, SIDE_PX, SIDE_PX, seed=1)
     cosine = (embed(graphs[0], pictures) * embed(graphs[1], pictures, optimise=False)).sum(axis=1)
-    assert cosine.min() > 0.99
+    assert cosine.mean() >= MIN_MEAN_COSINE and cosine.min() >= MIN_WORST_COSINE
     held = {w.name: w for w in onnx.load(graphs[1]).graph.initializer}
     products = [n for n in onnx.load(graphs[1]).graph.node if n.op_type == "MatMul"]
     weights = [held[node.input[1].replace(".dq", ".int8")] for node in products]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from calib.sets import read_set
@@ -16,6 +17,7 @@ from export import trt
 from export.builder import build_engine
 from export.device import Device
 from export.engines import build_and_keep
+from export.gates import MIN_MEAN_COSINE
 from export.parity import embed
 from runtime.errors import ExportError
 from runtime.model.bundle import Bundle, write_manifest
@@ -189,11 +191,28 @@ def test_int8_enters_the_bundle_with_its_gates_and_its_place_beside_the_golden_e
     assert golden["fp32"] == 0.998 > golden["int8"] > 0.9
 
 
-def test_the_runtime_computes_an_int8_graph_as_it_is_written_on_any_cpu(int8_bundle: Bundle) -> None:
+def test_int8_has_a_twin_that_says_of_what_and_that_a_cpu_flies_in_its_name(int8_bundle: Bundle) -> None:
     pictures, _ = read_set(int8_bundle.path)
-    as_written = embed(int8_bundle.file("encoder.int8.onnx"), pictures, optimise=False)
-    cosine = (as_written * open_engine(int8_bundle.path, "int8", threads=1).embed(pictures)).sum(axis=1)
-    assert cosine.mean() > 0.99
+    entry, of = int8_bundle.manifest["files"]["encoder.int8.cpu.onnx"], int8_bundle.sha256("encoder.int8.onnx")
+    assert entry["twin_of"] == of != entry["sha256"]
+    engine = open_engine(int8_bundle.path, "int8", threads=1)
+    assert engine.encoder_sha256 == of
+    as_written = embed(int8_bundle.file("encoder.int8.cpu.onnx"), pictures, optimise=False)
+    assert (as_written * engine.embed(pictures)).sum(axis=1).mean() >= MIN_MEAN_COSINE
+    gates = int8_bundle.manifest["gates"]["int8"]["files"]
+    assert set(gates) == {"encoder.int8.onnx", "encoder.int8.cpu.onnx"}
+    assert all(gate["cosine_mean"] >= MIN_MEAN_COSINE for gate in gates.values())
+
+
+def test_tensorrt_is_given_the_graph_whose_floats_are_halved(int8_bundle: Bundle) -> None:
+    fake = tensorrt_module("10.3.0", Machine())
+    engine = build_engine(fake, int8_bundle, "int8", batch=1, device=ORIN)
+    given = engine.read_bytes()[5:]
+    assert given == int8_bundle.file("encoder.int8.onnx").read_bytes()
+    graph = onnx.load_from_string(given).graph
+    types = {w.name: w.data_type for w in graph.initializer}
+    scales = [types[node.input[1]] for node in graph.node if node.op_type == "DequantizeLinear"]
+    assert scales and set(scales) == {onnx.TensorProto.FLOAT16}
 
 
 def test_an_int8_graph_is_made_once_for_a_calibration_set_so_that_maps_built_with_it_still_fly(

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from export.golden import golden_of
 from runtime.errors import BundleError, EngineError
 from runtime.model import engine_onnx
-from runtime.model.bundle import ENCODER_FILES, Bundle, file_entry, write_manifest
+from runtime.model.bundle import ENCODER_FILES, INT8_ON_CPU, Bundle, file_entry, write_manifest
 from runtime.model.engine_onnx import OnnxEngine, open_session
 from runtime.model.golden import golden_picture
 from runtime.model.load import open_engine
@@ -155,6 +155,36 @@ def test_int8_takes_integer_kernels_only_where_they_pass_the_self_check(
 
 def test_without_a_golden_embedding_int8_is_computed_as_written(folder: Path) -> None:
     assert "(as written, no integer kernels), unchecked" in OnnxEngine(Bundle.open(folder), "int8", threads=1).name
+
+
+@pytest.mark.parametrize(
+    ("offered", "of_it", "taken"),
+    [
+        (["CPUExecutionProvider"], True, INT8_ON_CPU),
+        (["CPUExecutionProvider"], False, "encoder.int8.onnx"),
+        (["CUDAExecutionProvider", "CPUExecutionProvider"], True, "encoder.int8.onnx"),
+    ],
+    ids=["CPU", "twin of another graph", "GPU"],
+)
+def test_int8_runs_its_twin_on_a_cpu_in_the_name_of_the_graph(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, offered: list[str], of_it: bool, taken: str
+) -> None:
+    write_graph(folder / INT8_ON_CPU)
+    bundle = Bundle.open(folder)
+    of = bundle.sha256("encoder.int8.onnx") if of_it else "0" * 64
+    entry = {**file_entry(folder / INT8_ON_CPU, "int8"), "twin_of": of}
+    write_manifest(folder, {**bundle.manifest, "files": {**bundle.manifest["files"], INT8_ON_CPU: entry}})
+    opened: list[str] = []
+
+    def noted(graph: Path, threads: int, **options: object) -> object:
+        opened.append(graph.name)
+        monkeypatch.undo()
+        return open_session(graph, threads, **options)
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
+    monkeypatch.setattr(engine_onnx, "open_session", noted)
+    engine = OnnxEngine(Bundle.open(folder), "int8", threads=1)
+    assert opened == [taken] and engine.encoder_sha256 == bundle.sha256("encoder.int8.onnx")
 
 
 def test_providers_are_tried_from_the_fastest_and_the_matcher_leaves_tensorrt_out(
