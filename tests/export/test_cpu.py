@@ -9,7 +9,9 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from onnx import ModelProto, numpy_helper
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import ModelProto, helper, numpy_helper
 
 from calib.sets import read_set
 from export.cpu import to_cpu
@@ -51,6 +53,19 @@ def test_what_is_never_negative_has_twice_the_steps_over_its_range_and_all_else_
             assert 255 * finer >= min(127 * scale, 6) * (1 - 2**-22)
         else:
             assert zero == 128 and finer == scale
+
+
+@given(most=st.floats(2**-7, 100, width=32), share=st.floats(0.5, 2))
+def test_no_step_lies_over_what_a_clip_lets_pass_so_that_the_clip_can_go(most: float, share: float) -> None:
+    held = {"s": np.float32(share * most / 127), "z": np.int8(0), "low": np.float32(0), "most": np.float32(most)}
+    nodes = [
+        helper.make_node("Clip", ["x", "low", "most"], ["y"], name="backbone/Clip"),
+        helper.make_node("QuantizeLinear", ["y", "s", "z"], ["y.q"], name="q/y"),
+    ]
+    constants = [numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()]
+    finer, _ = scales_and_zeros(to_cpu(helper.make_model(helper.make_graph(nodes, "g", [], [], constants)), {}))["y"]
+    wanted = min(share, 1) * most
+    assert wanted * (1 - 2**-21) <= np.float32(255) * finer <= np.float32(most)
 
 
 def test_every_quantised_convolution_and_residual_sum_runs_on_integers(

@@ -173,6 +173,18 @@ def test_the_card_in_the_graph_and_the_manifest_is_one_and_has_no_date(
     assert str(short_bundle.parent) not in json.dumps(manifest) + str(card)
 
 
+def test_activations_that_fp16_does_not_hold_are_found_though_a_cpu_computes_them(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, _ = load_encoder(tiny_checkpoint)
+    with torch.no_grad():
+        encoder.backbone.bn1.weight *= 4e4  # weights stay under 65504, what they make does not
+    monkeypatch.setattr("export.onnx.MIN_COSINE", {"fp32": 0.99, "fp16": 0.99})  # the graph on a CPU is as near as that
+    with pytest.raises(GateError, match=r"^FP16 arithmetic: picture \d has cosine nan, needs 0\.99; .*--small"):
+        export_encoder(encoder, tmp_path / "a.bundle", training={}, licence="Apache-2.0")
+    assert encoder.amp_dtype is None
+
+
 def test_the_same_checkpoint_makes_the_same_bytes_whatever_the_commit(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
