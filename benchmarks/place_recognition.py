@@ -20,8 +20,9 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -173,21 +174,19 @@ def _rows(folder: Path) -> list[dict[str, str]]:
 def open_named(name: str, precision: str | None, dim: int | None) -> tuple[Embed, int]:
     """A checkpoint, a bundle, or ImageNet's weights with pooled features; and the side of its pictures."""
     if name == "imagenet":
-        from train.encoder import Encoder, EncoderSpec
-
-        spec = replace(EncoderSpec(), side_px=224)
-        encoder = Encoder(spec).eval()
-
-        def pooled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-            import torch
-
-            with torch.inference_mode():
-                rows = encoder.features(torch.from_numpy(pictures)).numpy()
-            return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
-
-        return pooled, spec.side_px
+        name = str(_imagenet(Path(tempfile.mkdtemp()) / "imagenet.bundle"))
     opened = open_encoder(Path(name), precision, dim=dim)
     return opened.embed, opened.side_px
+
+
+def _imagenet(out: Path) -> Path:
+    """A bundle of the backbone as ImageNet left it: its head is a rotation, which changes no cosine."""
+    from export.onnx import export_encoder
+    from train.encoder import Encoder, EncoderSpec
+
+    spec = EncoderSpec(dim=1280, side_px=224)  # as many numbers as there are features
+    export_encoder(Encoder(spec), out, training={}, licence="Apache-2.0", small=True)
+    return out
 
 
 def _all(embed: Embed, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
