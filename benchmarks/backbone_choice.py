@@ -16,11 +16,12 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from place_recognition import dense
+from place_recognition import Asked, dense
 from report import median_ms, print_setting
 
 from runtime.model.bundle import Bundle
@@ -73,7 +74,7 @@ def _score(backbone: str, checkpoint: Path, side_px: int, data: Path, out: Path)
     picture = np.zeros((1, side_px, side_px, 3), np.uint8)
     took_ms = median_ms(lambda: alone.embed(picture), calls=50)
     engine, rows = OnnxEngine(Bundle.open(bundle)), []
-    asked = list(dense(data, side_px))
+    asked = _asked(data, side_px)
     held = {one.name: (engine.embed(one.queries), engine.embed(one.tiles)) for one in asked}
     for dim in DIMS:
         row: dict[str, Any] = {"backbone": backbone, "side_px": side_px, "dim": dim, "ms": round(took_ms, 2)}
@@ -87,6 +88,11 @@ def _score(backbone: str, checkpoint: Path, side_px: int, data: Path, out: Path)
         cost = f"{took_ms:.1f} ms, {row['bytes_a_km2'] / 1e3:.0f} kB/km2"
         print(f"{backbone} {side_px} px {dim}-D: {cost}  {shown}", flush=True)
     return rows
+
+
+@lru_cache(maxsize=len(SIDES_PX))
+def _asked(data: Path, side_px: int) -> list[Asked]:
+    return list(dense(data, side_px))
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
