@@ -24,7 +24,7 @@ def bundle_of(init: str) -> Path | None:
     """The bundle that ``--init`` names, ``default`` being the one that ships; None where it names something else."""
     if init == DEFAULT:
         return DEFAULT_BUNDLE
-    return Path(init) if init.endswith(".bundle") or Path(init).is_dir() else None
+    return Path(init) if init and (init.endswith(".bundle") or Path(init).is_dir()) else None
 
 
 def encoder_settings(init: str) -> dict[str, Any]:
