@@ -23,8 +23,8 @@ MIN_WORST_COSINE = 0.90
 MIN_MEAN_COSINE = 0.99
 MAX_R1_LOSS = 0.005  # half a point
 MAX_P90_LOSS = 0.02  # of FP32's metres
-_MACS = 1.2e12  # what the changed pictures may cost a graph: half a minute of two cores
-_QUERIES = (512, 4096)  # at least, at most; with the most, half a point is two standard errors of a good graph's loss
+_MACS = 1e12  # what the changed pictures may cost a graph: half a minute of two cores
+_QUERIES = (512, 4096)  # at least, at most; of 3,000 half a point is two standard errors of a good graph's loss
 _RESAMPLES = 200
 _MEND = "Calibrate on more pictures like those to be flown over (python -m calib.int8 --count 256), or fly FP16"
 

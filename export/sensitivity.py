@@ -25,7 +25,7 @@ from export.ranges import LEVELS, Measured, Range, Tick, squared_error
 
 MOST_FLOAT = 0.5  # of all nodes: where more must stay float, INT8 is not worth having
 _HURT = 1 / 8  # of all nodes: the most that stay float where no gate fails
-_PICTURES = 16  # of those kept apart; each node costs a pass over them
+_PICTURES = 8  # of those kept apart; each node costs a pass over them
 
 
 @dataclass(frozen=True, slots=True)
