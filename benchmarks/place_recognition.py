@@ -9,8 +9,8 @@ DATA holds ``overhead/`` and ``pairs/`` with their manifests; an ENCODER is a ch
   and at full strength, in query and tile alike.
 - *near misses*: pictures of sources that were never trained on, each cut into 25 overlapping tiles, a quarter of a
   footprint apart as in a cache. Right is a tile within 0.2 footprints (25 m of 128 m): its neighbours are wrong.
-- *two dates*: the same, with the query of one date and the tiles of another, 5 to 14 years or a season apart. No
-  change is drawn: what differs is what differed.
+- *two dates*: the same, with the query of one date and the tiles of another, 5 to 14 years apart. No change is
+  drawn: what differs is what differed.
 
 The last two choose between recipes; no flight is looked at.
 """
@@ -114,7 +114,7 @@ def dense(data: Path, side_px: int) -> Iterator[Asked]:
     one_date = [Sheet(p, p) for p, _, row in _listed(data) if row["split"] == "val" and row["may_ship"] != "yes"]
     yield _cut("near misses", one_date, side_px, queries=2, strength=0.5)
     registered = [row for row in _rows(data / "pairs") if row["note"].startswith("registered; ")]
-    kinds = ("levir_cd_samples", "dsifn_samples", "starainj_optical", "starainj_season")
+    kinds = ("levir_cd_samples", "dsifn_samples")
     pairs = [[data / "pairs" / row[k] for k in "ab"] for row in registered if row["source"] in kinds]
     # Each way a set of its own: in one with both, the very picture that is flown would be mapped too.
     yield _cut("two dates", [Sheet(a, b) for a, b in pairs], side_px, queries=16, strength=0.0)
