@@ -9,27 +9,19 @@ float32. Measured by ``benchmarks/cpu_training.py``.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.backbone import norms_after
 from train.encoder import Encoder
-from train.folded import after_norm, foldable, folded, padded
+from train.folded import convolve_with, folded, padded
 
 
 def quicken(encoder: Encoder) -> None:
     """Let the encoder's convolutions compute the same faster on a CPU; parameters and their names stay as they are."""
-    norms = norms_after(encoder.backbone, encoder.spec.side_px) if encoder.fixed_norms else {}
-    for module in encoder.backbone.modules():
-        if foldable(module):
-            norm = norms.get(module)
-            module.forward = partial(_convolve, module, norm)  # type: ignore[method-assign]
-            if norm is not None:
-                norm.forward = partial(after_norm, norm)
+    convolve_with(encoder, _convolve)
 
 
 def _convolve(conv: nn.Conv2d, norm: Any, x: Tensor) -> Tensor:

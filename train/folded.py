@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
+from train.backbone import norms_after
+from train.encoder import Encoder
 
-def foldable(module: nn.Module) -> TypeGuard[nn.Conv2d]:
+Convolve = Callable[[nn.Conv2d, Any, Tensor], Tensor]  # convolution, the norm after it or None, input
+
+
+def convolve_with(encoder: Encoder, convolve: Convolve) -> None:
+    """Let ``convolve`` do what the backbone's convolutions do, and the norms after them where these are fixed.
+
+    Parameters and their names stay as they are; a copy of the encoder computes with its own.
+    """
+    norms = norms_after(encoder.backbone, encoder.spec.side_px) if encoder.fixed_norms else {}
+    for module in encoder.backbone.modules():
+        if _foldable(module):
+            norm = norms.get(module)
+            module.forward = partial(convolve, module, norm)  # type: ignore[method-assign]
+            if norm is not None:
+                norm.forward = partial(_after_norm, norm)
+
+
+def _foldable(module: nn.Module) -> TypeGuard[nn.Conv2d]:
     """Whether :func:`folded` and :func:`padded` say all of it."""
     return isinstance(module, nn.Conv2d) and module.padding_mode == "zeros" and module.padding != "same"
 
@@ -34,7 +55,7 @@ def padded(conv: nn.Conv2d, x: Tensor) -> tuple[Tensor, Any]:
     return pad_same(x, conv.kernel_size, conv.stride, conv.dilation), (0, 0)
 
 
-def after_norm(norm: Any, x: Tensor) -> Tensor:
+def _after_norm(norm: Any, x: Tensor) -> Tensor:
     """What is left of a folded norm: timm's carry an activation."""
     activate = getattr(norm, "act", None)
     return x if activate is None else activate(x)

@@ -9,16 +9,14 @@ Integer-Arithmetic-Only Inference", CVPR 2018, section 3). What is saved is the 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.backbone import norms_after
 from train.encoder import Encoder
-from train.folded import after_norm, foldable, folded, padded
+from train.folded import convolve_with, folded, padded
 
 _STEPS = 127
 _COLOURS = 3  # the convolution that reads the picture stays float in the graph
@@ -27,19 +25,15 @@ _LEAST = 1e-8  # of a scale
 
 def quantise(encoder: Encoder) -> None:
     """Let the backbone's convolutions round what they read; parameters and their names stay as they are."""
-    norms = norms_after(encoder.backbone, encoder.spec.side_px) if encoder.fixed_norms else {}
-    for module in encoder.backbone.modules():
-        if foldable(module) and module.in_channels > _COLOURS:
-            norm = norms.get(module)
-            module.forward = partial(_convolve, module, norm)  # type: ignore[method-assign]
-            if norm is not None:
-                norm.forward = partial(after_norm, norm)
+    convolve_with(encoder, _convolve)
 
 
 def _convolve(conv: nn.Conv2d, norm: Any, x: Tensor) -> Tensor:
     weight, bias = folded(conv, norm)
-    x, padding = padded(conv, rounded(x))
-    return F.conv2d(x, rounded_channels(weight), bias, conv.stride, padding, conv.dilation, conv.groups)
+    if conv.in_channels > _COLOURS:
+        x, weight = rounded(x), rounded_channels(weight)
+    x, padding = padded(conv, x)
+    return F.conv2d(x, weight, bias, conv.stride, padding, conv.dilation, conv.groups)
 
 
 def rounded(x: Tensor) -> Tensor:
