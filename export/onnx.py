@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MIN_COSINE: Mapping[str, float] = {"fp32": 0.9999, "fp16": 0.9999}  # of the worst picture
 _PICTURES = 32  # of --pictures
-_HALVED = 8  # of those: FP16 is slow on a CPU
+_HALVED = 4  # of those: FP16 is slow on a CPU
 _MENDS: Mapping[str, str] = {
     "fp32": "PyTorch and ONNX Runtime disagree: update both, or train another --backbone",
     "fp16": "its activations are too large or too fine for FP16: export with --small, which leaves FP16 out",
