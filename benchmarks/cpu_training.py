@@ -6,6 +6,7 @@ python benchmarks/cpu_training.py [--pictures 96] [--side 192] [--threads 2]
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 import torch
 from report import median_ms, print_setting
@@ -29,7 +30,7 @@ def main() -> None:
             encoder.fixed_norms, encoder.amp_dtype = True, dtype
             if quick:
                 quicken(encoder)
-            took_ms = median_ms(lambda encoder=encoder.train(): step(encoder, pictures), calls=3, warmup=1)
+            took_ms = median_ms(partial(step, encoder.train(), pictures), calls=3, warmup=1)
             print(
                 f"{dtype or torch.float32}, {'quickened' if quick else 'plain'}: {took_ms / 1e3:.2f} s a step",
                 flush=True,
