@@ -1,20 +1,25 @@
-"""Flights over a generated world at other tilts and altitudes, with telemetry as poor as it gets; replayed and scored.
+"""Rendered flights at other tilts and altitudes, with telemetry as poor as it gets; replayed and scored.
 
-    python benchmarks/rendered_variants.py [--seed 11] [--frames 24]
+    python benchmarks/rendered_variants.py [--seed 11] [--frames 24] [--ground PICTURES ...] [--matcher BUNDLE]
 
-Roll is blank, pitch nominal, yaw off by a constant (sigma 5 degrees) and by 5 degrees a frame, altitude by up to 10%;
-one frame in five seconds, no velocity. Generated worlds never stand for accuracy: this shows what breaks.
+Roll is blank; pitch, altitude and yaw are wrong by a constant drawn for each flight (up to 5 degrees, 15% and 15
+degrees), yaw by 3 degrees a frame besides; one frame in five seconds, no velocity, no start position. The ground is a
+generated world of two dates, or overhead pictures of the folders given, sewn together: the map as they are, the flight
+over what another day, season and lens make of them (half strength). Rendered flights never stand for accuracy: this
+shows what breaks.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from runtime.geo.camera import Attitude
@@ -26,8 +31,12 @@ from runtime.sensors.flight import Flight, read_truth
 from runtime.tiles.build import build
 from runtime.tiles.cache import TileCache
 from runtime.tiles.sources import import_imagery
+from train.augment import augment
+from train.data.overhead import sewn
+from train.data.source import pictures_under, read_picture
 from train.world import flight as world
 
+PICTURE_M, PICTURE_PX = 90.0, 400  # what a picture of a folder shows, taken to be; its side
 VARIANTS = ((-90.0, 110.0), (-65.0, 90.0), (-60.0, 50.0), (-45.0, 110.0), (-45.0, 60.0))  # pitch_deg, alt_agl_m
 
 
@@ -35,23 +44,63 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--ground", type=Path, nargs="*", default=[], help="folders of overhead pictures, one map each")
+    parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--matcher", type=Path)
     args = parser.parse_args()
+    print(
+        "ground           pitch altitude  fixes   ground median  p90   worst   position median  p90   worst   inside 90%  ms"
+    )
+    for ground in args.ground or [None]:
+        fly_over(ground, args)
+
+
+def fly_over(ground: Path | None, args: argparse.Namespace) -> None:
+    """All variants over one map."""
     spec = world.FlightSpec(seed=args.seed, frames=args.frames, interval_s=5.0)
-    plan = world.draw_plan(spec.seed, spec.width_m, spec.height_m)
-    summer, autumn = (world.paint(plan, date, world.PICTURE_GSD_M) for date in (world.SUMMER, world.AUTUMN))
+    mapped, flown_over = generated(spec) if ground is None else sewn_together(ground, spec)
     with tempfile.TemporaryDirectory() as folder:
         area = Path(folder) / "area.mbtiles"
-        world.write_map(Path(folder) / "map.tif", world.shrunk(summer))
+        world.write_map(Path(folder) / "map.tif", world.shrunk(mapped))
         imagery = import_imagery(
             Path(folder) / "map.tif", area, name="", date="", attribution="", tick=lambda done, total: None
         )
-        build(imagery, open_engine(None, None, 0), area.with_suffix(".tiles"), accuracy_ce90_m=1.0)
+        build(imagery, open_engine(args.bundle, None, 0), area.with_suffix(".tiles"), accuracy_ce90_m=1.0)
         cache = TileCache.open(area.with_suffix(".tiles"))
-        print("pitch  altitude  fixes   ground median  p90   worst   position median  p90   worst   inside 90%")
         for pitch_deg, alt_agl_m in VARIANTS:
             flown = Path(folder) / f"{pitch_deg:.0f}_{alt_agl_m:.0f}"
-            write_variant(flown, spec, autumn, pitch_deg, alt_agl_m)
-            print(f"{pitch_deg:5.0f}  {alt_agl_m:6.0f} m  {line(flown, cache)}")
+            write_variant(flown, spec, flown_over, pitch_deg, alt_agl_m)
+            name = "generated" if ground is None else ground.name
+            print(f"{name:<16} {pitch_deg:5.0f} {alt_agl_m:5.0f} m  {line(flown, cache, args)}", flush=True)
+
+
+def generated(spec: world.FlightSpec) -> tuple[world.Picture, world.Picture]:
+    """A drawn world on two dates."""
+    plan = world.draw_plan(spec.seed, spec.width_m, spec.height_m)
+    summer, autumn = (world.paint(plan, date, world.PICTURE_GSD_M) for date in (world.SUMMER, world.AUTUMN))
+    return summer, autumn
+
+
+def sewn_together(folder: Path, spec: world.FlightSpec) -> tuple[world.Picture, world.Picture]:
+    """A map of a folder's pictures, blended at their seams, and the same ground on another day."""
+    rng = np.random.default_rng(spec.seed)
+    paths = pictures_under(folder)
+    across = 2 * round(spec.width_m / 2 / PICTURE_M)
+    chosen = rng.permutation(len(paths))[np.arange(across * across) % len(paths)]
+    size = (PICTURE_PX, PICTURE_PX)
+    grid = [cv2.resize(read_picture(paths[k]), size, interpolation=cv2.INTER_AREA) for k in chosen]
+    while len(grid) > 1:
+        side = math.isqrt(len(grid))
+        grid = [
+            sewn([grid[r * side + c], grid[r * side + c + 1], grid[(r + 1) * side + c], grid[(r + 1) * side + c + 1]])
+            for r in range(0, side, 2)
+            for c in range(0, side, 2)
+        ]
+    mapped = cv2.resize(grid[0], (round(spec.width_m / world.PICTURE_GSD_M),) * 2, interpolation=cv2.INTER_CUBIC)
+    mapped = np.ascontiguousarray(mapped[: round(spec.height_m / world.PICTURE_GSD_M)])
+    square = cv2.resize(mapped, (2048, 2048), interpolation=cv2.INTER_AREA)
+    changed = cv2.resize(augment(square, rng, 0.5), mapped.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(mapped, np.uint8), np.asarray(changed, np.uint8)
 
 
 def write_variant(
@@ -61,14 +110,17 @@ def write_variant(
     rng = np.random.default_rng(spec.seed)
     spec = replace(spec, alt_agl_m=alt_agl_m, margin_m=max(118.0, 1.3 * alt_agl_m if pitch_deg > -60 else 0.0))
     camera, poses = world.camera_of(spec), [tilted(pose, pitch_deg) for pose in world.fly(spec)]
-    yaw_bias_deg, scale = rng.normal(0.0, 5.0), rng.uniform(0.9, 1.1)
+    yaw_bias_deg, pitch_bias_deg, scale = rng.uniform(-15.0, 15.0), rng.uniform(-5.0, 5.0), rng.uniform(0.85, 1.15)
+    stated_deg = max(-90.0, pitch_deg + pitch_bias_deg)
     rows = []
     (folder / "frames").mkdir(parents=True)
     for k, pose in enumerate(poses):
         picture = world.render(ground, camera, pose, np.random.default_rng((spec.seed, k)))
         (folder / world.image_name(k)).write_bytes(world.jpeg(picture))
-        yaw_deg = (pose.attitude.yaw_deg + yaw_bias_deg + rng.normal(0.0, 5.0)) % 360.0
-        rows.append((pose.t_us, world.image_name(k), f"{pose.alt_agl_m * scale:.1f}", "", pitch_deg, f"{yaw_deg:.1f}"))
+        yaw_deg = (pose.attitude.yaw_deg + yaw_bias_deg + rng.normal(0.0, 3.0)) % 360.0
+        rows.append(
+            (pose.t_us, world.image_name(k), f"{pose.alt_agl_m * scale:.1f}", "", f"{stated_deg:.1f}", f"{yaw_deg:.1f}")
+        )
     camera.to_yaml(folder / "camera.yaml")
     (folder / "flight.json").write_text(json.dumps({"name": folder.name}))
     write_csv(folder / "telemetry.csv", "t_us,image,alt_agl_m,cam_roll_deg,cam_pitch_deg,cam_yaw_deg", rows)
@@ -86,10 +138,10 @@ def write_csv(path: Path, header: str, rows: Sequence[Sequence[object]]) -> None
     path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
 
 
-def line(flown: Path, cache: TileCache) -> str:
+def line(flown: Path, cache: TileCache, args: argparse.Namespace) -> str:
     """Figures of one replay with no start position."""
     flight = Flight.open(flown)
-    localizer = open_localizer(cache, flight.camera, bundle=None, matcher=None, start=None, threads=0)
+    localizer = open_localizer(cache, flight.camera, bundle=args.bundle, matcher=args.matcher, start=None, threads=0)
     verdicts, stages_ms = replay(flight, localizer)
     report = score(verdicts, read_truth(flown / "truth.csv"), stages_ms)
     ground, drone = report["ground_error_m"]["of_fixes"], report["position_error_m"]["of_fixes"]
@@ -97,7 +149,7 @@ def line(flown: Path, cache: TileCache) -> str:
         return f"{0:2d}/{report['frames']}"
     shares = f"{report['fixes']:2d}/{report['frames']}", f"{report['coverage']['90%']:10.0%}"
     errors = [f"{e['median']:10.1f} m  {e['p90']:5.1f}  {e['worst']:5.1f}" for e in (ground, drone)]
-    return "  ".join([shares[0], *errors, shares[1]])
+    return "  ".join([shares[0], *errors, shares[1], f"{report['latency_ms']['frame']['p50']:4.0f}"])
 
 
 if __name__ == "__main__":

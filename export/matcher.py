@@ -40,8 +40,8 @@ def build_matcher(out: Path) -> dict[str, float]:
     reference, network = _network(), _network()
     network.xfeat._unfold2d = _unfold2d
     with whole_file(out / MATCHER_FILE) as partial:
-        _export(network, partial)
-        errors = _check(reference, partial)
+        trace_matcher(network, partial)
+        errors = check_graph(reference, partial)
     _describe(out, errors)
     return errors
 
@@ -117,7 +117,8 @@ def _unfold2d(x: Tensor, ws: int) -> Tensor:
     return pixel_unshuffle(x, ws)
 
 
-def _export(network: nn.Module, path: Path) -> None:
+def trace_matcher(network: nn.Module, path: Path) -> None:
+    """Write the graph of a network with a matcher's outputs, for pictures of any size in steps of ``STRIDE_PX``."""
     import torch
 
     from export.graph import trace
@@ -132,7 +133,7 @@ def _export(network: nn.Module, path: Path) -> None:
     )
 
 
-def _check(reference: nn.Module, graph: Path) -> dict[str, float]:
+def check_graph(reference: nn.Module, graph: Path) -> dict[str, float]:
     """Largest error of each output over pictures of several sizes; raises GateError."""
     import torch
 

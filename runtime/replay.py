@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--tiles", type=Path, required=True, metavar="AREA.tiles", help="cache of the map flown over")
     parser.add_argument("--bundle", type=Path, help="encoder bundle; left out: the default encoder")
-    parser.add_argument("--matcher", type=Path, help="matcher bundle; left out: the one export.matcher made")
+    parser.add_argument("--matcher", type=Path, help="bundle of local features; left out: the encoder bundle's own")
     parser.add_argument("--no-matcher", action="store_true", help="retrieval alone: tens of metres instead of metres")
     parser.add_argument("--start", metavar="LAT,LON,RADIUS_M", help="where it begins; left out: anywhere on the map")
     parser.add_argument("--out", type=Path, metavar="fixes.jsonl", help="one fix (or why there is none) a line")

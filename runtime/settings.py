@@ -31,7 +31,7 @@ calibration = "camera.yaml"     # ROS camera_info
 
 [model]
 # bundle = "my.bundle"          # left out: the default encoder
-# matcher = "xfeat.bundle"      # left out: the one that python -m export.matcher made
+# matcher = "xfeat.bundle"      # left out: the local features that the encoder's bundle brings
 # threads = 2                   # left out: one a core
 
 [start]                         # left out: anywhere on the map

@@ -42,6 +42,7 @@ def load_bundle(encoder: Any, path: Path, norms: Mapping[nn.Module, Any]) -> Non
     A shorter head keeps the first numbers of an embedding.
     """
     weights = _weights(Bundle.open(path))
+    weights.setdefault("head.bias", torch.zeros_like(encoder.head.bias))  # an export leaves a bias of nothing out
     loaded: set[int] = set()
     with torch.no_grad():
         for name, module in encoder.named_modules():

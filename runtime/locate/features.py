@@ -1,7 +1,7 @@
 """Local features: keypoints with descriptors from a matcher bundle's graph.
 
-The graph gives dense maps (see ``export.matcher``); here they become a list of points: local maxima of the keypoint
-map, scored by keypoint probability times reliability, with descriptors read between the cells of the stride-8 map.
+The graph gives dense maps (``train.local.network``, ``export.matcher``); here they become a list of points: local maxima
+of the keypoint map, scored by keypoint probability times reliability, with descriptors read between the map's cells.
 Source: Potje et al., XFeat, CVPR 2024, section 3.2.
 """
 
@@ -13,11 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.model.bundle import Bundle
+from runtime.model.bundle import MATCHER_FILE, Bundle
 from runtime.model.engine_onnx import open_session
 
 GRID_PX = 32  # the graph wants sides that are whole multiples
-STRIDE_PX = 8
 _MIN_PROBABILITY = 0.05
 _EDGE_PX = 4
 
@@ -34,15 +33,19 @@ class LocalFeatures:
     """A matcher bundle, running."""
 
     def __init__(self, bundle: Bundle, threads: int = 0) -> None:
-        """Raises BundleError."""
-        self._session = open_session(bundle.file("matcher.onnx"), threads)
+        """``bundle`` is a matcher's, or an encoder's that brings local features of its own. Raises BundleError."""
+        self._session = open_session(bundle.file(MATCHER_FILE), threads)
         self.name = bundle.name
+        self.patch_px = bundle.patch_px
 
     def dense(
         self,
         picture: NDArray[np.uint8],  # (H, W, 3) RGB
-    ) -> tuple[NDArray[np.float32], ...]:  # (1, 64, h/8, w/8), (1, h, w), (1, h/8, w/8)
-        """The graph's own maps: descriptors, keypoint probability, reliability; h and w padded to whole cells."""
+    ) -> tuple[NDArray[np.float32], ...]:  # (1, 64, h/s, w/s), (1, h, w), (1, h/s, w/s)
+        """The graph's own maps: descriptors, keypoint probability, reliability; h and w padded to whole cells.
+
+        Its stride s is 8 (XFeat) or 4 (features on the encoder's trunk).
+        """
         names = ["descriptor", "keypoint", "reliability"]
         return tuple(self._session.run(names, {"image": _pad_to_grid(picture)[None]}))
 
@@ -55,11 +58,12 @@ class LocalFeatures:
         """At most ``most`` keypoints where the picture shows something, a few pixels away from what it does not."""
         height, width = picture.shape[:2]
         descriptor, keypoint, reliability = self.dense(picture)
+        stride_px = keypoint.shape[1] // descriptor.shape[2]
         inner = _away_from_unseen(seen)
         xy, score = _peaks(keypoint[0][:height, :width], inner)
-        score = score * _bilinear(reliability[0][..., None], xy)[:, 0]
+        score = score * _bilinear(reliability[0][..., None], xy, stride_px)[:, 0]
         best = np.argsort(-score, kind="stable")[:most]
-        vectors = _bilinear(np.moveaxis(descriptor[0], 0, 2), xy[best])
+        vectors = _bilinear(np.moveaxis(descriptor[0], 0, 2), xy[best], stride_px)
         norm = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return Keypoints(xy[best], (vectors / norm).astype(np.float32))
 
@@ -90,13 +94,14 @@ def _peaks(
 
 
 def _bilinear(
-    cells: NDArray[np.float32],  # (h, w, C) at stride 8
+    cells: NDArray[np.float32],  # (h, w, C)
     xy: NDArray[np.float32],  # (N, 2) pixels
+    stride_px: int,
 ) -> NDArray[np.float32]:  # (N, C)
-    """Values between the cells' centres, which lie at pixels 3.5, 11.5, ..."""
+    """Values between the cells' centres, which lie at pixels 3.5, 11.5, ... for a stride of 8."""
     height, width = cells.shape[:2]
-    x = np.clip((xy[:, 0] + 0.5) / STRIDE_PX - 0.5, 0, width - 1)
-    y = np.clip((xy[:, 1] + 0.5) / STRIDE_PX - 0.5, 0, height - 1)
+    x = np.clip((xy[:, 0] + 0.5) / stride_px - 0.5, 0, width - 1)
+    y = np.clip((xy[:, 1] + 0.5) / stride_px - 0.5, 0, height - 1)
     left, top = np.minimum(x.astype(int), width - 2), np.minimum(y.astype(int), height - 2)
     fx, fy = (x - left)[:, None], (y - top)[:, None]
     upper = cells[top, left] * (1 - fx) + cells[top, left + 1] * fx

@@ -10,7 +10,7 @@ from runtime.geo.camera import Camera
 from runtime.geo.mercator import LatLon
 from runtime.locate.features import LocalFeatures
 from runtime.locate.localizer import Localizer
-from runtime.model.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, matcher_home
+from runtime.model.bundle import DEFAULT_BUNDLE, ENCODER_FILES, MANIFEST, Bundle, matcher_home
 from runtime.model.load import open_engine
 from runtime.model.score_map import score_map
 from runtime.tiles.cache import TileCache
@@ -25,22 +25,32 @@ def open_localizer(
     start: tuple[LatLon, float] | None,
     threads: int,
 ) -> Localizer:
-    """``bundle`` None is the default encoder; ``matcher`` None the one that ``export.matcher`` made, False is none.
+    """``bundle`` None is the default encoder; ``matcher`` None are local features at hand, False is none.
 
     Raises BundleError, CacheError or ImageryError.
     """
     engine = open_engine(bundle, cache.metadata["encoder"]["precision"], threads)
-    fitted = score_map(Bundle.open(bundle or DEFAULT_BUNDLE), engine.precision)
-    return Localizer(cache, engine, camera, _open_features(matcher, threads), start=start, score_map=fitted)
+    opened = Bundle.open(bundle or DEFAULT_BUNDLE)
+    features = None if matcher is False else _open_features(opened, matcher, threads)
+    return Localizer(cache, engine, camera, features, start=start, score_map=score_map(opened, engine.precision))
 
 
-def _open_features(matcher: Path | Literal[False] | None, threads: int) -> LocalFeatures | None:
-    if matcher is False:
-        return None
-    if matcher is None and not (matcher_home() / MANIFEST).is_file():
-        print(
-            "no matcher: fixes come from retrieval alone, to tens of metres; make it once: python -m export.matcher",
-            file=sys.stderr,
-        )
-        return None
-    return LocalFeatures(Bundle.open(matcher or matcher_home(), "matcher"), threads)
+def _open_features(bundle: Bundle, matcher: Path | None, threads: int) -> LocalFeatures | None:
+    """Those asked for; else the encoder bundle's own, else XFeat where ``export.matcher`` made it."""
+    if matcher is not None:
+        return LocalFeatures(Bundle.open(matcher, _kind(matcher)), threads)
+    if bundle.has_local_features:
+        return LocalFeatures(bundle, threads)
+    if (matcher_home() / MANIFEST).is_file():
+        return LocalFeatures(Bundle.open(matcher_home(), "matcher"), threads)
+    print(
+        f"{bundle.path} has no local features: fixes come from retrieval alone, to tens of metres; "
+        "make it some: python -m train.local, or once: python -m export.matcher",
+        file=sys.stderr,
+    )
+    return None
+
+
+def _kind(matcher: Path) -> str:
+    """An encoder's bundle may bring local features too."""
+    return "encoder" if (matcher / ENCODER_FILES["fp32"]).is_file() else "matcher"

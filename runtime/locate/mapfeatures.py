@@ -15,9 +15,9 @@ from runtime.tiles.imagery import Imagery
 
 BLOCK_PX = 512
 _MARGIN_PX = 32  # context around a block, so that its edges see what lies beyond
-_POINTS_A_BLOCK = 1600
+_POINTS_A_PATCH = 3900  # more than a frame's, which may lie anywhere among them
 _KEPT_BLOCKS = 256  # some 0.5 MB each
-_LEAST_PX = 384  # of a patch: a low frame over a coarse map has less
+_LEAST_SHARE = 0.48  # of a patch's pixels: a low frame over a coarse map has less
 _FINEST_RUNG = -2  # half a pixel of the imagery; finer only blurs
 
 
@@ -35,21 +35,23 @@ class MapFeatures:
     def __init__(self, imagery: Imagery, features: LocalFeatures) -> None:
         self._imagery = imagery
         self._features = features
+        self._least_px = round(_LEAST_SHARE * features.patch_px)
+        self._points_a_block = round(_POINTS_A_PATCH * (BLOCK_PX / features.patch_px) ** 2)
         self._blocks: OrderedDict[tuple[int, int, int], MapPoints] = OrderedDict()
 
     def metres_per_px(self, rung: int) -> float:
         """Web Mercator metres a pixel; rung 0 is the imagery's own resolution."""
         return self._imagery.metres_per_px * math.pow(2.0, rung / 2)
 
-    def rung_for(self, side_m: float, most_px: int) -> int:
-        """The finest rung on which ``side_m`` Web Mercator metres are at most ``most_px`` pixels.
+    def rung_for(self, side_m: float) -> int:
+        """The finest rung on which ``side_m`` Web Mercator metres are at most a patch's pixels.
 
         Where the imagery itself has too few pixels for a patch, it is enlarged: features need some size to be seen.
         """
         native_px = side_m / self._imagery.metres_per_px
-        if native_px < _LEAST_PX:
-            return max(_FINEST_RUNG, math.floor(2 * math.log2(native_px / _LEAST_PX)))
-        return max(0, math.ceil(2 * math.log2(native_px / most_px)))
+        if native_px < self._least_px:
+            return max(_FINEST_RUNG, math.floor(2 * math.log2(native_px / self._least_px)))
+        return max(0, math.ceil(2 * math.log2(native_px / self._features.patch_px)))
 
     def around(self, centre: Metres, side_m: float, rung: int) -> MapPoints:
         """The keypoints in a square of ``side_m`` Web Mercator metres."""
@@ -78,7 +80,7 @@ class MapFeatures:
         picture, seen = self._imagery.window(centre, side_px * step, side_px)
         if not seen.any():
             return MapPoints(np.empty((0, 2)), np.empty((0, 64), np.float32))
-        found = self._features.detect(picture, seen, _POINTS_A_BLOCK)
+        found = self._features.detect(picture, seen, self._points_a_block)
         offset_px = found.xy.astype(np.float64) - (side_px - 1) / 2
         own = (np.abs(offset_px) <= BLOCK_PX / 2).all(axis=1)
         place_m = np.array(centre) + offset_px[own] * (step, -step)

@@ -17,7 +17,6 @@ from runtime.locate.features import Keypoints, LocalFeatures
 from runtime.locate.mapfeatures import MapFeatures, MapPoints
 from runtime.tiles.imagery import Imagery
 
-PATCH_PX = 800
 _POINTS = 1536
 _SCALE_LIMITS = (0.7, 1.4)  # altitude above ground and focal length together
 _MIN_MATCHES = 6
@@ -78,7 +77,7 @@ class Registrar:
     def points(self, view: View, centre_en_m: tuple[float, float], side_m: float, *, lat: float) -> FramePoints:
         """Keypoints of what a frame sees of a square of ground, at a resolution that the map has at ``lat``."""
         scale = ground_scale(lat)
-        rung = self._map.rung_for(side_m / scale, PATCH_PX)
+        rung = self._map.rung_for(side_m / scale)
         side_px = max(round(side_m / (self._map.metres_per_px(rung) * scale)), 64)
         patch = rectify(view, centre_en_m, side_m, side_px)
         found = self._features.detect(patch.picture, patch.seen, _POINTS)

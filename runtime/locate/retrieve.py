@@ -15,11 +15,13 @@ from runtime.model.engine import Engine
 from runtime.model.preprocess import encoder_input
 from runtime.model.score_map import ScoreMap
 from runtime.tiles.cache import TileCache
-from runtime.tiles.search import level_rows, similarities
+from runtime.tiles.search import Searcher, best, level_rows
 
 WELL_SEEN, BARELY_SEEN = 0.8, 0.5  # shares of a patch
 UNFITTED = ScoreMap(temperature=0.03, outlier_share=0.0)  # of a bundle that ``calib.score`` has not seen
 _OUTLIER_LOG = -8.0  # a prior may be wrong: no tile is less likely than this for being far away
+_MARGIN = 1.1  # of a reach: metres are counted about another origin there
+_SHORTLIST = 256  # rows a candidate: neighbours of the best fill it first
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,13 @@ class Prior:
 class Retriever:
     """Searches one cache with one engine."""
 
-    def __init__(self, cache: TileCache, engine: Engine, frame: LocalFrame, score_map: ScoreMap = UNFITTED) -> None:
+    def __init__(
+        self, cache: TileCache, engine: Engine, frame: LocalFrame, score_map: ScoreMap = UNFITTED, threads: int = 0
+    ) -> None:
         """Raises CacheEngineError when the cache is another model's."""
         cache.check_engine(engine)
         self._cache, self._engine, self._temperature = cache, engine, score_map.temperature
-        per_lon_m, per_lat_m = frame.metres_per_degree()
-        origin = np.array([frame.origin.lon, frame.origin.lat])
-        self._place_en_m = (cache.centre[:, ::-1] - origin) * (per_lon_m, per_lat_m)  # (N, 2)
+        self._searcher, self._frame = Searcher(cache, threads), frame
         self._rows = [level_rows(cache, level) for level in range(len(cache.footprints_m))]
 
     def level_for(self, view: View, centre_en_m: tuple[float, float]) -> int | None:
@@ -84,21 +86,58 @@ class Retriever:
         most: int,
     ) -> list[Candidate]:
         """The best tiles, best first, no two nearer than half a footprint."""
-        rows = self._rows[level]
-        cosine = similarities(self._cache, embedding, rows)[0]
-        place_en_m = self._place_en_m[rows]
+        rows, footprint_m = self._rows[level], self._cache.footprints_m[level]
+        score = self._searcher.scan(embedding, rows)[0] / np.float32(self._temperature)
+        if prior is not None:
+            self._favour(score, prior, rows, footprint_m)
+        for count in (_SHORTLIST * most, len(score)):
+            short = np.sort(best(score, count)) + rows.start
+            chosen = self._apart(embedding[0], short, prior, footprint_m, most)
+            if len(chosen) == most:
+                break
+        return chosen
+
+    def _favour(self, score: NDArray[np.float32], prior: Prior, rows: slice, footprint_m: float) -> None:
+        """Add a prior to the scores of all rows; where it is at its floor it is the same everywhere."""
+        cov = _widened(prior, footprint_m)
+        reach_m = float(np.sqrt(-2.0 * _OUTLIER_LOG * np.linalg.eigvalsh(cov)[-1]))
+        middle = self._frame.to_latlon(float(prior.mean_en_m[0]), float(prior.mean_en_m[1]))
+        near = self._searcher.near(middle, _MARGIN * reach_m, rows)
+        score += np.float32(_OUTLIER_LOG)
+        score[near - rows.start] += (_log_prior(self._en_m(near), prior, footprint_m) - _OUTLIER_LOG).astype(np.float32)
+
+    def _apart(
+        self,
+        embedding: NDArray[np.float32],  # (D,)
+        short: NDArray[np.int64],  # (M,) rows
+        prior: Prior | None,
+        footprint_m: float,
+        most: int,
+    ) -> list[Candidate]:
+        """The best of some rows by their exact cosines, each half a footprint from any better one."""
+        cosine = self._searcher.exact(embedding, short)
+        place_en_m = self._en_m(short)
         score = cosine.astype(np.float64) / self._temperature
         if prior is not None:
-            score += _log_prior(place_en_m, prior, self._cache.footprints_m[level])
+            score += _log_prior(place_en_m, prior, footprint_m)
         chosen: list[int] = []
         for row in np.argsort(-score, kind="stable"):
             apart = np.abs(place_en_m[chosen] - place_en_m[row]).max(axis=1)
-            if (apart >= self._cache.footprints_m[level] / 2).all():
+            if (apart >= footprint_m / 2).all():
                 chosen.append(int(row))
                 if len(chosen) == most:
                     break
-        centre = self._cache.centre[rows]
-        return [Candidate(LatLon(*centre[row].tolist()), float(score[row]), float(cosine[row])) for row in chosen]
+        centre = self._cache.centre[short[chosen]].tolist()
+        return [
+            Candidate(LatLon(*place), float(score[i]), float(cosine[i]))
+            for i, place in zip(chosen, centre, strict=True)
+        ]
+
+    def _en_m(self, rows: NDArray[np.int64]) -> FloatArray:  # (M, 2)
+        """Where the centres of rows lie, about the retriever's frame."""
+        per_lon_m, per_lat_m = self._frame.metres_per_degree()
+        origin = np.array([self._frame.origin.lon, self._frame.origin.lat])
+        return np.asarray((self._cache.centre[rows][:, ::-1] - origin) * (per_lon_m, per_lat_m))
 
 
 def _log_prior(
@@ -107,7 +146,11 @@ def _log_prior(
     footprint_m: float,
 ) -> FloatArray:  # (N,)
     """Gaussian, as wide again as a tile is coarse, with a floor so that a wrong belief can be left."""
-    cov = prior.cov_m2 + np.eye(2) * (footprint_m / 4) ** 2
     away = place_en_m - prior.mean_en_m
-    distance2: FloatArray = np.einsum("ni,ij,nj->n", away, np.linalg.inv(cov), away)
+    distance2: FloatArray = np.einsum("ni,ij,nj->n", away, np.linalg.inv(_widened(prior, footprint_m)), away)
     return np.maximum(-distance2 / 2, _OUTLIER_LOG)
+
+
+def _widened(prior: Prior, footprint_m: float) -> FloatArray:
+    """(2, 2): a tile says no more than its footprint."""
+    return prior.cov_m2 + np.eye(2) * (footprint_m / 4) ** 2

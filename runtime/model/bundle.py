@@ -3,7 +3,7 @@
 Format 1: ``format``, ``kind`` (``encoder`` or ``matcher``), ``name``, ``input``, ``licence`` and ``files``
 ({name: {sha256, bytes, precision}}); an encoder also has ``encoder`` (backbone, dim, truncations, side_px),
 ``training``, ``gates`` and ``golden`` (``runtime.model.golden``; bundles of before have none). ``files`` may name
-``score.json`` (``runtime.model.score_map``) and ``encoder.int8.cpu.onnx``, whose ``twin_of`` is the hash of the INT8
+``score.json`` (``runtime.model.score_map``), ``matcher.onnx`` with a section ``matcher`` (``export.local``), and ``encoder.int8.cpu.onnx``, whose ``twin_of`` is the hash of the INT8
 graph that it stands for on a CPU (``export.cpu``).
 """
 
@@ -28,6 +28,7 @@ ENCODER_FILES: Mapping[str, str] = {
 }
 INT8_ON_CPU = "encoder.int8.cpu.onnx"
 MATCHER_FILE = "matcher.onnx"
+_PATCH_PX = 800  # XFeat's, where a bundle does not say
 DEFAULT_BUNDLE = Path(__file__).parent / "default.bundle"
 
 
@@ -78,6 +79,16 @@ class Bundle:
     @property
     def dim(self) -> int:
         return int(self.manifest["encoder"]["dim"])
+
+    @property
+    def has_local_features(self) -> bool:
+        """Whether registration needs no other bundle."""
+        return MATCHER_FILE in self.manifest["files"]
+
+    @property
+    def patch_px(self) -> int:
+        """Side of the patch that the bundle's local features are best at."""
+        return int(self.manifest.get("matcher", {}).get("patch_px", _PATCH_PX))
 
     @property
     def precisions(self) -> tuple[str, ...]:

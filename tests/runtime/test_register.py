@@ -158,7 +158,7 @@ def test_descriptors_are_read_between_the_middles_of_cells() -> None:
     rows, columns = np.mgrid[:9, :12]
     middles = np.dstack([columns * 8 + 3.5, rows * 8 + 3.5]).astype(np.float32)
     xy = np.random.default_rng(0).uniform((3.5, 3.5), (91.5, 67.5), (50, 2)).astype(np.float32)
-    assert _bilinear(middles, xy) == pytest.approx(xy, abs=1e-4)
+    assert _bilinear(middles, xy, 8) == pytest.approx(xy, abs=1e-4)
 
 
 def test_map_points_lie_where_the_map_shows_them(toy_tiles: Path, features: LocalFeatures, scene: Scene) -> None:

@@ -39,6 +39,7 @@ class ViewSpec:
     offset: float = 0.125  # of the footprint; a cache's stride is a quarter, so no tile is farther
     beside: bool = False  # show each place with a second one, half a footprint to a whole one away: a near miss
     quilt: float = 0.0  # share of scenes that are sewn together of four pictures, where a source has small ones
+    warp: bool = False  # say which pixel of the tile each pixel of the drone's view shows
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,10 @@ def views_of(ground: Ground, footprint_m: float, rng: np.random.Generator, *, si
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = (side_px, side_px)
     tile = cv2.warpPerspective(ground.mapped, mapped_from_patch, size, None, flags, cv2.BORDER_REFLECT_101)
-    return Views(np.asarray(drone, np.uint8), seen, np.asarray(tile, np.uint8))
+    views = Views(np.asarray(drone, np.uint8), seen, np.asarray(tile, np.uint8))
+    if not spec.warp:
+        return views
+    return views._replace(tile_from_drone=np.stack(_through(np.linalg.inv(patch) @ ground_from_frame, bent), axis=-1))
 
 
 def patch_grid(footprint_m: float, side_px: int) -> FloatArray:

@@ -36,6 +36,7 @@ class Views(NamedTuple):
     tile: Picture  # (S, S, 3)
     footprint: Footprint | None = None
     beside: Views | None = None  # another place near by, at the same scale: a near miss
+    tile_from_drone: NDArray[np.float32] | None = None  # (S, S, 2) where in the tile each pixel of ``drone`` lies
 
 
 class PairSource(Protocol):

@@ -1,0 +1,121 @@
+"""Fast search against slow loops: the same rows, the same cosines, whatever is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from runtime.geo.local import LocalFrame, distance_m
+from runtime.geo.mercator import LatLon
+from runtime.locate.retrieve import Prior, Retriever, _log_prior
+from runtime.model.score_map import ScoreMap
+from runtime.tiles.cache import TileCache, quantise_rows
+from runtime.tiles.search import Searcher, level_rows, similarities
+
+ORIGIN = LatLon(47.0, 8.0)
+ALL = slice(None)
+
+
+def unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+@lru_cache(maxsize=4)
+def cache_of(count: int, dim: int, seed: int = 0) -> TileCache:
+    """Two levels of tiles anywhere in 4 km, each ordered along its north-south axis."""
+    rng = np.random.default_rng(seed)
+    decay = 0.97 ** np.arange(dim)  # as of a Matryoshka embedding: what comes first tells most
+    rows, scale = quantise_rows(unit(rng.normal(size=(count, dim)) * decay))
+    north = np.sort(rng.uniform(-2000, 2000, count))
+    level = np.repeat([0, 1], [count // 3, count - count // 3]).astype(np.uint8)
+    frame = LocalFrame(ORIGIN)
+    centre = np.array([frame.to_latlon(e, n) for e, n in zip(rng.uniform(-2000, 2000, count), north, strict=True)])
+    metadata = {"levels": [{"footprint_m": 64.0}, {"footprint_m": 128.0}], "encoder": {}}
+    return TileCache(Path("drawn.tiles"), metadata, rows, scale, centre, level)
+
+
+def queries_near(cache: TileCache, count: int, seed: int) -> NDArray[np.float32]:
+    """Like some rows of the cache, as a frame is like its tile."""
+    rng = np.random.default_rng(seed)
+    like = cache.embedding[rng.integers(len(cache.embedding), size=count)] / np.float32(127)
+    return unit(like + rng.normal(size=like.shape) * 0.15 * np.abs(like).mean())
+
+
+@given(st.integers(1, 3000), st.integers(1, 4), st.integers(1, 20), st.integers(0, 10**6))
+def test_the_best_rows_are_those_of_exact_float_arithmetic(count: int, asked: int, k: int, seed: int) -> None:
+    cache = cache_of(3000, 64)
+    rows = slice(0, count)
+    queries = queries_near(cache, asked, seed)
+    found = Searcher(cache, threads=1).top(queries, k, rows)
+    wanted = -np.sort(-similarities(cache, queries, rows), axis=1)[:, :k]
+    assert found.cosine.shape == wanted.shape == (asked, min(k, count))
+    np.testing.assert_allclose(found.cosine, wanted, atol=1e-6)
+    stored = np.take_along_axis(similarities(cache, queries, rows), found.row, axis=1)
+    np.testing.assert_allclose(stored, found.cosine, atol=1e-6)
+
+
+def test_threads_and_blocks_change_nothing() -> None:
+    cache = cache_of(3000, 64)
+    large = replace(cache, **{name: np.concatenate([getattr(cache, name)] * 30) for name in ("embedding", "scale")})
+    queries = queries_near(cache, 2, 5)
+    one, two = (Searcher(large, threads=n).scan(queries, slice(7, 89_000)) for n in (1, 3))
+    assert one.shape == (2, 88_993)
+    assert (one == two).all()
+    assert np.abs(one - similarities(large, queries, slice(7, 89_000))).max() < 0.01, "a query is rounded to int8"
+
+
+def test_a_prefix_finds_what_whole_rows_find() -> None:
+    cache = cache_of(3000, 64)
+    queries = queries_near(cache, 40, 9)
+    whole, short = (Searcher(cache, threads=1, prefix=p).top(queries, 5) for p in (None, 24))
+    assert (whole.row == short.row).mean() > 0.98
+
+
+@given(st.floats(-2500, 2500), st.floats(-2500, 2500), st.floats(1, 3000), st.integers(0, 1), st.integers(1, 12))
+def test_a_radius_holds_what_a_slow_loop_finds(east: float, north: float, radius_m: float, level: int, k: int) -> None:
+    cache = cache_of(3000, 64)
+    place, rows = LocalFrame(ORIGIN).to_latlon(east, north), level_rows(cache, level)
+    searcher = Searcher(cache, threads=1)
+    wanted = [r for r in range(rows.start, rows.stop) if distance_m(place, LatLon(*cache.centre[r])) <= radius_m]
+    assert searcher.near(place, radius_m, rows).tolist() == wanted
+    query = queries_near(cache, 2, 3)
+    found = searcher.top_near(query, k, place, radius_m, rows)
+    exact = similarities(cache, query, ALL)[:, wanted]
+    np.testing.assert_allclose(found.cosine, -np.sort(-exact, axis=1)[:, :k], atol=1e-6)
+
+
+class _Engine:
+    """Only named: nothing is embedded here."""
+
+
+def retriever(cache: TileCache, monkeypatch: pytest.MonkeyPatch) -> Retriever:
+    monkeypatch.setattr(TileCache, "check_engine", lambda self, engine: None)
+    return Retriever(cache, _Engine(), LocalFrame(ORIGIN), ScoreMap(0.03, 0.0), threads=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sigma_m", [None, 3.0, 60.0, 900.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_candidates_are_those_of_a_slow_loop(sigma_m: float | None, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row scored exactly, with its prior; the best first, none within half a footprint of a better one."""
+    cache, most = cache_of(3000, 64), 6
+    query, rows = queries_near(cache, 1, seed), level_rows(cache, 1)
+    rng = np.random.default_rng(seed)
+    prior = None if sigma_m is None else Prior(rng.uniform(-1800, 1800, 2), np.diag([1.0, 2.0]) * sigma_m**2)
+    place_en_m = np.array([LocalFrame(ORIGIN).to_en(LatLon(*c)) for c in cache.centre[rows]])
+    score = similarities(cache, query, rows)[0].astype(np.float64) / 0.03
+    if prior is not None:
+        score += _log_prior(place_en_m, prior, 128.0)
+    wanted: list[int] = []
+    for row in np.argsort(-score, kind="stable").tolist():
+        if all(np.abs(place_en_m[row] - place_en_m[other]).max() >= 64.0 for other in wanted):
+            wanted.append(row)
+    found = retriever(cache, monkeypatch).search(query, 1, prior, most)
+    assert [tuple(c.place) for c in found] == [tuple(cache.centre[rows][row]) for row in wanted[:most]]
+    assert [c.score for c in found] == pytest.approx(score[wanted[:most]].tolist(), abs=1e-3)

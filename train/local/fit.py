@@ -1,0 +1,97 @@
+"""Training of local features: one optimiser, one clock, one file at the end."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+
+from train.data.dataset import prepare_worker
+from train.data.manifest import Choice
+from train.data.open import open_sources
+from train.data.rectified import ViewSpec
+from train.local.losses import Told, local_loss
+from train.local.network import LocalNetwork
+from train.local.pairs import MatchedPair, MatchedPairs, collate
+from train.local.store import LocalSpec, build_network, save_local
+
+_WARM_STEPS = 100
+_MOST_STEPS = 1_000_000
+_VAL_BATCHES, _VAL_SEED = 6, 1_000_003
+_SAY_EVERY = 50
+_YAW_ERROR_DEG = 25.0  # headings are supposed 45 degrees apart where none is known
+
+
+def fit(spec: LocalSpec, out: Path, *, teacher: Path, tick: Callable[[int, int], None]) -> dict[str, float]:
+    """Train by the clock, and write ``local.safetensors``; returns steps and held-out scores. Raises SkyfixError."""
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
+    torch.manual_seed(spec.seed)
+    network = build_network(spec.init).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learnt = [p for p in network.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(learnt, lr=spec.lr, weight_decay=1e-4)
+    generator = torch.Generator().manual_seed(spec.seed)
+    training = iter(_loader(spec, "train", teacher, _MOST_STEPS * spec.batch, spec.workers))
+    began, step, elapsed_s, scores = time.monotonic(), 0, 0.0, {}
+    while elapsed_s < spec.minutes * 60:
+        for group in optimiser.param_groups:
+            group["lr"] = spec.lr * _share_of_lr(step, elapsed_s / (spec.minutes * 60))
+        told = _losses(network.train(), next(training), spec, generator)
+        optimiser.zero_grad()
+        (told.descriptor + told.keypoint + 0.5 * told.reliability).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(learnt, 5.0)
+        optimiser.step()
+        step, elapsed_s = step + 1, time.monotonic() - began
+        tick(int(min(elapsed_s, spec.minutes * 60)), int(spec.minutes * 60))
+        if step % _SAY_EVERY == 0:
+            losses = {name: round(torch.as_tensor(value).item(), 4) for name, value in told._asdict().items()}
+            _log(out, {"step": step, "elapsed_s": round(elapsed_s, 1), **losses})
+    scores = {"steps": float(step), **_validate(network, spec, teacher)}
+    _log(out, scores)
+    save_local(out / "local.safetensors", network, spec, scores)
+    return scores
+
+
+def _losses(network: LocalNetwork, pair: MatchedPair, spec: LocalSpec, generator: torch.Generator) -> Told:
+    with torch.autocast("cpu", torch.bfloat16, enabled=spec.amp == "bf16"):
+        both = network(torch.cat([pair.drone, pair.tile]))
+    half = len(pair.drone)
+    drone, tile = (tuple(maps[part] for maps in both) for part in (slice(half), slice(half, None)))
+    return local_loss(drone, tile, pair, spec.points, generator)  # type: ignore[arg-type]
+
+
+def _validate(network: LocalNetwork, spec: LocalSpec, teacher: Path) -> dict[str, float]:
+    generator, found = torch.Generator().manual_seed(0), []
+    with torch.inference_mode():
+        for pair in _loader(spec, "val", teacher, _VAL_BATCHES * spec.batch, 0):
+            found.append(_losses(network.eval(), pair, spec, generator))
+    return {
+        name: float(torch.tensor([torch.as_tensor(getattr(t, name)).item() for t in found]).mean())
+        for name in Told._fields
+    }
+
+
+def _loader(spec: LocalSpec, split: str, teacher: Path, count: int, workers: int) -> DataLoader[MatchedPair]:
+    view = ViewSpec(footprint_m=spec.footprint, quilt=spec.quilt, yaw_error_deg=_YAW_ERROR_DEG, warp=True)
+    sources = open_sources(spec.data, Choice(split, spec.only_may_ship), view)
+    seed = spec.seed if split == "train" else _VAL_SEED
+    pairs = MatchedPairs(sources, seed=seed, side_px=spec.side, strength=spec.strength, count=count, teacher=teacher)
+    return DataLoader(
+        pairs, spec.batch, collate_fn=collate, num_workers=workers, worker_init_fn=prepare_worker if workers else None
+    )
+
+
+def _share_of_lr(step: int, part: float) -> float:
+    """Up over the first steps, down along a cosine over the clock."""
+    return min(1.0, (step + 1) / _WARM_STEPS) * 0.5 * (1 + math.cos(math.pi * min(part, 1.0)))
+
+
+def _log(out: Path, line: dict[str, float]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")

@@ -1,0 +1,125 @@
+"""Local features on the encoder's trunk: dense descriptors, keypoints and how far each descriptor is to be trusted.
+
+The trunk is the encoder's own and stays as it is; the head alone learns. Maps of strides 4, 8 and 16 meet at stride 4:
+where a frame is laid on the ground at half a metre a pixel, a cell is two metres.
+Sources: the outputs are XFeat's (Potje et al., CVPR 2024); joining strides is Lin et al., "Feature Pyramid Networks",
+CVPR 2017; a cell's class is its keypoint's pixel, as in DeTone et al., "SuperPoint", CVPRW 2018.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from train.encoder import Encoder
+
+STRIDE_PX = 4
+DIM = 64
+PIXELS = STRIDE_PX * STRIDE_PX  # of a cell; one class more is "no keypoint here"
+MULTIPLE_PX = 32  # of a picture's sides
+_TRUNK_BLOCKS = 5  # down to stride 16
+_WIDTH = 64
+_LAYERS = 3
+
+
+class LocalNetwork(nn.Module):
+    """uint8 RGB pictures to maps at stride 4, as logits; :class:`Deployed` makes of them what a matcher gives."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, encoder: Encoder) -> None:
+        """On the trunk of ``encoder``, which must be an EfficientNet of timm's: others keep their maps elsewhere."""
+        super().__init__()
+        backbone: Any = encoder.backbone
+        self.trunk = nn.ModuleList([nn.Sequential(backbone.conv_stem, backbone.bn1), *backbone.blocks[:_TRUNK_BLOCKS]])
+        self.trunk.requires_grad_(False)
+        self.register_buffer("mean", encoder.mean.clone(), persistent=False)
+        self.register_buffer("std", encoder.std.clone(), persistent=False)
+        channels, strides = self._shapes()
+        self._at = {stride: max(i for i, s in enumerate(strides) if s == stride) for stride in (2, 4, 8, 16)}
+        self.lateral = nn.ModuleList([_one(channels[self._at[stride]], _WIDTH) for stride in (4, 8, 16)])
+        self.joined = nn.Sequential(*(_separable(_WIDTH) for _ in range(_LAYERS)))
+        self.descriptor = nn.Conv2d(_WIDTH, DIM, 1)
+        self.reliability = nn.Conv2d(_WIDTH, 1, 1)
+        fine = 4 * channels[self._at[2]] + 3 * PIXELS  # stride 2 and the picture itself, gathered into cells
+        self.fine = nn.Sequential(_one(fine + _WIDTH, _WIDTH), nn.ReLU(), _separable(_WIDTH))
+        self.keypoint = nn.Conv2d(_WIDTH, PIXELS + 1, 1)
+
+    def forward(
+        self,
+        images: Tensor,  # (B, H, W, 3) uint8 RGB
+    ) -> tuple[Tensor, Tensor, Tensor]:  # (B, 64, H/4, W/4) unit-norm, (B, 17, H/4, W/4), (B, 1, H/4, W/4)
+        """Descriptors, and logits of keypoints and reliability."""
+        x = (images.float().permute(0, 3, 1, 2) / 255.0 - self.mean) / self.std
+        two, *coarser = self._maps(x)
+        laid = [lateral(map_) for lateral, map_ in zip(self.lateral, coarser, strict=True)]
+        whole = laid[0] + _enlarged(laid[1], 2) + _enlarged(laid[2], 4)
+        joined = self.joined(F.relu(whole))
+        fine = torch.cat([F.pixel_unshuffle(two, 2), F.pixel_unshuffle(x, STRIDE_PX), joined], dim=1)
+        descriptor = self.descriptor(joined).float()
+        unit = descriptor / descriptor.norm(dim=1, keepdim=True).clamp(min=1e-6)
+        return unit, self.keypoint(self.fine(fine)).float(), self.reliability(joined).float()
+
+    def train(self, mode: bool = True) -> LocalNetwork:
+        """The head alone; the trunk computes as in flight."""
+        super().train(mode)
+        self.trunk.eval()
+        return self
+
+    def _maps(self, x: Tensor) -> list[Tensor]:
+        """The trunk's last map of each stride: 2, 4, 8 and 16."""
+        found = []
+        for i, part in enumerate(self.trunk):
+            x = part(x)
+            if i in self._at.values():
+                found.append(x)
+        return found
+
+    def _shapes(self) -> tuple[list[int], list[int]]:
+        """Channels and stride after each part of the trunk."""
+        side, x = 64, torch.zeros(1, 3, 64, 64)
+        shapes = []
+        with torch.no_grad():
+            for part in self.trunk.eval():
+                x = part(x)
+                shapes.append((int(x.shape[1]), side // int(x.shape[2])))
+        return [c for c, _ in shapes], [s for _, s in shapes]
+
+
+class Deployed(nn.Module):
+    """What a matcher's graph gives: unit descriptors, keypoint probability of each pixel, reliability."""
+
+    def __init__(self, network: LocalNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self,
+        image: Tensor,  # (1, H, W, 3) uint8 RGB
+    ) -> tuple[Tensor, Tensor, Tensor]:  # (1, 64, H/4, W/4), (1, H, W), (1, H/4, W/4)
+        """Of one picture."""
+        descriptor, keypoint, reliability = self.network(image)
+        pixels = keypoint.softmax(dim=1)[:, :PIXELS]
+        return descriptor, F.pixel_shuffle(pixels, STRIDE_PX).squeeze(1), reliability.sigmoid().squeeze(1)
+
+
+def _one(given: int, made: int) -> nn.Conv2d:
+    return nn.Conv2d(given, made, 1)
+
+
+def _separable(width: int) -> nn.Module:
+    """3 x 3 on each channel, then across channels."""
+    return nn.Sequential(
+        nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False),
+        nn.Conv2d(width, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+    )
+
+
+def _enlarged(x: Tensor, by: int) -> Tensor:
+    return F.interpolate(x, scale_factor=by, mode="bilinear", align_corners=False)

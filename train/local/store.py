@@ -1,0 +1,81 @@
+"""Local features in a file: weights as safetensors, and what made them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from runtime.errors import TrainError
+from runtime.files import whole_file
+from train.cpu_speed import quicken
+from train.encoder import Encoder, EncoderSpec
+from train.from_bundle import encoder_settings
+from train.local.network import LocalNetwork
+
+FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class LocalSpec:
+    """What it takes to train the same again; saved with the weights."""
+
+    data: tuple[str, ...]
+    init: str = "default"
+    only_may_ship: bool = False
+    footprint: tuple[float, float] = (50.0, 150.0)
+    quilt: float = 0.5
+    side: int = 256
+    batch: int = 8
+    points: int = 384
+    strength: float = 1.0
+    lr: float = 2e-3
+    minutes: float = 40.0
+    amp: str = "off"
+    threads: int = 0
+    workers: int = 1
+    seed: int = 0
+
+
+def build_network(init: str) -> LocalNetwork:
+    """The network on the trunk of a bundle's encoder, its head at random; raises SkyfixError."""
+    settings = {name.partition(".")[2]: value for name, value in encoder_settings(init).items()}
+    encoder = Encoder(EncoderSpec(**settings, init=init)).eval()
+    quicken(encoder)
+    return LocalNetwork(encoder)
+
+
+def save_local(path: Path, network: LocalNetwork, spec: LocalSpec, scores: dict[str, float]) -> None:
+    """Write all weights, the trunk's too, whole or not at all."""
+    about = {"format": FORMAT, "spec": json.dumps(asdict(spec)), "scores": json.dumps(scores)}
+    weights = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
+    with whole_file(path) as partial:
+        save_file(weights, partial, about)
+
+
+def load_local(path: Path, bundle: Path) -> tuple[LocalNetwork, dict[str, Any]]:
+    """The network, its trunk the one of the encoder in ``bundle``, and what made it. Raises SkyfixError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+    except FileNotFoundError:
+        raise TrainError(f"{path} is missing; train one with python -m train.local --out RUN") from None
+    except (SafetensorError, OSError) as error:
+        raise TrainError(f"{path} is no safetensors checkpoint ({error}); expected RUN/local.safetensors") from None
+    if about.get("format") != FORMAT or "spec" not in about:
+        raise TrainError(f"{path} holds no local features of format {FORMAT}; expected RUN/local.safetensors")
+    network = build_network(str(bundle))
+    trunk = {name: value.clone() for name, value in network.state_dict().items() if name.startswith("trunk.")}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise TrainError(f"{path} does not fit the encoder in {bundle}: {str(error).splitlines()[0]}") from None
+    if not all(torch.equal(weights[name], value) for name, value in trunk.items()):
+        raise TrainError(f"{path} was trained on another encoder's trunk; train it on this: --init {bundle}")
+    return network.eval(), {**json.loads(about["spec"]), "scores": json.loads(about["scores"])}
