@@ -1,6 +1,6 @@
 # make demo   fly the generated world: installs what flies, builds its map, prints the figures, draws the picture
 # make test   everything checked, as CI does
-# make clean  forget what was installed and made (the matcher in your home folder stays)
+# make clean  forget what was installed and made (XFeat in your home folder stays)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 .PHONY: demo test lint matcher clean
 .DELETE_ON_ERROR:
 
-demo: .venv/.base $(MATCHER) demo/town.tiles
+demo: .venv/.base demo/town.tiles
 	$(BIN)/python -m runtime.replay demo/world/flight --tiles demo/town.tiles \
 		--out demo/fixes.jsonl --report demo/report.json --map demo/picture.png
 
@@ -32,7 +32,8 @@ demo/town.tiles: demo/world/map.tif runtime/model/default.bundle/manifest.json |
 	$(PIP_INSTALL) -e '.[dev]'
 	touch $@
 
-# Third-party weights are turned into a graph once, on this machine: torch comes and goes.
+# XFeat, the peer of our own local features and their teacher: third-party weights are turned into a graph once, on this
+# machine; torch comes and goes.
 matcher: $(MATCHER)
 $(MATCHER):
 	if test -f .venv/.dev; then $(BIN)/python -m export.matcher; else \

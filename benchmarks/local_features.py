@@ -1,12 +1,10 @@
 """Local features against XFeat: accepted frames, metres and time, inside a prior of 60 m and with the same robust model.
 
-    python benchmarks/local_features.py FLIGHT --tiles AREA.tiles [--bundle NAME.bundle ...]
-    python benchmarks/local_features.py --rendered DATA [--bundle NAME.bundle ...]
+    python benchmarks/local_features.py FLIGHT --tiles AREA.tiles [--bundle NAME.bundle ...] [--patch-px 224 320]
 
-A flight: every frame is registered once, around a place up to 60 m from the truth. Rendered: held-out pictures of
-sources that were never trained on, tilted, turned, of a wrong altitude and changed at half strength, are put on their
-own ground. Accepted is a fit with 18 cells of support and no rival (the localizer's gates before it asks the pose).
-Milliseconds are the frame's side alone: rectified patch to keypoints.
+Every frame of a flight, recorded or rendered (``rendered_variants.py --keep``), is registered once, around a place up
+to 60 m from the truth. Accepted is a fit with 18 cells of support and no rival: the localizer's gates before it asks
+the pose. Milliseconds are the frame's side alone: rectified patch to keypoints.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from runtime.locate.features import LocalFeatures
 from runtime.locate.look import looks
 from runtime.locate.mount import MountEstimate
 from runtime.locate.register import Registrar
-from runtime.model.bundle import Bundle, matcher_home
+from runtime.model.bundle import DEFAULT_BUNDLE, Bundle
 from runtime.sensors.flight import Flight
 from runtime.tiles.cache import TileCache
 
@@ -28,9 +28,11 @@ def main() -> None:
     parser.add_argument("flight", type=Path)
     parser.add_argument("--tiles", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--matcher", type=Path, help="a matcher's bundle, such as XFeat's; left out: the default one")
     args = parser.parse_args()
+    features = LocalFeatures(Bundle.open(args.matcher, "matcher") if args.matcher else Bundle.open(DEFAULT_BUNDLE))
     flight, imagery = Flight.open(args.flight), TileCache.open(args.tiles).open_imagery()
-    registrar = Registrar(imagery, LocalFeatures(Bundle.open(matcher_home(), "matcher")))
+    registrar = Registrar(imagery, features)
     rng = np.random.default_rng(0)
     support = []
     for frame in flight.frames():

@@ -1,6 +1,7 @@
 """Rendered flights at other tilts and altitudes, with telemetry as poor as it gets; replayed and scored.
 
     python benchmarks/rendered_variants.py [--seed 11] [--frames 24] [--ground PICTURES ...] [--matcher BUNDLE]
+        [--keep FOLDER]
 
 Roll is blank; pitch, altitude and yaw are wrong by a constant drawn for each flight (up to 5 degrees, 15% and 15
 degrees), yaw by 3 degrees a frame besides; one frame in five seconds, no velocity, no start position. The ground is a
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--ground", type=Path, nargs="*", default=[], help="folders of overhead pictures, one map each")
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--matcher", type=Path)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep maps, caches and flights there")
     args = parser.parse_args()
     print(
         "ground           pitch altitude  fixes   ground median  p90   worst   position median  p90   worst   inside 90%  ms"
@@ -59,18 +61,20 @@ def fly_over(ground: Path | None, args: argparse.Namespace) -> None:
     """All variants over one map."""
     spec = world.FlightSpec(seed=args.seed, frames=args.frames, interval_s=5.0)
     mapped, flown_over = generated(spec) if ground is None else sewn_together(ground, spec)
-    with tempfile.TemporaryDirectory() as folder:
-        area = Path(folder) / "area.mbtiles"
-        world.write_map(Path(folder) / "map.tif", world.shrunk(mapped))
+    name = "generated" if ground is None else ground.name
+    with tempfile.TemporaryDirectory() as passing:
+        folder = args.keep / name if args.keep else Path(passing)
+        folder.mkdir(parents=True, exist_ok=True)
+        area = folder / "area.mbtiles"
+        world.write_map(folder / "map.tif", world.shrunk(mapped))
         imagery = import_imagery(
-            Path(folder) / "map.tif", area, name="", date="", attribution="", tick=lambda done, total: None
+            folder / "map.tif", area, name="", date="", attribution="", tick=lambda done, total: None
         )
         build(imagery, open_engine(args.bundle, None, 0), area.with_suffix(".tiles"), accuracy_ce90_m=1.0)
         cache = TileCache.open(area.with_suffix(".tiles"))
         for pitch_deg, alt_agl_m in VARIANTS:
-            flown = Path(folder) / f"{pitch_deg:.0f}_{alt_agl_m:.0f}"
+            flown = folder / f"{pitch_deg:.0f}_{alt_agl_m:.0f}"
             write_variant(flown, spec, flown_over, pitch_deg, alt_agl_m)
-            name = "generated" if ground is None else ground.name
             print(f"{name:<16} {pitch_deg:5.0f} {alt_agl_m:5.0f} m  {line(flown, cache, args)}", flush=True)
 
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from export.matcher import MAX_ERROR, OUTPUTS, check_graph, trace_matcher
 from export.needs import require
 from runtime.errors import TrainError, run_command
+from runtime.files import sha256_of
 from runtime.model.bundle import MATCHER_FILE, Bundle, file_entry, write_manifest
 
 if TYPE_CHECKING:
     from train.local.network import LocalNetwork
 
-PATCH_PX = 400
+PATCH_PX = 320
+MIN_AGREEMENT = (0.175, 0.15)  # alone, tracked; rendered flights: wrong fits reach 0.16, 98% of the right ones pass
 
 
 def export_local(network: LocalNetwork, bundle: Bundle, *, training: dict[str, Any], patch_px: int) -> dict[str, float]:
@@ -41,6 +43,7 @@ def export_local(network: LocalNetwork, bundle: Bundle, *, training: dict[str, A
         "outputs": list(OUTPUTS),
         "stride_px": STRIDE_PX,
         "patch_px": patch_px,
+        "min_agreement": list(MIN_AGREEMENT),
         "trunk": "the encoder's own, down to stride 16",
         "training": training,
         "gates": {"max_error": errors, "required": MAX_ERROR},
@@ -79,7 +82,10 @@ def _run(args: argparse.Namespace) -> None:
     from train.local.store import load_local
 
     bundle = Bundle.open(args.bundle)
-    network, training = load_local(args.checkpoint, args.bundle)
+    network, about = load_local(args.checkpoint, args.bundle)
+    data = [f"{kind}:{Path(rest).name}" for kind, _, rest in (text.partition(":") for text in about["data"])]
+    kept = {name: about[name] for name in ("only_may_ship", "seed", "footprint", "side", "batch", "scores")}
+    training = {"data": data, **kept, "checkpoint_sha256": sha256_of(args.checkpoint)}
     errors = export_local(network, bundle, training=training, patch_px=args.patch_px)
     size = (args.bundle / MATCHER_FILE).stat().st_size
     print(f"{args.bundle / MATCHER_FILE}: {size / 1e6:.1f} MB, {max(errors.values()):.1e} from PyTorch at most")

@@ -37,6 +37,7 @@ class LocalFeatures:
         self._session = open_session(bundle.file(MATCHER_FILE), threads)
         self.name = bundle.name
         self.patch_px = bundle.patch_px
+        self.min_agreement = bundle.min_agreement
 
     def dense(
         self,

@@ -25,6 +25,7 @@ from runtime.locate.mount import MountEstimate, is_plausible
 from runtime.locate.pose import Pose, solve_pose
 from runtime.locate.register import FramePoints, Registrar, Registration
 from runtime.locate.retrieve import UNFITTED, Candidate, Prior, Retriever
+from runtime.model.bundle import XFEAT_AGREEMENT
 from runtime.model.engine import Engine
 from runtime.model.score_map import ScoreMap
 from runtime.sensors.frame import Frame
@@ -37,7 +38,7 @@ _GROUND_SIGMA_M = 1.0  # ground is not flat
 _SIGMA_OF_CE90 = 1.0 / 2.146  # a circle that holds 90% of a round Gaussian has a radius of 2.146 sigma
 _TILT_SHARE = 0.1  # of the altitude: how far the axis may meet the ground from where it should
 _RETRIEVAL_SHARE = 0.3  # of a footprint: one sigma of a tile's place, when nothing but retrieval speaks
-_FULL_AGREEMENT = 0.4  # of the points; more says nothing more
+_FULL_AGREEMENT = 0.6  # of the points; more says nothing more
 _VERIFIED = 3  # fits looked at closely
 
 
@@ -49,9 +50,9 @@ class Limits:
     """Grid cells that must support a similarity before it is looked at more closely."""
     min_support_alone: int = 18
     """The same to be believed alone; a street that looks like the next one reaches 17."""
-    min_agreement_alone: float = 0.125
-    """Share of the points that must agree with a lone pose; by chance 0.0625, elsewhere 0.093, look-alikes 0.15."""
-    min_agreement_tracked: float = 0.10
+    min_agreement_alone: float | None = None
+    """Share of the points that must agree with a lone pose, by chance 0.0625; None is what the features' bundle says."""
+    min_agreement_tracked: float | None = None
     """The same where a tight track says so already."""
     max_rival: float = 0.6
     """Support of the best fit elsewhere over the best's; more is a repeated pattern."""
@@ -104,7 +105,10 @@ class Localizer:
         self._map_variance_m2 = (cache.accuracy_ce90_m * _SIGMA_OF_CE90) ** 2
         self._floor_m = _PIXEL_FLOOR * imagery.metres_per_px
         self._camera = camera
-        self._limits = limits or Limits()
+        self._limits = limits = limits or Limits()
+        usual = XFEAT_AGREEMENT if features is None else features.min_agreement
+        alone, tracked = limits.min_agreement_alone, limits.min_agreement_tracked
+        self._least_agreement = (usual[0] if alone is None else alone, usual[1] if tracked is None else tracked)
         self._start = start
         self.stages_ms: dict[str, float] = {}  # of the newest frame
         self.forget()
@@ -220,7 +224,7 @@ class Localizer:
     def _verified(self, registrar: Registrar, look: Look, points: FramePoints, fit: Registration) -> _Found | None:
         """The pose of a fit, and again from all points that agree with it; None when too few do."""
         tracking = self._belief.sigma_m <= VOUCHING_SIGMA_M
-        least = self._limits.min_agreement_tracked if tracking else self._limits.min_agreement_alone
+        least = self._least_agreement[tracking]
         pose = self._pose(look, fit.pixel, fit.place_en_m)
         if pose is None:
             return None
@@ -251,7 +255,7 @@ class Localizer:
         pose = found.pose
         cov = pose.cov[:2, :2] + np.eye(2) * _GROUND_SIGMA_M**2
         supported = found.registration.support >= self._limits.min_support_alone
-        strong = supported and found.agreement >= self._limits.min_agreement_alone
+        strong = supported and found.agreement >= self._least_agreement[0]
         if not self._belief.weigh(Sighting(frame.t_us, found.position(self._frame), cov, strong)):
             return self._carried(frame, "unconfirmed")
         if strong:

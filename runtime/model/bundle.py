@@ -3,8 +3,9 @@
 Format 1: ``format``, ``kind`` (``encoder`` or ``matcher``), ``name``, ``input``, ``licence`` and ``files``
 ({name: {sha256, bytes, precision}}); an encoder also has ``encoder`` (backbone, dim, truncations, side_px),
 ``training``, ``gates`` and ``golden`` (``runtime.model.golden``; bundles of before have none). ``files`` may name
-``score.json`` (``runtime.model.score_map``), ``matcher.onnx`` with a section ``matcher`` (``export.local``), and ``encoder.int8.cpu.onnx``, whose ``twin_of`` is the hash of the INT8
-graph that it stands for on a CPU (``export.cpu``).
+``score.json`` (``runtime.model.score_map``), ``matcher.onnx`` with a section ``matcher`` (``export.local``: stride_px,
+patch_px, min_agreement), and ``encoder.int8.cpu.onnx``, whose ``twin_of`` is the hash of the INT8 graph that it stands
+for on a CPU (``export.cpu``).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ ENCODER_FILES: Mapping[str, str] = {
 INT8_ON_CPU = "encoder.int8.cpu.onnx"
 MATCHER_FILE = "matcher.onnx"
 _PATCH_PX = 800  # XFeat's, where a bundle does not say
+XFEAT_AGREEMENT = (0.125, 0.10)  # XFeat's on wrong ground reaches 0.093, on look-alikes 0.15
 DEFAULT_BUNDLE = Path(__file__).parent / "default.bundle"
 
 
@@ -89,6 +91,12 @@ class Bundle:
     def patch_px(self) -> int:
         """Side of the patch that the bundle's local features are best at."""
         return int(self.manifest.get("matcher", {}).get("patch_px", _PATCH_PX))
+
+    @property
+    def min_agreement(self) -> tuple[float, float]:
+        """Share of a frame's points that must agree with its pose: alone, and where a tight track vouches for it."""
+        alone, tracked = self.manifest.get("matcher", {}).get("min_agreement", XFEAT_AGREEMENT)
+        return float(alone), float(tracked)
 
     @property
     def precisions(self) -> tuple[str, ...]:

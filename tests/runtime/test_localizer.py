@@ -51,8 +51,8 @@ def drones(small_world: Path) -> dict[int, LatLon]:
 
 
 @pytest.fixture(scope="module")
-def features(matcher: Path) -> LocalFeatures:
-    return LocalFeatures(Bundle.open(matcher, "matcher"), threads=2)
+def features(default_bundle: Path) -> LocalFeatures:
+    return LocalFeatures(Bundle.open(default_bundle), threads=2)
 
 
 def localizer(

@@ -15,7 +15,6 @@ from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon, Metres, to_metres
 from runtime.geo.rectify import View
 from runtime.locate.features import LocalFeatures, _bilinear
-from runtime.locate.localizer import Limits
 from runtime.locate.mapfeatures import MapFeatures
 from runtime.locate.pose import Pose, solve_pose
 from runtime.locate.register import Agreement, Registrar, Registration, mutual_matches
@@ -50,9 +49,12 @@ class Scene:
     ground: LatLon
 
 
-@pytest.fixture(scope="module")
-def features(matcher: Path) -> LocalFeatures:
-    return LocalFeatures(Bundle.open(matcher, "matcher"), threads=2)
+@pytest.fixture(scope="module", params=["own", "xfeat"])
+def features(request: pytest.FixtureRequest, default_bundle: Path) -> LocalFeatures:
+    """The encoder's own, and XFeat, which may stand in for them."""
+    if request.param == "own":
+        return LocalFeatures(Bundle.open(default_bundle), threads=2)
+    return LocalFeatures(Bundle.open(request.getfixturevalue("matcher"), "matcher"), threads=2)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +120,9 @@ def test_another_place_supports_less_than_the_right_one(registrar: Registrar, sc
         assert fit is None or fit.support < 16
 
 
-def test_points_agree_with_the_true_pose_and_with_a_wrong_one_by_chance(registrar: Registrar, scene: Scene) -> None:
+def test_points_agree_with_the_true_pose_and_with_a_wrong_one_by_chance(
+    registrar: Registrar, features: LocalFeatures, scene: Scene
+) -> None:
     points = registrar.points(scene.view, scene.axis_en_m, SIDE_M, lat=scene.ground.lat)
     fit = registrar.register(points, scene.ground, reach_m=25.0, max_turn_deg=30.0)
     assert fit is not None
@@ -126,7 +130,7 @@ def test_points_agree_with_the_true_pose_and_with_a_wrong_one_by_chance(registra
     ground = ground_from_pixels(scene.view.camera, pose.rotation, pose.height_m, points.pixel)
     predicted = ground + np.array([pose.east_m, pose.north_m])
     right = registrar.agreement(points, fit, predicted)
-    assert right.share > Limits().min_agreement_alone
+    assert right.share > features.min_agreement[0]
     assert len(right.pixel) == len(right.place_en_m) > 50
     wrong = [registrar.agreement(points, fit, predicted + np.array(away)).share for away in ((9.0, -9.0), (-25.0, 0.0))]
     assert max(wrong) < 0.1

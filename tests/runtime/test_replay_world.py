@@ -24,18 +24,18 @@ def town(small_world: Path, default_bundle: Path, tmp_path_factory: pytest.TempP
     return out
 
 
-def flown(world: Path, town: Path, matcher: Path, out: Path, *more: str) -> dict[str, Any]:
+def flown(world: Path, town: Path, out: Path, *more: str) -> dict[str, Any]:
     """The report of a replay with all its outputs in ``out``."""
     outputs = ["--out", str(out / "fixes.jsonl"), "--report", str(out / "report.json"), "--map", str(out / "map.png")]
-    assert replay([str(world / "flight"), "--tiles", str(town), "--matcher", str(matcher), *outputs, *more]) == 0
+    assert replay([str(world / "flight"), "--tiles", str(town), *outputs, *more]) == 0
     report: dict[str, Any] = json.loads((out / "report.json").read_text())
     return report
 
 
 def test_a_flight_that_starts_anywhere_is_found_on_the_map_to_a_few_metres(
-    *, small_world: Path, town: Path, matcher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    *, small_world: Path, town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = flown(small_world, town, matcher, tmp_path)
+    report = flown(small_world, town, tmp_path)
     error = report["position_error_m"]["of_fixes"]
     assert report["frames"] == 6
     assert report["fixes"] >= 4
@@ -49,9 +49,9 @@ def test_a_flight_that_starts_anywhere_is_found_on_the_map_to_a_few_metres(
 
 
 def test_the_lines_are_the_verdicts_in_order_and_a_fix_stands_near_the_truth(
-    small_world: Path, town: Path, matcher: Path, tmp_path: Path
+    small_world: Path, town: Path, tmp_path: Path
 ) -> None:
-    report = flown(small_world, town, matcher, tmp_path)
+    report = flown(small_world, town, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "fixes.jsonl").read_text().splitlines()]
     flight, truth = Flight.open(small_world / "flight"), read_truth(small_world / "flight/truth.csv")
     assert [line["t_us"] for line in lines] == [row.t_us for row in flight.telemetry]
@@ -67,15 +67,15 @@ def test_the_lines_are_the_verdicts_in_order_and_a_fix_stands_near_the_truth(
     assert picture.shape[1] == 1400
 
 
-def test_the_truth_is_the_scorer_s_alone(small_world: Path, town: Path, matcher: Path, tmp_path: Path) -> None:
+def test_the_truth_is_the_scorer_s_alone(small_world: Path, town: Path, tmp_path: Path) -> None:
     """Without the file, and with another one, the fixes are the same."""
     blind = tmp_path / "flight"
     blind.mkdir()
     for item in (small_world / "flight").iterdir():
         if item.name != "truth.csv":
             (blind / item.name).symlink_to(item)
-    flown(small_world, town, matcher, tmp_path / "a")
-    flown(tmp_path, town, matcher, tmp_path / "b")
+    flown(small_world, town, tmp_path / "a")
+    flown(tmp_path, town, tmp_path / "b")
     seen, unseen = (
         [{**json.loads(line), "latency_ms": 0} for line in (tmp_path / name / "fixes.jsonl").read_text().splitlines()]
         for name in "ab"
@@ -83,7 +83,13 @@ def test_the_truth_is_the_scorer_s_alone(small_world: Path, town: Path, matcher:
     assert seen == unseen
 
 
-def test_a_start_elsewhere_does_not_lead_astray(small_world: Path, town: Path, matcher: Path, tmp_path: Path) -> None:
-    report = flown(small_world, town, matcher, tmp_path, "--start", "47.4985,8.2030,30")
+def test_a_start_elsewhere_does_not_lead_astray(small_world: Path, town: Path, tmp_path: Path) -> None:
+    report = flown(small_world, town, tmp_path, "--start", "47.4985,8.2030,30")
     error = report["position_error_m"]["of_fixes"]
     assert error["count"] == 0 or error["worst"] < 15.0
+
+
+def test_another_matcher_may_stand_in(small_world: Path, town: Path, matcher: Path, tmp_path: Path) -> None:
+    report = flown(small_world, town, tmp_path, "--matcher", str(matcher))
+    assert report["fixes"] >= 3
+    assert report["position_error_m"]["of_fixes"]["worst"] < 10.0
