@@ -1,4 +1,4 @@
-"""Local features against XFeat: accepted frames, metres and time, inside a prior of 60 m and with the same robust model.
+"""Local features against XFeat: accepted frames, metres and time, inside a prior of 60 m, by the same robust model.
 
     python benchmarks/local_features.py FLIGHT --tiles AREA.tiles [--bundle NAME.bundle ...] [--patch-px 224 320]
 

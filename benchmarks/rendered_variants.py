@@ -38,6 +38,7 @@ from train.data.source import pictures_under, read_picture
 from train.world import flight as world
 
 PICTURE_M, PICTURE_PX = 90.0, 400  # what a picture of a folder shows, taken to be; its side
+HEADINGS = "ground median    p90  worst", "position median    p90  worst", "inside 90%", "ms"
 VARIANTS = ((-90.0, 110.0), (-65.0, 90.0), (-60.0, 50.0), (-45.0, 110.0), (-45.0, 60.0))  # pitch_deg, alt_agl_m
 
 
@@ -50,9 +51,7 @@ def main() -> None:
     parser.add_argument("--matcher", type=Path)
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep maps, caches and flights there")
     args = parser.parse_args()
-    print(
-        "ground           pitch altitude  fixes   ground median  p90   worst   position median  p90   worst   inside 90%  ms"
-    )
+    print(f"{'ground':<16} pitch altitude  fixes  ", *HEADINGS, sep="  ")
     for ground in args.ground or [None]:
         fly_over(ground, args)
 

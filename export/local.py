@@ -1,4 +1,4 @@
-"""``python -m export.local``: local features trained by ``train.local`` go into an encoder's bundle, proved on the way."""
+"""``python -m export.local``: local features trained by ``train.local`` go into an encoder's bundle, and are proved."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Local features: keypoints with descriptors from a matcher bundle's graph.
 
-The graph gives dense maps (``train.local.network``, ``export.matcher``); here they become a list of points: local maxima
-of the keypoint map, scored by keypoint probability times reliability, with descriptors read between the map's cells.
+The graph gives dense maps (``train.local.network``, ``export.matcher``); here they become a list of points: local
+maxima of the keypoint map, scored by keypoint probability times reliability, with descriptors read between the map's
+cells.
 Source: Potje et al., XFeat, CVPR 2024, section 3.2.
 """
 

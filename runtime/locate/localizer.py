@@ -51,7 +51,7 @@ class Limits:
     min_support_alone: int = 18
     """The same to be believed alone; a street that looks like the next one reaches 17."""
     min_agreement_alone: float | None = None
-    """Share of the points that must agree with a lone pose, by chance 0.0625; None is what the features' bundle says."""
+    """Share of the points that must agree with a lone pose, by chance 0.0625; None: what the features' bundle says."""
     min_agreement_tracked: float | None = None
     """The same where a tight track says so already."""
     max_rival: float = 0.6

@@ -1,4 +1,4 @@
-"""python -m runtime.tiles build | info | verify"""
+"""python -m runtime.tiles build | info | verify | crop | key | sign"""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from runtime.errors import CacheError, SettingsError, run_command
 
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
-    command = {"build": _build, "info": _info, "verify": _verify}[args.command]
+    command = {
+        "build": _build, "info": _info, "verify": _verify, "crop": _crop, "key": _key, "sign": _sign
+    }[args.command]  # fmt: skip
     return run_command("runtime.tiles", lambda: command(args))
 
 
@@ -21,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m runtime.tiles",
         description="Tile caches: what a map looks like to the encoder, ready to be searched in flight.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="build | info | verify")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="build | info | verify | crop | key | sign")
     build = commands.add_parser(
         "build",
         help="make a cache from a map",
@@ -47,6 +49,27 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
         command.add_argument("cache", type=Path, metavar="AREA.tiles")
         command.add_argument("--bundle", type=Path, help="encoder bundle; left out: the default encoder")
+        if name == "info":
+            command.add_argument(
+                "--map", type=Path, metavar="picture.png", help="draw the map and what each level covers"
+            )
+        else:
+            command.add_argument("--public-key", type=Path, metavar="KEY.pub", help="check the signature too")
+    crop = commands.add_parser(
+        "crop",
+        help="cut a mission area out of a cache",
+        description="Write the tiles and the imagery around a place as a cache of its own; no encoder is needed.",
+        epilog="example: python -m runtime.tiles crop country.tiles --around 47.51,8.23,3000 --out mission.tiles",
+    )
+    crop.add_argument("cache", type=Path, metavar="AREA.tiles")
+    crop.add_argument("--around", required=True, metavar="LAT,LON,RADIUS_M", help="what to keep")
+    crop.add_argument("--out", type=Path, required=True, metavar="MISSION.tiles")
+    text = "make a key pair to sign caches with: KEY, for you alone, and KEY.pub, for the aircraft"
+    commands.add_parser("key", help=text, description=text).add_argument("key", type=Path, metavar="KEY")
+    text = "sign a cache and the map beside it: writes AREA.tiles.sig"
+    sign = commands.add_parser("sign", help=text, description=text)
+    sign.add_argument("cache", type=Path, metavar="AREA.tiles")
+    sign.add_argument("--key", type=Path, required=True, metavar="KEY", help="of python -m runtime.tiles key")
     return parser
 
 
@@ -104,6 +127,11 @@ def _info(args: argparse.Namespace) -> None:
     print(f"accuracy  {imagery['accuracy_ce90_m']:g} m (CE90)")
     for level in cache.metadata["levels"]:
         print(f"level     {level['footprint_m']:g} m tiles every {level['stride_m']:g} m: {level['rows']}")
+    if args.map:
+        from runtime.watch.coverage import draw_coverage
+
+        draw_coverage(cache, args.map)
+        print(f"wrote {args.map}")
 
 
 def _verify(args: argparse.Namespace) -> None:
@@ -112,10 +140,47 @@ def _verify(args: argparse.Namespace) -> None:
     from runtime.tiles.verify import worst_cosine
 
     cache = TileCache.open(args.cache)
+    if args.public_key:
+        from runtime.tiles.sign import check_signature
+
+        check_signature(cache, args.public_key)
+        print(f"{cache.path}: signed by the owner of {args.public_key}")
     engine = open_engine(args.bundle, cache.metadata["encoder"]["precision"], 0)
     cache.check_engine(engine)
     worst = worst_cosine(cache, cache.open_imagery(), engine)
     print(f"{cache.path}: hashes good; sampled tiles embed to themselves, worst cosine {worst:.5f}")
+
+
+def _crop(args: argparse.Namespace) -> None:
+    from runtime.geo.mercator import LatLon
+    from runtime.settings import checked_start
+    from runtime.tiles.cache import TileCache
+    from runtime.tiles.crop import crop
+
+    try:
+        lat, lon, radius_m = (float(part) for part in args.around.split(","))
+    except ValueError:
+        raise SettingsError(f"--around is {args.around!r}, expected LAT,LON,RADIUS_M like 47.51,8.23,3000") from None
+    checked_start(lat, lon, radius_m, "--around")
+    if args.out.suffix != ".tiles" or args.out.resolve() == args.cache.resolve():
+        raise CacheError(f"--out {args.out} must end in .tiles and be another file than {args.cache}")
+    kept = crop(TileCache.open(args.cache), LatLon(lat, lon), radius_m, args.out)
+    sizes = " + ".join(f"{p.stat().st_size / 1e6:.2f} MB" for p in (args.out, args.out.with_suffix(".mbtiles")))
+    print(f"{args.out}: {kept} tiles within {radius_m:g} m of {lat:g},{lon:g}; {sizes}, its map beside it")
+
+
+def _key(args: argparse.Namespace) -> None:
+    from runtime.tiles.sign import make_key
+
+    public = make_key(args.key)
+    print(f"{args.key}: keep it to yourself; {public}: give it to whoever checks, --public-key {public}")
+
+
+def _sign(args: argparse.Namespace) -> None:
+    from runtime.tiles.cache import TileCache
+    from runtime.tiles.sign import sign_cache
+
+    print(f"wrote {sign_cache(TileCache.open(args.cache), args.key)}")
 
 
 if __name__ == "__main__":

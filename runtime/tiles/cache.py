@@ -63,6 +63,11 @@ class TileCache:
         return cls(path, metadata, **tensors)
 
     @property
+    def sha256(self) -> str:
+        """Over all of it but the imagery beside it, whose own hash is part of it."""
+        return _sha256(self.metadata, {name: getattr(self, name) for name in _TENSORS})
+
+    @property
     def imagery_path(self) -> Path:
         """The map beside the cache."""
         return self.path.with_suffix(".mbtiles")
@@ -114,7 +119,11 @@ def write_cache(
             f"{length[wrong[0]]:.4f}, expected 1; export its bundle again: python -m export.onnx"
         )
     rows, scale = quantise_rows(embedding)
-    tensors: dict[str, NDArray[Any]] = {"embedding": rows, "scale": scale, "centre": centre, "level": level}
+    write_rows(path, metadata, {"embedding": rows, "scale": scale, "centre": centre, "level": level})
+
+
+def write_rows(path: Path, metadata: Mapping[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+    """Write rows that are int8 already, in the order they have, whole or not at all."""
     said = {"format": FORMAT, **metadata}
     text = json.dumps({**said, "sha256": _sha256(said, tensors)}, sort_keys=True)
     with whole_file(path) as partial:

@@ -67,7 +67,7 @@ def sign_cache(cache: TileCache, key: Path) -> Path:
 
 
 def check_signature(cache: TileCache, public_key: Path) -> None:
-    """Raises CacheError where the cache is not signed by the owner of that key, SettingsError for a file without one."""
+    """Raises CacheError where the owner of that key did not sign the cache, SettingsError for a file without a key."""
     from cryptography.exceptions import InvalidSignature
 
     public: Ed25519PublicKey = _load(public_key, private=False)

@@ -1,4 +1,4 @@
-"""Local features go into the bundle of the encoder on whose trunk they were trained, and the runtime reads them there."""
+"""Local features go into the bundle of the encoder whose trunk they stand on, and the runtime reads them there."""
 
 from __future__ import annotations
 

@@ -123,7 +123,8 @@ def views_of(ground: Ground, footprint_m: float, rng: np.random.Generator, *, si
     views = Views(np.asarray(drone, np.uint8), seen, np.asarray(tile, np.uint8))
     if not spec.warp:
         return views
-    return views._replace(tile_from_drone=np.stack(_through(np.linalg.inv(patch) @ ground_from_frame, bent), axis=-1))
+    patch_from_frame = np.asarray(np.linalg.inv(patch) @ ground_from_frame, np.float64)
+    return views._replace(tile_from_drone=np.stack(_through(patch_from_frame, bent), axis=-1))
 
 
 def patch_grid(footprint_m: float, side_px: int) -> FloatArray:

@@ -48,7 +48,8 @@ def main(argv: list[str] | None = None) -> int:
 def _train(args: argparse.Namespace) -> None:
     if args.side % 32 or args.side < 64:
         raise TrainError(f"--side {args.side} does not fit; expected a multiple of 32 from 64 on, as --side 256")
-    from train.local.fit import LocalSpec, fit
+    from train.local.fit import fit
+    from train.local.store import LocalSpec
 
     given = {name: value for name, value in vars(args).items() if name in LocalSpec.__dataclass_fields__}
     given |= {"data": tuple(args.data), "footprint": tuple(args.footprint)}

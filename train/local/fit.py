@@ -62,7 +62,7 @@ def _losses(network: LocalNetwork, pair: MatchedPair, spec: LocalSpec, generator
         both = network(torch.cat([pair.drone, pair.tile]))
     half = len(pair.drone)
     drone, tile = (tuple(maps[part] for maps in both) for part in (slice(half), slice(half, None)))
-    return local_loss(drone, tile, pair, spec.points, generator)  # type: ignore[arg-type]
+    return local_loss(drone, tile, pair, spec.points, generator)
 
 
 def _validate(network: LocalNetwork, spec: LocalSpec, teacher: Path) -> dict[str, float]:

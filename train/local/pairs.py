@@ -59,7 +59,8 @@ class MatchedPairs(Dataset[MatchedPair]):
         taught = self._taught(views.tile)
         drone = encoder_input(augment(views.drone, rng, self._strength), views.drone_seen, self._side_px)
         tile = augment(views.tile, rng, self._strength)
-        carried = cv2.remap(taught, np.nan_to_num(warp, nan=-1e4), None, cv2.INTER_LINEAR)
+        columns, rows = np.moveaxis(np.nan_to_num(warp, nan=-1e4), 2, 0).astype(np.float32)
+        carried = cv2.remap(taught, columns, rows, cv2.INTER_LINEAR)
         parts = drone, tile, warp, carried, taught
         return MatchedPair(*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts))
 

@@ -1,0 +1,86 @@
+"""Cut a mission area out of a cache: its rows and its imagery as they are, nothing embedded anew."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runtime.errors import CacheError, ImageryError
+from runtime.files import sha256_of, whole_file
+from runtime.geo.local import LocalFrame
+from runtime.geo.mercator import LatLon, Metres, ground_scale, tile_at, to_metres
+from runtime.tiles.cache import TileCache, write_rows
+from runtime.tiles.imagery import Imagery
+
+
+def crop(cache: TileCache, around: LatLon, radius_m: float, out: Path) -> int:
+    """Write rows whose tile shows ground within the radius, and the imagery of all of these; returns how many rows.
+
+    Raises CacheError where nothing lies there, or ImageryError.
+    """
+    kept = _rows(cache, around, radius_m)
+    if not len(kept):
+        middle = cache.open_imagery().bounds.centre
+        raise CacheError(
+            f"{cache.path} has no tile within {radius_m:g} m of {around.lat:g},{around.lon:g}; "
+            f"its middle is {middle.lat:.5f},{middle.lon:.5f}: python -m runtime.tiles info {cache.path}"
+        )
+    reach_m = radius_m + math.sqrt(2.0) * max(cache.footprints_m)
+    map_path = out.with_suffix(".mbtiles")
+    with whole_file(map_path) as partial:
+        _copy_tiles(cache.open_imagery(), partial, around, reach_m)
+        imagery = Imagery(partial)
+        west, south, east, north = imagery.bounds.as_degrees()
+        imagery.close()
+        counts = np.bincount(cache.level[kept], minlength=len(cache.footprints_m)).tolist()
+        levels = [{**level, "rows": n} for level, n in zip(cache.metadata["levels"], counts, strict=True)]
+        stated = {**cache.metadata["imagery"], "sha256": sha256_of(partial), "bytes": partial.stat().st_size}
+        metadata: dict[str, Any] = {**cache.metadata, "levels": levels, "imagery": stated}
+        metadata["bounds_deg"] = [west, south, east, north]
+        write_rows(
+            out,
+            metadata,
+            {name: getattr(cache, name)[kept] for name in ("embedding", "scale", "centre", "level")},
+        )
+    return len(kept)
+
+
+def _rows(cache: TileCache, around: LatLon, radius_m: float) -> Any:  # (M,) int64, in the cache's order
+    per_lon_m, per_lat_m = LocalFrame(around).metres_per_degree()
+    away_m = np.abs((cache.centre - np.array(around)) * (per_lat_m, per_lon_m))
+    half_m = np.array(cache.footprints_m)[cache.level] / 2
+    beyond_m = np.maximum(away_m - half_m[:, None], 0.0)  # from the place to a tile's square
+    return np.flatnonzero(np.hypot(beyond_m[:, 0], beyond_m[:, 1]) <= radius_m)
+
+
+def _copy_tiles(imagery: Imagery, out: Path, around: LatLon, reach_m: float) -> None:
+    """The stored pictures that touch a square about a place, byte by byte."""
+    middle, reach = to_metres(around), reach_m / ground_scale(around.lat)
+    low = tile_at(Metres(middle.x - reach, middle.y + reach), imagery.zoom)
+    high = tile_at(Metres(middle.x + reach, middle.y - reach), imagery.zoom)
+    last = (1 << imagery.zoom) - 1
+    source = sqlite3.connect(f"{imagery.path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+    target = sqlite3.connect(out)
+    try:
+        target.execute("PRAGMA journal_mode = OFF")
+        target.execute("CREATE TABLE metadata (name text, value text)")
+        target.execute("CREATE TABLE tiles (zoom_level integer, tile_column integer, tile_row integer, tile_data blob)")
+        told = source.execute("SELECT name, value FROM metadata WHERE name NOT IN ('bounds', 'center') ORDER BY name")
+        target.executemany("INSERT INTO metadata VALUES (?, ?)", told)
+        found = source.execute(
+            "SELECT zoom_level, tile_column, tile_row, tile_data FROM tiles WHERE zoom_level = ? AND "
+            "tile_column BETWEEN ? AND ? AND tile_row BETWEEN ? AND ? ORDER BY tile_row DESC, tile_column",
+            (imagery.zoom, low.x, high.x, last - high.y, last - low.y),
+        )
+        target.executemany("INSERT INTO tiles VALUES (?, ?, ?, ?)", found)
+        target.execute("CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)")
+        target.commit()
+    except sqlite3.Error as error:
+        raise ImageryError(f"{imagery.path} cannot be copied to {out}: {error}") from None
+    finally:
+        source.close()
+        target.close()
