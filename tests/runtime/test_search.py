@@ -17,7 +17,7 @@ from runtime.geo.mercator import LatLon
 from runtime.locate.retrieve import Prior, Retriever, _log_prior
 from runtime.model.score_map import ScoreMap
 from runtime.tiles.cache import TileCache, quantise_rows
-from runtime.tiles.search import Searcher, level_rows, similarities
+from runtime.tiles.search import Searcher, best, level_rows, similarities
 
 ORIGIN = LatLon(47.0, 8.0)
 ALL = slice(None)
@@ -71,11 +71,18 @@ def test_threads_and_blocks_change_nothing() -> None:
     assert np.abs(one - similarities(large, queries, slice(7, 89_000))).max() < 0.01, "a query is rounded to int8"
 
 
-def test_a_prefix_finds_what_whole_rows_find() -> None:
-    cache = cache_of(3000, 64)
-    queries = queries_near(cache, 40, 9)
-    whole, short = (Searcher(cache, threads=1, prefix=p).top(queries, 5) for p in (None, 24))
-    assert (whole.row == short.row).mean() > 0.98
+@given(
+    count=st.integers(1, 20_000), wanted=st.integers(1, 300), seed=st.integers(0, 10**6), sampled_high=st.booleans()
+)
+def test_the_highest_scores_are_found_even_where_a_sample_misleads(
+    *, count: int, wanted: int, seed: int, sampled_high: bool
+) -> None:
+    scores = np.random.default_rng(seed).normal(size=count).astype(np.float32)
+    if sampled_high:
+        scores[::61] += 100.0
+    found = best(scores, wanted)
+    assert len(set(found.tolist())) == min(wanted, count)
+    assert np.sort(scores[found]) == pytest.approx(np.sort(scores)[-wanted:])
 
 
 @given(st.floats(-2500, 2500), st.floats(-2500, 2500), st.floats(1, 3000), st.integers(0, 1), st.integers(1, 12))

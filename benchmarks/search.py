@@ -1,0 +1,149 @@
+"""Search of a million rows against faiss and against the memory's own speed, all measured in one run.
+
+    python benchmarks/search.py PICTURES ENCODER [--rows 1000000] [--threads 2]
+
+Rows are real: embeddings of squares of the PICTURES, made into as many as are wanted by adding the difference of two
+others to each (their statistics stay, none is a copy). Queries are views of held-back squares as another day's drone
+would see them. Recall is against exact float32 search over the float rows; the peer is faiss' IndexScalarQuantizer,
+8 bits, flat. Streaming is a sum over the same bytes by as many threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+from report import median_ms, print_setting
+
+from runtime.geo.mercator import LatLon
+from runtime.model.preprocess import encoder_input
+from runtime.tiles.cache import TileCache, quantise_rows, write_rows
+from runtime.tiles.search import Searcher
+from train.augment import augment
+from train.data.rectified import ViewSpec, render_views
+from train.data.source import pictures_under, read_picture
+from train.opened import open_encoder
+
+K, QUERIES, BATCH = 10, 64, 32
+_SPREAD = 0.5  # of a difference that is added
+_STRIDE_DEG = 32.0 / 111_000  # between rows, as of tiles of 128 m
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("encoder", help="a checkpoint or a bundle")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--real", type=int, default=4000, help="squares that are embedded (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    print_setting(args.threads)
+    rows, queries = _embeddings(args)
+    print(f"{len(rows):,} rows x {rows.shape[1]}-D int8, top {K}, one query at a time; faiss {faiss.__version__}")
+    exact = faiss.IndexFlatIP(rows.shape[1])
+    exact.add(rows)
+    right = exact.search(queries, K)[1]
+    del exact
+    peer_ms = _faiss(rows, queries, right, args.threads)
+    with TemporaryDirectory() as folder:
+        cache = _cache(Path(folder) / "large.tiles", rows)
+        del rows
+        ours_ms = _ours(cache, queries, right, args.threads)
+        stream_ms = _stream(cache, args.threads)
+        print(f"  streaming the same bytes {stream_ms:8.2f} ms; the scan takes {ours_ms / stream_ms:.2f} of it")
+        print(f"  faster than faiss        {peer_ms / ours_ms:8.1f} times")
+        _radius(cache, queries, args.threads)
+        _open(cache.path, queries)
+
+
+def _embeddings(args: argparse.Namespace) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    opened, rng = open_encoder(Path(args.encoder), None), np.random.default_rng(0)
+    paths, upright = pictures_under(args.pictures), ViewSpec(footprint_m=(45.0, 128.0), tilt_deg=45.0, offset=0.1)
+    tiles, drones = [], []
+    for k in range(args.real):
+        views = render_views(read_picture(paths[k % len(paths)]), 0.3, rng, side_px=opened.side_px, spec=upright)
+        tiles.append(views.tile)
+        if k < QUERIES:
+            drones.append(encoder_input(augment(views.drone, rng, 0.5), views.drone_seen, opened.side_px))
+    real, queries = (
+        np.concatenate([opened.embed(np.stack(some[i : i + BATCH])) for i in range(0, len(some), BATCH)])
+        for some in (tiles, drones)
+    )
+    rows = np.empty((args.rows, real.shape[1]), np.float32)
+    for first in range(0, args.rows, 50_000):
+        a, b, c = rng.integers(len(real), size=(3, min(50_000, args.rows - first)))
+        some = real[a] + np.float32(_SPREAD) * (real[b] - real[c])
+        rows[first : first + len(some)] = some / np.linalg.norm(some, axis=1, keepdims=True)
+    return rows, queries
+
+
+def _faiss(rows: NDArray[np.float32], queries: NDArray[np.float32], right: NDArray[np.int64], threads: int) -> float:
+    faiss.omp_set_num_threads(threads)
+    peer = faiss.IndexScalarQuantizer(rows.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+    peer.train(rows[:100_000])
+    peer.add(rows)
+    found = np.concatenate([peer.search(q[None], K)[1] for q in queries[:16]])
+    took_ms = median_ms(lambda: peer.search(queries[:1], K), calls=15)
+    print(f"  faiss SQ8 flat           {took_ms:8.2f} ms  recall@{K} {_recall(found, right[:16]):.3f}")
+    return took_ms
+
+
+def _ours(cache: TileCache, queries: NDArray[np.float32], right: NDArray[np.int64], threads: int) -> float:
+    searcher = Searcher(cache, threads)
+    found = np.concatenate([searcher.top(q[None], K).row for q in queries])
+    took_ms = median_ms(lambda: searcher.top(queries[:1], K), calls=31)
+    print(f"  Skyfix                   {took_ms:8.2f} ms  recall@{K} {_recall(found, right):.3f}")
+    return took_ms
+
+
+def _stream(cache: TileCache, threads: int) -> float:
+    words = np.asarray(cache.embedding).reshape(-1).view(np.int64)
+    edges = np.linspace(0, len(words), threads + 1).astype(int)
+    with ThreadPoolExecutor(threads) as pool:
+        return median_ms(
+            lambda: list(pool.map(lambda a, b: np.bitwise_or.reduce(words[a:b]), edges[:-1], edges[1:])), calls=15
+        )
+
+
+def _radius(cache: TileCache, queries: NDArray[np.float32], threads: int) -> None:
+    searcher = Searcher(cache, threads)
+    place, everything = LatLon(*cache.centre[len(cache.centre) // 2]), slice(0, len(cache.centre))
+    searcher.top_near(queries[:1], K, place, 1000.0, everything)
+    took_ms = median_ms(lambda: searcher.top_near(queries[:1], K, place, 1000.0, everything), calls=51)
+    print(f"  within 1 km ({len(searcher.near(place, 1000.0, everything))} rows) {took_ms:8.2f} ms")
+
+
+def _open(path: Path, queries: NDArray[np.float32]) -> None:
+    began = perf_counter()
+    TileCache.open(path)
+    took_ms = (perf_counter() - began) * 1e3
+    print(f"  opening {path.stat().st_size / 1e6:.0f} MB           {took_ms:8.2f} ms, its hash checked")
+
+
+def _recall(found: NDArray[np.int64], right: NDArray[np.int64]) -> float:
+    return float(np.mean([len(set(f) & set(r)) / K for f, r in zip(found.tolist(), right.tolist(), strict=True)]))
+
+
+def _cache(path: Path, rows: NDArray[np.float32]) -> TileCache:
+    """A square of tiles in the order of a build, along a Z-order curve."""
+    side = math.isqrt(len(rows) - 1) + 1
+    y, x = np.divmod(np.arange(side * side), side)
+    code = sum(((x >> b & 1) << 2 * b) | ((y >> b & 1) << 2 * b + 1) for b in range(12))
+    order = np.argsort(code, kind="stable")[: len(rows)]
+    held, scale = quantise_rows(rows)
+    centre = np.column_stack([y, x])[order] * _STRIDE_DEG
+    metadata = {"levels": [{"footprint_m": 128.0, "stride_m": 32.0, "rows": len(rows)}], "encoder": {}}
+    level = np.zeros(len(rows), np.uint8)
+    write_rows(path, metadata, {"embedding": held, "scale": scale, "centre": centre.astype(np.float64), "level": level})
+    return TileCache.open(path)
+
+
+if __name__ == "__main__":
+    main()
