@@ -78,14 +78,14 @@ def _score(backbone: str, checkpoint: Path, side_px: int, data: Path, out: Path)
     held = {one.name: (engine.embed(one.queries), engine.embed(one.tiles)) for one in asked}
     for dim in DIMS:
         row: dict[str, Any] = {"backbone": backbone, "side_px": side_px, "dim": dim, "ms": round(took_ms, 2)}
-        row["bytes_a_km2"] = (dim + BYTES_BESIDE) * TILES_A_KM2
+        row["kb_a_km2"] = (dim + BYTES_BESIDE) * TILES_A_KM2 / 1e3
         for one in asked:
             queries, tiles = (shortened(lambda given: given, dim)(kept) for kept in held[one.name])
             first = (queries @ tiles.T).argmax(axis=1)
             row[one.name] = float(one.right[np.arange(len(first)), first].mean())
         rows.append(row)
         shown = "  ".join(f"{one.name} {row[one.name]:.1%}" for one in asked)
-        cost = f"{took_ms:.1f} ms, {row['bytes_a_km2'] / 1e3:.0f} kB/km2"
+        cost = f"{took_ms:.1f} ms, {row['kb_a_km2']:.0f} kB/km2"
         print(f"{backbone} {side_px} px {dim}-D: {cost}  {shown}", flush=True)
     return rows
 
@@ -102,7 +102,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     figure = new_figure(10.5, 3.8, "Backbones by the same short training")
     panels = figure.subplots(1, 2, sharey=True)
     kept = ([r for r in rows if r["dim"] == 256], [r for r in rows if r["side_px"] == 224])
-    for axes, some, cost, named in zip(panels, kept, ("ms", "bytes_a_km2"), ("side_px", "dim"), strict=True):
+    for axes, some, cost, named in zip(panels, kept, ("ms", "kb_a_km2"), ("side_px", "dim"), strict=True):
         tidy(axes, "R@1, mean of near misses and two dates")
         scored = [
             (r, 100 * float(np.mean([r[name] for name in ("near misses", "two dates", "two dates, back")])))
@@ -113,10 +113,13 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             axes.plot([m[0] for m in mine], [m[1] for m in mine], "o-", color=colour, label=backbone, linewidth=1)
             for x, y, label in mine:
                 axes.annotate(str(label), (x, y), xytext=(4, 5), textcoords="offset points", fontsize=8)
-        front = [(r[cost], s) for r, s in scored if not any(o[cost] < r[cost] and t >= s for o, t in scored)]
+        better = [
+            [(o[cost] <= r[cost] and t > s) or (o[cost] < r[cost] and t >= s) for o, t in scored] for r, s in scored
+        ]
+        front = [(r[cost], s) for (r, s), by in zip(scored, better, strict=True) if not any(by)]
         axes.plot(*zip(*front, strict=True), "o", markersize=11, markerfacecolor="none", color=INK)
     panels[0].set_xlabel("ms a picture, one CPU thread (256-D; labels: side in px)", fontsize=8.5)
-    panels[1].set_xlabel("bytes a km2 at one level, 50 m stride (224 px; labels: length)", fontsize=8.5)
+    panels[1].set_xlabel("kB a km2 at one level, 50 m stride (224 px; labels: length)", fontsize=8.5)
     panels[0].set_ylabel("percent", fontsize=8.5)
     panels[0].legend(frameon=False, fontsize=8)
     save_figure(figure, path)

@@ -2,7 +2,7 @@
 
     python benchmarks/frame_latency.py FLIGHT --tiles AREA.tiles [--threads 2]
 
-The floor is one pass of the encoder and one of the matcher on a patch as large, measured in the same run; the ratio
+The floor is one pass of the encoder and one of the local features on a patch, measured in the same run; the ratio
 says what the path around them costs. Map features of places seen before are kept, so the flight is flown twice and the
 second time counts.
 """
@@ -17,8 +17,7 @@ from report import median_ms, print_setting
 
 from runtime.locate.features import LocalFeatures
 from runtime.locate.load import open_localizer
-from runtime.locate.register import PATCH_PX
-from runtime.model.bundle import Bundle, matcher_home
+from runtime.model.bundle import DEFAULT_BUNDLE, Bundle
 from runtime.model.load import open_engine
 from runtime.replay import fly
 from runtime.score import latency
@@ -49,9 +48,9 @@ def main() -> None:
 def _bare_networks_ms(threads: int, precision: str) -> float:
     rng = np.random.default_rng(0)
     engine = open_engine(None, precision, threads)
-    features = LocalFeatures(Bundle.open(matcher_home(), "matcher"), threads)
+    features = LocalFeatures(Bundle.open(DEFAULT_BUNDLE), threads)
     small = rng.integers(0, 256, (1, engine.side_px, engine.side_px, 3), np.uint8)
-    large = rng.integers(0, 256, (1, PATCH_PX, PATCH_PX, 3), np.uint8)
+    large = rng.integers(0, 256, (1, features.patch_px, features.patch_px, 3), np.uint8)
     return median_ms(lambda: engine.embed(small), 30) + median_ms(lambda: features.dense(large[0]), 15)
 
 

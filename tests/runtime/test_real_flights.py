@@ -25,8 +25,8 @@ def thinned(flight: Path, out: Path, every: int) -> Path:
 
 
 @pytest.mark.parametrize(("name", "footprint", "every"), [("fengyuan", "90", 3), ("caliterra", "45", 2)])
-def test_half_of_a_real_flight_is_found_without_a_start_and_no_fix_is_far_off(
-    *, name: str, footprint: str, every: int, real_flights: Path, default_bundle: Path, matcher: Path, tmp_path: Path
+def test_most_of_a_real_flight_is_found_without_a_start_and_no_fix_is_far_off(
+    *, name: str, footprint: str, every: int, real_flights: Path, default_bundle: Path, tmp_path: Path
 ) -> None:
     original, cache, report_path = real_flights / name, tmp_path / "a.tiles", tmp_path / "report.json"
     if not original.is_dir():
@@ -34,11 +34,11 @@ def test_half_of_a_real_flight_is_found_without_a_start_and_no_fix_is_far_off(
     flight, imagery = thinned(original, tmp_path / name, every), str(original / "map.tif")
     usual = ["--bundle", str(default_bundle)]
     assert tiles(["build", "--imagery", imagery, "--out", str(cache), "--footprints", footprint, *usual]) == 0
-    usual += ["--matcher", str(matcher), "--report", str(report_path)]
+    usual += ["--report", str(report_path)]
     assert replay([str(flight), "--tiles", str(cache), *usual]) == 0
     report = json.loads(report_path.read_text())
     ground = report["ground_error_m"]["of_fixes"]
-    assert report["fixes"] >= report["frames"] / 2
-    assert ground["count"] >= report["frames"] / 2 - 2
+    assert report["fixes"] >= 0.8 * report["frames"]
+    assert ground["count"] >= 0.8 * report["frames"] - 2
     assert ground["median"] < 3.0
-    assert ground["worst"] < 30.0
+    assert ground["worst"] < 15.0

@@ -71,9 +71,7 @@ def test_threads_and_blocks_change_nothing() -> None:
     assert np.abs(one - similarities(large, queries, slice(7, 89_000))).max() < 0.01, "a query is rounded to int8"
 
 
-@given(
-    count=st.integers(1, 20_000), wanted=st.integers(1, 300), seed=st.integers(0, 10**6), sampled_high=st.booleans()
-)
+@given(count=st.integers(1, 20_000), wanted=st.integers(1, 300), seed=st.integers(0, 10**6), sampled_high=st.booleans())
 def test_the_highest_scores_are_found_even_where_a_sample_misleads(
     *, count: int, wanted: int, seed: int, sampled_high: bool
 ) -> None:
