@@ -44,8 +44,8 @@ def _open_features(bundle: Bundle, matcher: Path | None, threads: int) -> LocalF
     if (matcher_home() / MANIFEST).is_file():
         return LocalFeatures(Bundle.open(matcher_home(), "matcher"), threads)
     print(
-        f"{bundle.path} has no local features: fixes come from retrieval alone, to tens of metres; "
-        "make it some: python -m train.local, or once: python -m export.matcher",
+        f"no local features in {bundle.path}: fixes come from retrieval alone, to tens of metres; "
+        "make some: python -m train.local, or once: python -m export.matcher",
         file=sys.stderr,
     )
     return None

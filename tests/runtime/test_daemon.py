@@ -69,7 +69,7 @@ def test_a_folder_becomes_a_line_a_frame_and_the_daemon_ends_with_it(start: Star
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["t_us"] for line in lines] == [k * 2_000_000 for k in range(6)]
     assert all("lat" in line or "no_fix" in line for line in lines)
-    assert "no matcher" in err
+    assert "no local features" in err
     assert "Traceback" not in err
 
 
@@ -155,7 +155,7 @@ def test_a_wrong_setting_is_told_in_one_line(*, old: str, new: str, said: str, s
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert out == ""
-    lines = [line for line in err.splitlines() if not line.startswith("no matcher")]
+    lines = [line for line in err.splitlines() if not line.startswith("no local features")]
     assert len(lines) == 1
     assert lines[0].startswith("runtime.daemon: ")
     assert said in lines[0]
