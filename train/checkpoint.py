@@ -40,14 +40,7 @@ def load_encoder(path: Path, dim: int | None = None) -> tuple[Encoder, dict[str,
 
     A shorter ``dim`` keeps the first numbers of an embedding (Matryoshka): good where the run had ``--matryoshka DIM``.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
-    except FileNotFoundError:
-        raise TrainError(f"{path} is missing; train one with python -m train.run --out RUN") from None
-    except (SafetensorError, OSError) as error:
-        raise TrainError(f"{path} is no safetensors checkpoint ({error}); expected RUN/{BEST}") from None
+    weights, metadata = read_tensors(path, f"RUN/{BEST} of python -m train.run --out RUN")
     if "format" not in metadata:
         raise TrainError(
             f"{path} holds weights but says nothing of an encoder; expected RUN/{BEST} of python -m train.run, "
@@ -66,6 +59,18 @@ def load_encoder(path: Path, dim: int | None = None) -> tuple[Encoder, dict[str,
         raise TrainError(f"{path} does not hold an encoder of format {FORMAT}: {error}") from error
     encoder.spec = spec
     return encoder.eval(), {"format": FORMAT, **parsed}
+
+
+def read_tensors(path: Path, expected: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Weights by name, and the metadata beside them; raises TrainError, which says what was ``expected``."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+            return weights, file.metadata() or {}
+    except FileNotFoundError:
+        raise TrainError(f"{path} is missing; expected {expected}") from None
+    except (SafetensorError, OSError) as error:
+        raise TrainError(f"{path} is no safetensors checkpoint ({error}); expected {expected}") from None
 
 
 def _shortened(

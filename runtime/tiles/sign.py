@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 FORMAT = 1
+_MAKE = "python -m runtime.tiles key skyfix.key"
 _DOMAIN = b"skyfix tile cache 1\n"  # a signature of something else is none of a cache
 
 
@@ -32,7 +33,7 @@ def make_key(path: Path) -> Path:
 
     Raises SettingsError where there is a key already.
     """
-    _, serialization = _cryptography()
+    serialization = _serialization()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     public = path.with_name(path.name + ".pub")
@@ -53,7 +54,7 @@ def make_key(path: Path) -> Path:
 def sign_cache(cache: TileCache, key: Path) -> Path:
     """Write the signature of a cache beside it; raises SettingsError where the file holds no Ed25519 private key."""
     private: Ed25519PrivateKey = _load(key, private=True)
-    _, serialization = _cryptography()
+    serialization = _serialization()
     raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     told = {
         "format": FORMAT,
@@ -68,9 +69,9 @@ def sign_cache(cache: TileCache, key: Path) -> Path:
 
 def check_signature(cache: TileCache, public_key: Path) -> None:
     """Raises CacheError where the owner of that key did not sign the cache, SettingsError for a file without a key."""
+    public: Ed25519PublicKey = _load(public_key, private=False)
     from cryptography.exceptions import InvalidSignature
 
-    public: Ed25519PublicKey = _load(public_key, private=False)
     path = signature_path(cache.path)
     mend = f"sign it: python -m runtime.tiles sign {cache.path} --key KEY"
     try:
@@ -91,9 +92,9 @@ def check_signature(cache: TileCache, public_key: Path) -> None:
 
 
 def _load(path: Path, *, private: bool) -> Any:
+    serialization = _serialization()
     from cryptography.hazmat.primitives.asymmetric import ed25519
 
-    _, serialization = _cryptography()
     wanted: type = ed25519.Ed25519PrivateKey if private else ed25519.Ed25519PublicKey
     try:
         data = path.read_bytes()
@@ -112,13 +113,10 @@ def _load(path: Path, *, private: bool) -> Any:
     return key
 
 
-_MAKE = "python -m runtime.tiles key skyfix.key"
-
-
-def _cryptography() -> tuple[Any, Any]:
+def _serialization() -> Any:
+    """Asked for before all else of the package, so that a missing one is told in one line."""
     try:
-        import cryptography
         from cryptography.hazmat.primitives import serialization
     except ModuleNotFoundError:
         raise MissingPackageError("cryptography", "sign") from None
-    return cryptography, serialization
+    return serialization

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import stat
+import sys
 from pathlib import Path
 
 import cv2
@@ -99,6 +100,25 @@ def test_a_spoilt_signature_or_key_is_told_in_one_line(
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert "python -m runtime.tiles" in error
+
+
+@pytest.mark.parametrize("command", ["key", "sign", "verify"])
+def test_a_missing_package_is_told_in_one_line(
+    command: str,
+    cache_copy: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    key = str(tmp_path / "a.key")
+    more = {"key": [key], "sign": [str(cache_copy), "--key", key], "verify": [str(cache_copy), "--public-key", key]}
+    assert main([command, *more[command]]) == 1
+    error = capsys.readouterr().err
+    assert "pip install 'skyfix[sign]'" in error
+    assert error.count("\n") == 1
 
 
 def test_coverage_is_drawn_where_there_are_tiles(toy_tiles: Path, tmp_path: Path) -> None:

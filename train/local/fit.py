@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
 
+from runtime.errors import TrainError
+from runtime.model.bundle import MATCHER_FILE, Bundle
 from train.data.dataset import prepare_worker
 from train.data.manifest import Choice
 from train.data.open import open_sources
@@ -36,8 +38,9 @@ def fit(spec: LocalSpec, out: Path, *, teacher: Path, tick: Callable[[int, int],
     learnt = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(learnt, lr=spec.lr, weight_decay=1e-4)
     generator = torch.Generator().manual_seed(spec.seed)
+    held_out = _loader(spec, "val", teacher, _VAL_BATCHES * spec.batch, 0)  # opened now: what lacks is told at once
     training = iter(_loader(spec, "train", teacher, _MOST_STEPS * spec.batch, spec.workers))
-    began, step, elapsed_s, scores = time.monotonic(), 0, 0.0, {}
+    began, step, elapsed_s = time.monotonic(), 0, 0.0
     while elapsed_s < spec.minutes * 60:
         for group in optimiser.param_groups:
             group["lr"] = spec.lr * _share_of_lr(step, elapsed_s / (spec.minutes * 60))
@@ -51,7 +54,7 @@ def fit(spec: LocalSpec, out: Path, *, teacher: Path, tick: Callable[[int, int],
         if step % _SAY_EVERY == 0:
             losses = {name: round(torch.as_tensor(value).item(), 4) for name, value in told._asdict().items()}
             _log(out, {"step": step, "elapsed_s": round(elapsed_s, 1), **losses})
-    scores = {"steps": float(step), **_validate(network, spec, teacher)}
+    scores = {"steps": float(step), **_validate(network, spec, held_out)}
     _log(out, scores)
     save_local(out / "local.safetensors", network, spec, scores)
     return scores
@@ -65,10 +68,10 @@ def _losses(network: LocalNetwork, pair: MatchedPair, spec: LocalSpec, generator
     return local_loss(drone, tile, pair, spec.points, generator)
 
 
-def _validate(network: LocalNetwork, spec: LocalSpec, teacher: Path) -> dict[str, float]:
+def _validate(network: LocalNetwork, spec: LocalSpec, held_out: Iterable[MatchedPair]) -> dict[str, float]:
     generator, found = torch.Generator().manual_seed(0), []
     with torch.inference_mode():
-        for pair in _loader(spec, "val", teacher, _VAL_BATCHES * spec.batch, 0):
+        for pair in held_out:
             found.append(_losses(network.eval(), pair, spec, generator))
     return {
         name: float(torch.tensor([torch.as_tensor(getattr(t, name)).item() for t in found]).mean())
@@ -78,7 +81,12 @@ def _validate(network: LocalNetwork, spec: LocalSpec, teacher: Path) -> dict[str
 
 def _loader(spec: LocalSpec, split: str, teacher: Path, count: int, workers: int) -> DataLoader[MatchedPair]:
     view = ViewSpec(footprint_m=spec.footprint, quilt=spec.quilt, yaw_error_deg=_YAW_ERROR_DEG, warp=True)
+    Bundle.open(teacher, "matcher").file(MATCHER_FILE)
     sources = open_sources(spec.data, Choice(split, spec.only_may_ship), view)
+    if not sources:
+        raise TrainError(
+            f"--data {' '.join(spec.data)} has no scenes of {split}; add a source that holds some, as world:1"
+        )
     seed = spec.seed if split == "train" else _VAL_SEED
     pairs = MatchedPairs(sources, seed=seed, side_px=spec.side, strength=spec.strength, count=count, teacher=teacher)
     return DataLoader(

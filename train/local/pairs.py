@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from runtime.errors import DataError
 from runtime.locate.features import LocalFeatures
 from runtime.model.bundle import Bundle
 from runtime.model.preprocess import encoder_input
@@ -54,7 +55,10 @@ class MatchedPairs(Dataset[MatchedPair]):
         source, index = self._scenes[int(rng.integers(len(self._scenes)))]
         views = source.render(index, rng, self._side_px)
         if views.tile_from_drone is None:
-            raise ValueError("sources must be opened with ViewSpec(warp=True)")
+            raise DataError(
+                f"the warp between the two views of {source.places[index]} is not known; train.local takes overhead:, "
+                "site:, world: and registered pairs:"
+            )
         warp = np.where(views.drone_seen[..., None], views.tile_from_drone, np.float32(np.nan))
         taught = self._taught(views.tile)
         drone = encoder_input(augment(views.drone, rng, self._strength), views.drone_seen, self._side_px)

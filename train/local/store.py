@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from runtime.errors import TrainError
 from runtime.files import whole_file
+from train.checkpoint import read_tensors
 from train.cpu_speed import quicken
 from train.encoder import Encoder, EncoderSpec
 from train.from_bundle import encoder_settings
@@ -60,14 +60,7 @@ def save_local(path: Path, network: LocalNetwork, spec: LocalSpec, scores: dict[
 
 def load_local(path: Path, bundle: Path) -> tuple[LocalNetwork, dict[str, Any]]:
     """The network, its trunk the one of the encoder in ``bundle``, and what made it. Raises SkyfixError."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
-    except FileNotFoundError:
-        raise TrainError(f"{path} is missing; train one with python -m train.local --out RUN") from None
-    except (SafetensorError, OSError) as error:
-        raise TrainError(f"{path} is no safetensors checkpoint ({error}); expected RUN/local.safetensors") from None
+    weights, about = read_tensors(path, "RUN/local.safetensors of python -m train.local --out RUN")
     if about.get("format") != FORMAT or "spec" not in about:
         raise TrainError(f"{path} holds no local features of format {FORMAT}; expected RUN/local.safetensors")
     network = build_network(str(bundle))
