@@ -1,13 +1,14 @@
 """Rendered flights at other tilts and altitudes, with telemetry as poor as it gets; replayed and scored.
 
-    python benchmarks/rendered_variants.py [--seed 11] [--frames 24] [--ground PICTURES ...] [--matcher BUNDLE]
-        [--keep FOLDER]
+    python benchmarks/rendered_variants.py [--seed 11] [--frames 24] [--ground PICTURES ...] [--strength 0.5]
+        [--map-gsd 0.25] [--matcher BUNDLE] [--keep FOLDER]
 
 Roll is blank; pitch, altitude and yaw are wrong by a constant drawn for each flight (up to 5 degrees, 15% and 15
 degrees), yaw by 3 degrees a frame besides; one frame in five seconds, no velocity, no start position. The ground is a
 generated world of two dates, or overhead pictures of the folders given, sewn together: the map as they are, the flight
-over what another day, season and lens make of them (half strength). Rendered flights never stand for accuracy: this
-shows what breaks.
+over what another day, season and lens make of them (half strength unless you say otherwise). A folder of pairs, ``a/``
+and ``b/`` with files of the same names, gives two real dates, each picture in eight turns. Rendered flights never stand
+for accuracy: this shows what breaks.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--ground", type=Path, nargs="*", default=[], help="folders of overhead pictures, one map each")
+    parser.add_argument("--strength", type=float, default=0.5, help="of what changes between map and flight (0.5)")
+    parser.add_argument("--map-gsd", type=float, default=world.MAP_GSD_M, metavar="M", help="metres a pixel (0.25)")
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--matcher", type=Path)
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep maps, caches and flights there")
@@ -59,13 +62,13 @@ def main() -> None:
 def fly_over(ground: Path | None, args: argparse.Namespace) -> None:
     """All variants over one map."""
     spec = world.FlightSpec(seed=args.seed, frames=args.frames, interval_s=5.0)
-    mapped, flown_over = generated(spec) if ground is None else sewn_together(ground, spec)
+    mapped, flown_over = generated(spec) if ground is None else sewn_together(ground, spec, args.strength)
     name = "generated" if ground is None else ground.name
     with tempfile.TemporaryDirectory() as passing:
         folder = args.keep / name if args.keep else Path(passing)
         folder.mkdir(parents=True, exist_ok=True)
         area = folder / "area.mbtiles"
-        world.write_map(folder / "map.tif", world.shrunk(mapped))
+        world.write_map(folder / "map.tif", world.shrunk(mapped, args.map_gsd), args.map_gsd)
         imagery = import_imagery(
             folder / "map.tif", area, name="", date="", attribution="", tick=lambda done, total: None
         )
@@ -84,14 +87,31 @@ def generated(spec: world.FlightSpec) -> tuple[world.Picture, world.Picture]:
     return summer, autumn
 
 
-def sewn_together(folder: Path, spec: world.FlightSpec) -> tuple[world.Picture, world.Picture]:
+def sewn_together(folder: Path, spec: world.FlightSpec, strength: float) -> tuple[world.Picture, world.Picture]:
     """A map of a folder's pictures, blended at their seams, and the same ground on another day."""
     rng = np.random.default_rng(spec.seed)
-    paths = pictures_under(folder)
     across = 2 * round(spec.width_m / 2 / PICTURE_M)
-    chosen = rng.permutation(len(paths))[np.arange(across * across) % len(paths)]
-    size = (PICTURE_PX, PICTURE_PX)
-    grid = [cv2.resize(read_picture(paths[k]), size, interpolation=cv2.INTER_AREA) for k in chosen]
+    paths = pictures_under(folder / "a") if (folder / "a").is_dir() else pictures_under(folder)
+    pairs = (folder / "b").is_dir()
+    turned = [(path, turn) for turn in range(8 if pairs else 1) for path in paths]
+    chosen = [turned[k] for k in rng.permutation(len(turned))[np.arange(across * across) % len(turned)]]
+    mapped = ground_of([turn_of(read_picture(path), turn) for path, turn in chosen], spec)
+    if pairs:
+        other = [turn_of(read_picture(folder / "b" / path.name), turn) for path, turn in chosen]
+        return mapped, ground_of(other, spec)
+    square = cv2.resize(mapped, (2048, 2048), interpolation=cv2.INTER_AREA)
+    changed = cv2.resize(augment(square, rng, strength), mapped.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return mapped, np.asarray(changed, np.uint8)
+
+
+def turn_of(picture: world.Picture, turn: int) -> world.Picture:
+    """One of a square's eight turns and mirrored turns, at the side that pictures are sewn at."""
+    square = cv2.resize(picture, (PICTURE_PX, PICTURE_PX), interpolation=cv2.INTER_AREA)
+    return np.rot90(square[:, ::-1] if turn >= 4 else square, turn % 4)
+
+
+def ground_of(grid: list[world.Picture], spec: world.FlightSpec) -> world.Picture:
+    """Pictures sewn two by two until one is left, at the resolution that flights are rendered from."""
     while len(grid) > 1:
         side = math.isqrt(len(grid))
         grid = [
@@ -100,10 +120,7 @@ def sewn_together(folder: Path, spec: world.FlightSpec) -> tuple[world.Picture, 
             for c in range(0, side, 2)
         ]
     mapped = cv2.resize(grid[0], (round(spec.width_m / world.PICTURE_GSD_M),) * 2, interpolation=cv2.INTER_CUBIC)
-    mapped = np.ascontiguousarray(mapped[: round(spec.height_m / world.PICTURE_GSD_M)])
-    square = cv2.resize(mapped, (2048, 2048), interpolation=cv2.INTER_AREA)
-    changed = cv2.resize(augment(square, rng, 0.5), mapped.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    return np.asarray(mapped, np.uint8), np.asarray(changed, np.uint8)
+    return np.ascontiguousarray(mapped[: round(spec.height_m / world.PICTURE_GSD_M)], np.uint8)
 
 
 def write_variant(

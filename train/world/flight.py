@@ -102,17 +102,17 @@ def place(x: float, y: float) -> LatLon:
     return to_latlon(Metres(corner.x + x / scale, corner.y - y / scale))
 
 
-def shrunk(picture: Picture) -> Picture:
+def shrunk(picture: Picture, gsd_m: float = MAP_GSD_M) -> Picture:
     """The map from the finer picture."""
-    size = round(picture.shape[1] * PICTURE_GSD_M / MAP_GSD_M), round(picture.shape[0] * PICTURE_GSD_M / MAP_GSD_M)
+    size = round(picture.shape[1] * PICTURE_GSD_M / gsd_m), round(picture.shape[0] * PICTURE_GSD_M / gsd_m)
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def write_map(path: Path, picture: Picture) -> None:
+def write_map(path: Path, picture: Picture, gsd_m: float = MAP_GSD_M) -> None:
     """Write a GeoTIFF in Web Mercator, whose metres are longer than the ground's by 1 / cos(latitude)."""
     import rasterio
 
-    corner, step = to_metres(NORTH_WEST), MAP_GSD_M / ground_scale(NORTH_WEST.lat)
+    corner, step = to_metres(NORTH_WEST), gsd_m / ground_scale(NORTH_WEST.lat)
     profile = {
         "driver": "GTiff",
         "width": picture.shape[1],
