@@ -21,7 +21,7 @@ from report import print_setting
 
 from runtime.geo.local import LocalFrame
 from runtime.locate.features import LocalFeatures
-from runtime.locate.localizer import Limits
+from runtime.locate.finder import Limits
 from runtime.locate.look import looks, unusable
 from runtime.locate.mount import MountEstimate
 from runtime.locate.register import FramePoints, Registrar, Registration

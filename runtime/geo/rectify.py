@@ -46,6 +46,14 @@ class Patch:
         """(3, 3) affine from patch pixels (u, v, 1) to metres east and north of the point under the camera."""
         return _ground_from_patch(self.centre_en_m, self.side_m, len(self.picture))
 
+    def sees(self, ground_en_m: FloatArray) -> NDArray[np.bool_]:  # (N,)
+        """Which of (N, 2) places were seen."""
+        homogeneous = np.column_stack([ground_en_m, np.ones(len(ground_en_m))])
+        pixel = np.rint(homogeneous @ np.linalg.inv(self.ground_from_patch()).T)[:, :2].astype(int)
+        inside = ((pixel >= 0) & (pixel < len(self.seen))).all(axis=1)
+        column, row = np.where(inside[:, None], pixel, 0).T
+        return np.asarray(inside & self.seen[row, column])
+
 
 def _ground_from_patch(centre_en_m: tuple[float, float], side_m: float, side_px: int) -> FloatArray:
     step = side_m / side_px

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,10 @@ class Sighting:
     position_en_m: FloatArray  # (2,)
     cov_m2: FloatArray  # (2, 2)
     strong: bool  # enough to be believed alone
+
+    def moved(self, t_us: int, shift_en_m: FloatArray, cov_m2: FloatArray) -> Sighting:
+        """The same, carried to a later time."""
+        return replace(self, t_us=t_us, position_en_m=self.position_en_m + shift_en_m, cov_m2=self.cov_m2 + cov_m2)
 
     def agrees_with(self, other: Sighting) -> bool:
         """Could one drone have been at both places?"""
@@ -55,6 +59,12 @@ class Belief:
             self.track.predict(t_us)
             if np.isfinite(velocity_en_mps).all():
                 self.track.see_velocity(velocity_en_mps)
+
+    def carry(self, t_us: int, shift_en_m: FloatArray, cov_m2: FloatArray) -> None:
+        """Carry all that is believed, and what waits to be, by a displacement that was seen."""
+        if self.track is not None:
+            self.track.carry(t_us, shift_en_m, cov_m2)
+        self._waiting = deque((one.moved(t_us, shift_en_m, cov_m2) for one in self._waiting), maxlen=_REMEMBERED)
 
     @property
     def sigma_m(self) -> float:

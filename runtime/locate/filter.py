@@ -49,6 +49,16 @@ class Track:
         self.cov = forward @ self.cov @ forward.T + noise
         self.t_us = t_us
 
+    def carry(self, t_us: int, shift_en_m: FloatArray, cov_m2: FloatArray) -> None:
+        """Carry the state forward by a displacement that was seen; what the speed was before says nothing more."""
+        dt = (t_us - self.t_us) * 1e-6
+        position_cov = self.position_cov_m2 + cov_m2
+        self.mean = np.concatenate([self.position_en_m + shift_en_m, shift_en_m / dt])
+        self.cov = np.zeros((4, 4))
+        self.cov[:2, :2] = position_cov
+        self.cov[2:, 2:] = cov_m2 / dt**2 + np.eye(2) * _ACCELERATION_PSD * dt / 3  # a mean is not the speed at the end
+        self.t_us = t_us
+
     def distance2(self, position_en_m: FloatArray, cov_m2: FloatArray) -> float:
         """Squared Mahalanobis distance of a measured position."""
         innovation = position_en_m - self.position_en_m

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.fix import Fix, NoFix, Verdict
-from runtime.geo.camera import Camera, FloatArray, axis_ground, ground_from_pixels, yaw_of
+from runtime.geo.camera import Camera, axis_ground, yaw_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, Sighting
 from runtime.locate.features import LocalFeatures
 from runtime.locate.filter import Track
+from runtime.locate.finder import Finder, Found, Limits, Place
+from runtime.locate.flow import Flow, Shift
 from runtime.locate.look import Look, looks, unusable
-from runtime.locate.mount import MountEstimate, is_plausible
-from runtime.locate.pose import Pose, solve_pose
-from runtime.locate.register import FramePoints, Registrar, Registration
+from runtime.locate.mount import MountEstimate
+from runtime.locate.register import Registrar
 from runtime.locate.retrieve import UNFITTED, Candidate, Prior, Retriever
+from runtime.locate.stages import Stages
 from runtime.model.bundle import XFEAT_AGREEMENT
 from runtime.model.engine import Engine
 from runtime.model.score_map import ScoreMap
@@ -32,48 +32,13 @@ from runtime.sensors.frame import Frame
 from runtime.tiles.cache import TileCache
 
 _CANDIDATES_LOST, _CANDIDATES_TRACKING = 6, 3
-_MAX_TURN_DEG = 30.0
 _PIXEL_FLOOR = 1.5  # pixels of the map: what its keypoints are good to
 _GROUND_SIGMA_M = 1.0  # ground is not flat
 _SIGMA_OF_CE90 = 1.0 / 2.146  # a circle that holds 90% of a round Gaussian has a radius of 2.146 sigma
 _TILT_SHARE = 0.1  # of the altitude: how far the axis may meet the ground from where it should
 _RETRIEVAL_SHARE = 0.3  # of a footprint: one sigma of a tile's place, when nothing but retrieval speaks
 _FULL_AGREEMENT = 0.6  # of the points; more says nothing more
-_VERIFIED = 3  # fits looked at closely
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is believed and what is said."""
-
-    min_support: int = 10
-    """Grid cells that must support a similarity before it is looked at more closely."""
-    min_support_alone: int = 18
-    """The same to be believed alone; a street that looks like the next one reaches 17."""
-    min_agreement_alone: float | None = None
-    """Share of the points that must agree with a lone pose, by chance 0.0625; None: what the features' bundle says."""
-    min_agreement_tracked: float | None = None
-    """The same where a tight track says so already."""
-    max_rival: float = 0.6
-    """Support of the best fit elsewhere over the best's; more is a repeated pattern."""
-    min_retrieval_odds: float = 0.6
-    """Share of the best candidate among all, when nothing but retrieval speaks."""
-    max_dead_reckoning_sigma_m: float = 25.0
-    """Past this a position carried forward is not worth saying."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A look whose ground was found."""
-
-    look: Look
-    registration: Registration
-    pose: Pose
-    agreement: float
-
-    def position(self, frame: LocalFrame) -> FloatArray:
-        """(2,) of the drone, about the map's middle."""
-        return np.array(frame.to_en(self.registration.origin.to_latlon(self.pose.east_m, self.pose.north_m)))
+_SAMPLED_PX = 8  # apart: enough of a picture to know it again
 
 
 class Localizer:
@@ -97,86 +62,126 @@ class Localizer:
         Raises CacheError or ImageryError when cache, engine and map do not belong together.
         """
         imagery = cache.open_imagery()
-        self._middle = imagery.bounds.centre
-        self._frame = LocalFrame(self._middle)
+        self._frame = LocalFrame(imagery.bounds.centre)
         self._score_map = score_map or UNFITTED
         self._retriever = Retriever(cache, engine, self._frame, self._score_map)
-        self._registrar = None if features is None else Registrar(imagery, features)
-        self._map_variance_m2 = (cache.accuracy_ce90_m * _SIGMA_OF_CE90) ** 2
-        self._floor_m = _PIXEL_FLOOR * imagery.metres_per_px
-        self._camera = camera
+        self._stages = Stages()
         self._limits = limits = limits or Limits()
+        self._finder = None
+        if features is not None:
+            self._finder = Finder(
+                Registrar(imagery, features),
+                limits,
+                lat=imagery.bounds.centre.lat,
+                floor_m=_PIXEL_FLOOR * imagery.metres_per_px,
+                stages=self._stages,
+            )
+        self._map_variance_m2 = (cache.accuracy_ce90_m * _SIGMA_OF_CE90) ** 2
+        self._camera = camera
         usual = XFEAT_AGREEMENT if features is None else features.min_agreement
         alone, tracked = limits.min_agreement_alone, limits.min_agreement_tracked
         self._least_agreement = (usual[0] if alone is None else alone, usual[1] if tracked is None else tracked)
         self._start = start
-        self.stages_ms: dict[str, float] = {}  # of the newest frame
         self.forget()
 
     def forget(self) -> None:
         """Begin anew with no idea of where it is; the map's features that were found are kept."""
         self._belief = Belief()
         self._mount = MountEstimate()
+        self._flow = Flow()
         self._session: str | None = None
         self._newest_us: int | None = None
+        self._sample: NDArray[np.uint8] | None = None
+
+    @property
+    def stages_ms(self) -> dict[str, float]:
+        """Milliseconds of the newest frame's stages."""
+        return self._stages.ms
 
     def step(self, frame: Frame) -> Verdict:
         """One frame through the whole path. Never raises for bad imagery: that is a :class:`NoFix`."""
         started = time.perf_counter()
-        self.stages_ms = {}
+        self._stages.ms = {}
         verdict = self._verdict(frame)
         latency_ms = (time.perf_counter() - started) * 1e3
         return verdict.with_latency(latency_ms)
 
     def _verdict(self, frame: Frame) -> Verdict:
-        if self._newest_us is not None and not frame.t_us > self._newest_us:
+        last_us = self._newest_us
+        if last_us is not None and not frame.t_us > last_us:
             return NoFix(frame.t_us, "time_ran_backwards")
         self._newest_us = frame.t_us
-        self._carry_forward(frame)
-        reason = unusable(frame, self._camera)
-        if reason is None:
-            with self._timed("rectify"):
-                at_hand = looks(frame, self._camera, self._mount)
-            candidates = self._candidates(at_hand)
-            if not candidates:
-                return self._carried(frame, "no_ground_seen")
-            if self._registrar is None:
-                return self._from_retrieval(frame, candidates)
-            found, reason = self._best(self._registrar, candidates)
-            if found is not None:
-                return self._from_registration(frame, found)
-        return self._carried(frame, reason or "no_match")
+        self._begin(frame)
+        reason = unusable(frame, self._camera) or self._frozen(frame)
+        if reason is not None:
+            self._flow.forget()
+            self._predict(frame, None)
+            return self._carried(frame, reason)
+        with self._stages.timed("rectify"):
+            at_hand = looks(frame, self._camera, self._mount)
+        self._predict(frame, self._shift(frame, last_us, at_hand))
+        places = self._places(at_hand)
+        if not places:
+            return self._carried(frame, "no_ground_seen")
+        if self._finder is None:
+            return self._from_retrieval(frame, places)
+        tracking = self._belief.sigma_m <= VOUCHING_SIGMA_M
+        found, reason = self._finder.best(places, self._mount, self._least_agreement[tracking])
+        return self._carried(frame, reason or "no_match") if found is None else self._from_registration(frame, found)
 
-    def _carry_forward(self, frame: Frame) -> None:
-        telemetry = frame.telemetry
-        if telemetry.session != self._session:
-            self._session, self._mount = telemetry.session, MountEstimate()
+    def _begin(self, frame: Frame) -> None:
+        if frame.telemetry.session != self._session:
+            self._session, self._mount = frame.telemetry.session, MountEstimate()
+            self._flow.forget()
         if self._start is not None:
             place, radius_m = self._start
             self._belief.track = Track(
                 frame.t_us, np.array(self._frame.to_en(place)), np.eye(2) * (radius_m / 2.0) ** 2
             )
             self._start = None
-        self._belief.predict(frame.t_us, np.array([telemetry.vel_east_mps, telemetry.vel_north_mps]))
 
-    def _candidates(self, at_hand: list[Look]) -> list[tuple[Look, Candidate, float]]:
-        """Where to look on the map, best first, with the side of the tiles; first where a tight track points."""
+    def _frozen(self, frame: Frame) -> str | None:
+        """A camera never takes the same picture twice, to the last bit; a feed that hangs shows it for ever."""
+        sample = frame.picture[::_SAMPLED_PX, ::_SAMPLED_PX].copy()
+        before, self._sample = self._sample, sample
+        return "frozen_picture" if before is not None and np.array_equal(before, sample) else None
+
+    def _shift(self, frame: Frame, last_us: int | None, at_hand: list[Look]) -> Shift | None:
+        """What the pictures say of the way since the last frame, where the aircraft tells no velocity."""
+        if self._finder is None or len(at_hand) != 1 or math.isfinite(frame.telemetry.vel_north_mps):
+            self._flow.forget()
+            return None
+        with self._stages.timed("register"):
+            points = self._finder.points(at_hand[0])
+        with self._stages.timed("flow"):
+            return self._flow.since(last_us, frame.t_us, at_hand[0], points, self._mount)
+
+    def _predict(self, frame: Frame, shift: Shift | None) -> None:
+        """Carry what is believed to the frame's time."""
+        if shift is None:
+            telemetry = frame.telemetry
+            self._belief.predict(frame.t_us, np.array([telemetry.vel_east_mps, telemetry.vel_north_mps]))
+        else:
+            self._belief.carry(frame.t_us, shift.en_m, shift.cov_m2)
+
+    def _places(self, at_hand: list[Look]) -> list[Place]:
+        """Where to look on the map, best first; first where a tight track points."""
         tight = self._belief.sigma_m <= VOUCHING_SIGMA_M
         most = _CANDIDATES_TRACKING if tight else _CANDIDATES_LOST
-        pooled: list[tuple[Look, Candidate, float]] = []
+        pooled: list[Place] = []
         for look in at_hand:
             level = self._retriever.level_for(look.view, look.axis_en_m)
             if level is None:
                 continue
-            with self._timed("embed"):
+            with self._stages.timed("embed"):
                 embedding = self._retriever.embed(look.view, look.axis_en_m, level)
-            with self._timed("search"):
+            with self._stages.timed("search"):
                 prior = self._prior(look)
                 found = self._retriever.search(embedding, level, prior, most)
-            if tight and prior is not None and self._registrar is not None:
+            if tight and prior is not None and self._finder is not None:
                 found.append(Candidate(self._frame.to_latlon(*prior.mean_en_m.tolist()), math.inf, math.nan))
-            pooled += [(look, candidate, self._retriever.footprint_m(level)) for candidate in found]
-        pooled.sort(key=lambda item: -item[1].score)
+            pooled += [Place(look, candidate, self._retriever.footprint_m(level)) for candidate in found]
+        pooled.sort(key=lambda place: -place.candidate.score)
         return pooled[:most]
 
     def _prior(self, look: Look) -> Prior | None:
@@ -187,71 +192,7 @@ class Localizer:
         tilt = np.eye(2) * (_TILT_SHARE * look.view.alt_agl_m) ** 2
         return Prior(track.position_en_m + look.axis_en_m, track.position_cov_m2 + tilt)
 
-    def _best(
-        self, registrar: Registrar, candidates: list[tuple[Look, Candidate, float]]
-    ) -> tuple[_Found | None, str | None]:
-        """The best supported registration that its pose bears out, or why there is none."""
-        fits = self._fits(registrar, candidates)
-        reason = "no_match"
-        for look, points, fit in fits[:_VERIFIED]:
-            with self._timed("pose"):
-                found = self._verified(registrar, look, points, fit)
-            if found is None:
-                continue
-            elsewhere = [other.support for _, _, other in fits if _apart_m(fit, other) > look.side_m / 4]
-            if max([fit.rival_support, *elsewhere]) <= self._limits.max_rival * fit.support:
-                return found, None
-            reason = "ambiguous"
-        return None, reason
-
-    def _fits(
-        self, registrar: Registrar, candidates: list[tuple[Look, Candidate, float]]
-    ) -> list[tuple[Look, FramePoints, Registration]]:
-        """Plausible fits to the map at each candidate, best supported first."""
-        points: dict[int, FramePoints] = {}
-        fits: list[tuple[Look, FramePoints, Registration]] = []
-        with self._timed("register"):
-            for look, candidate, footprint_m in candidates:
-                if id(look) not in points:
-                    points[id(look)] = registrar.points(look.view, look.middle_en_m, look.side_m, lat=self._middle.lat)
-                shift = np.subtract(look.middle_en_m, look.axis_en_m)
-                near = LocalFrame(candidate.place).to_latlon(float(shift[0]), float(shift[1]))
-                fit = registrar.register(points[id(look)], near, reach_m=footprint_m / 2, max_turn_deg=_MAX_TURN_DEG)
-                if fit is not None and fit.support >= self._limits.min_support and self._is_plausible(look, fit):
-                    fits.append((look, points[id(look)], fit))
-        return sorted(fits, key=lambda item: -item[2].support)
-
-    def _verified(self, registrar: Registrar, look: Look, points: FramePoints, fit: Registration) -> _Found | None:
-        """The pose of a fit, and again from all points that agree with it; None when too few do."""
-        tracking = self._belief.sigma_m <= VOUCHING_SIGMA_M
-        least = self._least_agreement[tracking]
-        pose = self._pose(look, fit.pixel, fit.place_en_m)
-        if pose is None:
-            return None
-        ground = ground_from_pixels(look.view.camera, pose.rotation, pose.height_m, points.pixel)
-        place_en_m = ground + np.array([pose.east_m, pose.north_m])
-        agreement = registrar.agreement(points, fit, place_en_m)
-        if not agreement.share >= least:
-            return None
-        pose = self._pose(look, agreement.pixel, agreement.place_en_m)
-        return None if pose is None else _Found(look, fit, pose, agreement.share)
-
-    def _pose(self, look: Look, pixel: FloatArray, place_en_m: FloatArray) -> Pose | None:
-        return solve_pose(
-            look.view.camera,
-            np.asarray(look.view.attitude),
-            look.view.alt_agl_m,
-            pixel,
-            place_en_m,
-            prior_cov=self._mount.frame_cov(look.first_cov),
-            floor_m=self._floor_m,
-        )
-
-    def _is_plausible(self, look: Look, fit: Registration) -> bool:
-        cov = self._mount.frame_cov(look.first_cov)
-        return is_plausible(np.asarray(look.view.attitude), cov, scale=fit.scale, turn_deg=fit.turn_deg)
-
-    def _from_registration(self, frame: Frame, found: _Found) -> Verdict:
+    def _from_registration(self, frame: Frame, found: Found) -> Verdict:
         pose = found.pose
         cov = pose.cov[:2, :2] + np.eye(2) * _GROUND_SIGMA_M**2
         supported = found.registration.support >= self._limits.min_support_alone
@@ -267,18 +208,18 @@ class Localizer:
         quality = round(100 * min(found.agreement / _FULL_AGREEMENT, 1.0))
         return self._fix(frame, "registration", quality, ground=ground, yaw_deg=yaw_of(pose.rotation))
 
-    def _from_retrieval(self, frame: Frame, candidates: list[tuple[Look, Candidate, float]]) -> Verdict:
+    def _from_retrieval(self, frame: Frame, places: list[Place]) -> Verdict:
         """Tens of metres at best, and only where the map does not repeat itself."""
-        score = np.array([candidate.score for _, candidate, _ in candidates])
+        score = np.array([place.candidate.score for place in places])
         odds = (1.0 - self._score_map.outlier_share) * float(1.0 / np.exp(score - score[0]).sum())
         if not odds >= self._limits.min_retrieval_odds:
             return self._carried(frame, "ambiguous")
-        look, best, footprint_m = candidates[0]
-        position = np.array(self._frame.to_en(best.place)) - look.axis_en_m
-        sigma_m = _RETRIEVAL_SHARE * footprint_m + _TILT_SHARE * look.view.alt_agl_m
+        look, place = places[0].look, places[0].candidate.place
+        position = np.array(self._frame.to_en(place)) - look.axis_en_m
+        sigma_m = _RETRIEVAL_SHARE * places[0].footprint_m + _TILT_SHARE * look.view.alt_agl_m
         if not self._belief.weigh(Sighting(frame.t_us, position, np.eye(2) * sigma_m**2, strong=False)):
             return self._carried(frame, "unconfirmed")
-        return self._fix(frame, "retrieval", round(50 * odds), ground=best.place, yaw_deg=None)
+        return self._fix(frame, "retrieval", round(50 * odds), ground=place, yaw_deg=None)
 
     def _carried(self, frame: Frame, reason: str) -> Verdict:
         """Where the track says the drone is now, while that is worth saying."""
@@ -308,16 +249,3 @@ class Localizer:
             quality=quality,
             latency_ms=0.0,
         )
-
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + (time.perf_counter() - started) * 1e3
-
-
-def _apart_m(a: Registration, b: Registration) -> float:
-    """Metres between where two fits put the patch."""
-    return max(abs(d) for d in LocalFrame(a.centre).to_en(b.centre))

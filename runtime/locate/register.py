@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.geo.camera import FloatArray, pixels_from_ground
 from runtime.geo.local import LocalFrame
@@ -15,15 +12,11 @@ from runtime.geo.mercator import RADIUS_M, LatLon, ground_scale, to_metres
 from runtime.geo.rectify import Patch, View, rectify
 from runtime.locate.features import Keypoints, LocalFeatures
 from runtime.locate.mapfeatures import MapFeatures, MapPoints
+from runtime.locate.similarity import MIN_MATCHES, fit_similarity, mutual_matches
 from runtime.tiles.imagery import Imagery
 
 _POINTS = 1536
-_SCALE_LIMITS = (0.7, 1.4)  # altitude above ground and focal length together
-_MIN_MATCHES = 6
-_RANSAC_ROUNDS = 5000
-_SUPPORT_CELLS = 16
 _AGREEING_SHARE = 0.012  # of the patch's side: how near a like must lie to agree with a pose
-_RIVAL_SHARE = 0.05  # of the patch's side: a fit nearer than this is to the same place
 _MIN_COSINE = 0.3
 _MIN_TOLD = 100
 
@@ -91,30 +84,24 @@ class Registrar:
     ) -> Registration | None:
         """Fit the points to the map where the patch's centre is within ``reach_m`` of ``near``; None without a fit."""
         around = self._around(points, near, reach_m)
-        if min(len(around.place_m), len(points.pixel)) < _MIN_MATCHES:
+        if min(len(around.place_m), len(points.pixel)) < MIN_MATCHES:
             return None
         mine, theirs = mutual_matches(points.keypoints.descriptor, around.descriptor)
-        if len(mine) < _MIN_MATCHES:
-            return None
         origin = LocalFrame(near)
         place_en_m = _local(around.place_m[theirs], origin)
         ground_en_m = points.ground_en_m[mine] - points.patch.centre_en_m
-        fit = _similarity(ground_en_m, place_en_m, _tolerance_m(points.patch))
+        fit = fit_similarity(ground_en_m, place_en_m, points.patch, max_turn_deg=max_turn_deg)
         if fit is None:
-            return None
-        affine, keep = fit
-        scale, turn_deg = math.hypot(*affine[:, 0]), math.degrees(math.atan2(affine[1, 0], affine[0, 0]))
-        if not (_SCALE_LIMITS[0] <= scale <= _SCALE_LIMITS[1] and abs(turn_deg) <= max_turn_deg):
             return None
         return Registration(
             origin=origin,
-            pixel=points.pixel[mine][keep],
-            place_en_m=place_en_m[keep],
-            support=_support(ground_en_m[keep], points.patch.side_m),
-            rival_support=_rival_support(ground_en_m[~keep], place_en_m[~keep], affine[:, 2], points.patch),
-            shift_en_m=affine[:, 2],
-            scale=scale,
-            turn_deg=turn_deg,
+            pixel=points.pixel[mine][fit.keep],
+            place_en_m=place_en_m[fit.keep],
+            support=fit.support,
+            rival_support=fit.rival_support,
+            shift_en_m=fit.affine[:, 2],
+            scale=fit.scale,
+            turn_deg=fit.turn_deg,
         )
 
     def agreement(
@@ -146,65 +133,6 @@ class Registrar:
     def _around(self, points: FramePoints, near: LatLon, reach_m: float) -> MapPoints:
         side_m = (points.patch.side_m + 2 * reach_m) / ground_scale(near.lat)
         return self._map.around(to_metres(near), side_m, points.rung)
-
-
-def _similarity(
-    source: FloatArray,  # (N, 2)
-    target: FloatArray,  # (N, 2)
-    tolerance_m: float,
-) -> tuple[FloatArray, NDArray[np.bool_]] | None:
-    """(2, 3) rotation, scale and shift that most points agree on, and which (N,) do; OpenCV's RANSAC is seeded."""
-    affine, inlier = cv2.estimateAffinePartial2D(
-        source,
-        target,
-        method=cv2.RANSAC,
-        ransacReprojThreshold=tolerance_m,
-        maxIters=_RANSAC_ROUNDS,
-        confidence=0.999,
-    )
-    return None if affine is None else (np.asarray(affine), inlier.ravel() > 0)
-
-
-def _rival_support(
-    source: FloatArray,  # (N, 2) what the best fit left
-    target: FloatArray,  # (N, 2)
-    shift_en_m: FloatArray,  # (2,) of the best fit
-    patch: Patch,
-) -> int:
-    """Rows of houses, furrows and orchards fit themselves a row further on: how well do the leftovers agree?
-
-    A fit to nearly the same place is no rival: roofs, above the ground, make one of their own.
-    """
-    if len(source) < _MIN_MATCHES:
-        return 0
-    fit = _similarity(source, target, _tolerance_m(patch))
-    if fit is None or not _SCALE_LIMITS[0] <= math.hypot(*fit[0][:, 0]) <= _SCALE_LIMITS[1]:
-        return 0
-    apart_m = np.abs(fit[0][:, 2] - shift_en_m).max()
-    return _support(source[fit[1]], patch.side_m) if apart_m > _RIVAL_SHARE * patch.side_m else 0
-
-
-def _tolerance_m(patch: Patch) -> float:
-    """A nominal attitude a few degrees off bends the ground by some per cent of the patch; the pose takes it out."""
-    return max(3.0 * patch.metres_per_px, 0.02 * patch.side_m)
-
-
-def _support(ground_en_m: FloatArray, side_m: float) -> int:
-    """How many cells of a 16 by 16 grid hold a point: wrong fits gather their many points in few places."""
-    cells = np.floor(ground_en_m / (side_m / _SUPPORT_CELLS)).astype(int)
-    return len(np.unique(cells, axis=0))
-
-
-def mutual_matches(
-    a: NDArray[np.float32],  # (N, C) unit-norm
-    b: NDArray[np.float32],  # (M, C) unit-norm
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows of ``a`` and ``b`` that are each other's nearest."""
-    of_a = (a @ b.T).argmax(axis=1)
-    # Only the rows of ``b`` that were chosen need to choose back, and along a row argmax is ten times faster.
-    back = (b[of_a] @ a.T).argmax(axis=1)
-    mine = np.nonzero(back == np.arange(len(a)))[0]
-    return mine, of_a[mine]
 
 
 def _local(

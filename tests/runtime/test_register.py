@@ -17,7 +17,8 @@ from runtime.geo.rectify import View
 from runtime.locate.features import LocalFeatures, _bilinear
 from runtime.locate.mapfeatures import MapFeatures
 from runtime.locate.pose import Pose, solve_pose
-from runtime.locate.register import Agreement, Registrar, Registration, mutual_matches
+from runtime.locate.register import Agreement, Registrar, Registration
+from runtime.locate.similarity import mutual_matches
 from runtime.model.bundle import Bundle
 from runtime.sensors.flight import Flight, read_truth
 from runtime.tiles.imagery import Imagery

@@ -1,0 +1,155 @@
+"""Where on the map is the ground that a frame shows? Register at each candidate, solve the pose, have it borne out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.geo.camera import FloatArray, ground_from_pixels
+from runtime.geo.local import LocalFrame
+from runtime.locate.look import Look
+from runtime.locate.mount import MountEstimate, is_plausible
+from runtime.locate.pose import Pose, solve_pose
+from runtime.locate.register import FramePoints, Registrar, Registration
+from runtime.locate.retrieve import Candidate
+from runtime.locate.stages import Stages
+
+_MAX_TURN_DEG = 30.0
+_VERIFIED = 3  # fits looked at closely
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is believed and what is said."""
+
+    min_support: int = 10
+    """Grid cells that must support a similarity before it is looked at more closely."""
+    min_support_alone: int = 18
+    """The same to be believed alone; a street that looks like the next one reaches 17."""
+    min_agreement_alone: float | None = None
+    """Share of the points that must agree with a lone pose, by chance 0.0625; None: what the features' bundle says."""
+    min_agreement_tracked: float | None = None
+    """The same where a tight track says so already."""
+    max_rival: float = 0.6
+    """Support of the best fit elsewhere over the best's; more is a repeated pattern."""
+    min_retrieval_odds: float = 0.6
+    """Share of the best candidate among all, when nothing but retrieval speaks."""
+    max_dead_reckoning_sigma_m: float = 25.0
+    """Past this a position carried forward is not worth saying."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A look whose ground was found."""
+
+    look: Look
+    registration: Registration
+    pose: Pose
+    agreement: float
+
+    def position(self, frame: LocalFrame) -> FloatArray:
+        """(2,) of the drone, about the map's middle."""
+        return np.array(frame.to_en(self.registration.origin.to_latlon(self.pose.east_m, self.pose.north_m)))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A candidate, the look that it was retrieved for and the side of its tile."""
+
+    look: Look
+    candidate: Candidate
+    footprint_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    look: Look
+    points: FramePoints
+    registration: Registration
+
+
+class Finder:
+    """Looks closely at the places that retrieval and the track name."""
+
+    def __init__(self, registrar: Registrar, limits: Limits, *, lat: float, floor_m: float, stages: Stages) -> None:
+        """``lat`` is the map's middle's, ``floor_m`` what a residual on its ground means at least."""
+        self._registrar, self._limits, self._lat, self._floor_m = registrar, limits, lat, floor_m
+        self._stages = stages
+        self._picture: object = None
+        self._points: dict[int, FramePoints] = {}
+
+    def points(self, look: Look) -> FramePoints:
+        """Keypoints of a look, found once a frame."""
+        if look.view.picture is not self._picture:
+            self._picture, self._points = look.view.picture, {}
+        if id(look) not in self._points:
+            self._points[id(look)] = self._registrar.points(look.view, look.middle_en_m, look.side_m, lat=self._lat)
+        return self._points[id(look)]
+
+    def best(
+        self, places: list[Place], mount: MountEstimate, least_agreement: float
+    ) -> tuple[Found | None, str | None]:
+        """The best supported registration that its pose bears out, or why there is none."""
+        with self._stages.timed("register"):
+            fits = self._fits(places, mount)
+        reason = "no_match"
+        for fit in fits[:_VERIFIED]:
+            with self._stages.timed("pose"):
+                found = self._verified(fit, mount, least_agreement)
+            if found is None:
+                continue
+            mine = fit.registration
+            others = (other.registration for other in fits)
+            elsewhere = [r.support for r in others if _apart_m(mine, r) > fit.look.side_m / 4]
+            if max([mine.rival_support, *elsewhere]) <= self._limits.max_rival * mine.support:
+                return found, None
+            reason = "ambiguous"
+        return None, reason
+
+    def _fits(self, places: list[Place], mount: MountEstimate) -> list[_Fit]:
+        """Plausible fits to the map at each place, best supported first."""
+        fits = []
+        for place in places:
+            look, points = place.look, self.points(place.look)
+            shift = np.subtract(look.middle_en_m, look.axis_en_m)
+            near = LocalFrame(place.candidate.place).to_latlon(float(shift[0]), float(shift[1]))
+            found = self._registrar.register(points, near, reach_m=place.footprint_m / 2, max_turn_deg=_MAX_TURN_DEG)
+            if found is not None and found.support >= self._limits.min_support and _is_plausible(look, mount, found):
+                fits.append(_Fit(look, points, found))
+        return sorted(fits, key=lambda fit: -fit.registration.support)
+
+    def _verified(self, fit: _Fit, mount: MountEstimate, least_agreement: float) -> Found | None:
+        """The pose of a fit, and again from all points that agree with it; None when too few do."""
+        look, points, registration = fit.look, fit.points, fit.registration
+        pose = self._pose(look, mount, registration.pixel, registration.place_en_m)
+        if pose is None:
+            return None
+        ground = ground_from_pixels(look.view.camera, pose.rotation, pose.height_m, points.pixel)
+        place_en_m = ground + np.array([pose.east_m, pose.north_m])
+        agreement = self._registrar.agreement(points, registration, place_en_m)
+        if not agreement.share >= least_agreement:
+            return None
+        pose = self._pose(look, mount, agreement.pixel, agreement.place_en_m)
+        return None if pose is None else Found(look, registration, pose, agreement.share)
+
+    def _pose(self, look: Look, mount: MountEstimate, pixel: FloatArray, place_en_m: FloatArray) -> Pose | None:
+        return solve_pose(
+            look.view.camera,
+            np.asarray(look.view.attitude),
+            look.view.alt_agl_m,
+            pixel,
+            place_en_m,
+            prior_cov=mount.frame_cov(look.first_cov),
+            floor_m=self._floor_m,
+        )
+
+
+def _is_plausible(look: Look, mount: MountEstimate, fit: Registration) -> bool:
+    cov = mount.frame_cov(look.first_cov)
+    return is_plausible(np.asarray(look.view.attitude), cov, scale=fit.scale, turn_deg=fit.turn_deg)
+
+
+def _apart_m(a: Registration, b: Registration) -> float:
+    """Metres between where two fits put the patch."""
+    return max(abs(d) for d in LocalFrame(a.centre).to_en(b.centre))

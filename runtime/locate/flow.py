@@ -1,0 +1,74 @@
+"""How far the drone came between two frames, by the ground that both show: for an aircraft that tells no velocity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.geo.camera import FloatArray
+from runtime.locate.look import Look
+from runtime.locate.mount import MountEstimate
+from runtime.locate.register import FramePoints
+from runtime.locate.similarity import fit_similarity, mutual_matches
+
+_MIN_SUPPORT = 10  # cells
+_MIN_SHARE = 0.12  # of the points on ground that both frames see; patches of unlike ground reach 0.06
+_MAX_RIVAL = 0.6  # of the support: more is a repeated pattern
+_MAX_TURN_DEG = 30.0  # beyond what the heading says itself
+_TILT_SIGMA = 0.04  # of the altitude: 1.5 degrees of jitter in each of two frames
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A drone's displacement, metres."""
+
+    en_m: FloatArray  # (2,)
+    cov_m2: FloatArray  # (2, 2)
+
+
+class Flow:
+    """Remembers the last frame's points."""
+
+    def __init__(self) -> None:
+        self._last: tuple[int, FramePoints] | None = None
+
+    def forget(self) -> None:
+        """The next frame has none before it."""
+        self._last = None
+
+    def since(
+        self, t_us: int | None, now_us: int, look: Look, points: FramePoints, mount: MountEstimate
+    ) -> Shift | None:
+        """From the frame at ``t_us`` to this one, which is remembered; None where they have too little in common."""
+        last, self._last = self._last, (now_us, points)
+        if last is None or last[0] != t_us:
+            return None
+        shift_en_m = _shift(last[1], points)
+        if shift_en_m is None:
+            return None
+        cov = mount.frame_cov(look.first_cov)
+        up = np.asarray(look.view.attitude).T @ np.array([0.0, 0.0, 1.0])
+        share2 = cov[0, 0] + up @ cov[1:, 1:] @ up  # scale and heading tilt the whole way
+        variance = float(share2 * (shift_en_m @ shift_en_m) + (_TILT_SIGMA * look.view.alt_agl_m) ** 2)
+        return Shift(shift_en_m, np.eye(2) * variance)
+
+
+def _shift(earlier: FramePoints, later: FramePoints) -> FloatArray | None:
+    """(2,) from the point under the earlier camera to that under the later one.
+
+    Patches have the same outline, whatever ground they show: what their edges agree on is no shift, and few points do.
+    """
+    if not (len(earlier.pixel) and len(later.pixel)):
+        return None
+    mine, theirs = mutual_matches(later.keypoints.descriptor, earlier.keypoints.descriptor)
+    centre = np.asarray(later.patch.centre_en_m)
+    ground_en_m = later.ground_en_m - centre
+    fit = fit_similarity(ground_en_m[mine], earlier.ground_en_m[theirs], later.patch, max_turn_deg=_MAX_TURN_DEG)
+    if fit is None or fit.support < _MIN_SUPPORT or fit.rival_support > _MAX_RIVAL * fit.support:
+        return None
+    common = earlier.patch.sees(ground_en_m @ fit.affine[:, :2].T + fit.affine[:, 2])
+    if not fit.keep.sum() >= _MIN_SHARE * common.sum():
+        return None
+    shift: FloatArray = fit.affine[:, 2] - fit.affine[:, :2] @ centre
+    return shift

@@ -1,0 +1,117 @@
+"""Rotation, scale and shift between two sets of points that look alike, and how far it can be trusted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.geo.camera import FloatArray
+from runtime.geo.rectify import Patch
+
+MIN_MATCHES = 6
+_SCALE_LIMITS = (0.7, 1.4)  # altitude above ground and focal length together
+_RANSAC_ROUNDS = 5000
+_SUPPORT_CELLS = 16
+_RIVAL_SHARE = 0.05  # of the patch's side: a fit nearer than this is to the same place
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """What most matches agree on."""
+
+    affine: FloatArray  # (2, 3) rotation, scale and shift
+    keep: NDArray[np.bool_]  # (N,) matches that agree
+    support: int  # cells of a 16 by 16 grid over the patch that hold one of them
+    rival_support: int  # the same of the next best fit, somewhere else, to what the best one leaves
+    scale: float
+    turn_deg: float  # anticlockwise
+
+
+def fit_similarity(
+    source_en_m: FloatArray,  # (N, 2) of a patch, about its centre
+    target_en_m: FloatArray,  # (N, 2)
+    patch: Patch,
+    *,
+    max_turn_deg: float,
+) -> Similarity | None:
+    """None where too few points agree, or only on what no drone does."""
+    if len(source_en_m) < MIN_MATCHES:
+        return None
+    fit = _ransac(source_en_m, target_en_m, _tolerance_m(patch))
+    if fit is None:
+        return None
+    affine, keep = fit
+    scale, turn_deg = math.hypot(*affine[:, 0]), math.degrees(math.atan2(affine[1, 0], affine[0, 0]))
+    if not (_SCALE_LIMITS[0] <= scale <= _SCALE_LIMITS[1] and abs(turn_deg) <= max_turn_deg):
+        return None
+    return Similarity(
+        affine,
+        keep,
+        support=_support(source_en_m[keep], patch.side_m),
+        rival_support=_rival_support(source_en_m[~keep], target_en_m[~keep], affine[:, 2], patch),
+        scale=scale,
+        turn_deg=turn_deg,
+    )
+
+
+def _ransac(
+    source: FloatArray,  # (N, 2)
+    target: FloatArray,  # (N, 2)
+    tolerance_m: float,
+) -> tuple[FloatArray, NDArray[np.bool_]] | None:
+    """(2, 3) rotation, scale and shift that most points agree on, and which (N,) do; OpenCV's RANSAC is seeded."""
+    affine, inlier = cv2.estimateAffinePartial2D(
+        source,
+        target,
+        method=cv2.RANSAC,
+        ransacReprojThreshold=tolerance_m,
+        maxIters=_RANSAC_ROUNDS,
+        confidence=0.999,
+    )
+    return None if affine is None else (np.asarray(affine), inlier.ravel() > 0)
+
+
+def _rival_support(
+    source: FloatArray,  # (N, 2) what the best fit left
+    target: FloatArray,  # (N, 2)
+    shift_en_m: FloatArray,  # (2,) of the best fit
+    patch: Patch,
+) -> int:
+    """Rows of houses, furrows and orchards fit themselves a row further on: how well do the leftovers agree?
+
+    A fit to nearly the same place is no rival: roofs, above the ground, make one of their own.
+    """
+    if len(source) < MIN_MATCHES:
+        return 0
+    fit = _ransac(source, target, _tolerance_m(patch))
+    if fit is None or not _SCALE_LIMITS[0] <= math.hypot(*fit[0][:, 0]) <= _SCALE_LIMITS[1]:
+        return 0
+    apart_m = np.abs(fit[0][:, 2] - shift_en_m).max()
+    return _support(source[fit[1]], patch.side_m) if apart_m > _RIVAL_SHARE * patch.side_m else 0
+
+
+def _tolerance_m(patch: Patch) -> float:
+    """A nominal attitude a few degrees off bends the ground by some per cent of the patch; the pose takes it out."""
+    return max(3.0 * patch.metres_per_px, 0.02 * patch.side_m)
+
+
+def _support(ground_en_m: FloatArray, side_m: float) -> int:
+    """How many cells of a 16 by 16 grid hold a point: wrong fits gather their many points in few places."""
+    cells = np.floor(ground_en_m / (side_m / _SUPPORT_CELLS)).astype(int)
+    return len(np.unique(cells, axis=0))
+
+
+def mutual_matches(
+    a: NDArray[np.float32],  # (N, C) unit-norm
+    b: NDArray[np.float32],  # (M, C) unit-norm
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of ``a`` and ``b`` that are each other's nearest."""
+    of_a = (a @ b.T).argmax(axis=1)
+    # Only the rows of ``b`` that were chosen need to choose back, and along a row argmax is ten times faster.
+    back = (b[of_a] @ a.T).argmax(axis=1)
+    mine = np.nonzero(back == np.arange(len(a)))[0]
+    return mine, of_a[mine]
