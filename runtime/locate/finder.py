@@ -17,6 +17,8 @@ from runtime.locate.stages import Stages
 
 _MAX_TURN_DEG = 30.0
 _VERIFIED = 3  # fits looked at closely
+_CHANCE = 1 / 16  # agreement of a wrong pose
+_GOOD_AGREEMENT = 0.5  # ground that is as the map shows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +132,12 @@ class Finder:
         agreement = self._registrar.agreement(points, registration, place_en_m)
         if not agreement.share >= least_agreement:
             return None
-        pose = self._pose(look, mount, agreement.pixel, agreement.place_en_m)
+        pose = self._pose(look, mount, agreement.pixel, agreement.place_en_m, trust=_trust(agreement.share))
         return None if pose is None else Found(look, registration, pose, agreement.share)
 
-    def _pose(self, look: Look, mount: MountEstimate, pixel: FloatArray, place_en_m: FloatArray) -> Pose | None:
+    def _pose(
+        self, look: Look, mount: MountEstimate, pixel: FloatArray, place_en_m: FloatArray, *, trust: float = 1.0
+    ) -> Pose | None:
         return solve_pose(
             look.view.camera,
             np.asarray(look.view.attitude),
@@ -142,7 +146,13 @@ class Finder:
             place_en_m,
             prior_cov=mount.frame_cov(look.first_cov),
             floor_m=self._floor_m,
+            trust=trust,
         )
+
+
+def _trust(agreement: float) -> float:
+    """What points are worth among others that disagree: the ground has changed, and some of them agree by chance."""
+    return min(max((agreement - _CHANCE) / (_GOOD_AGREEMENT - _CHANCE), 0.0), 1.0)
 
 
 def _is_plausible(look: Look, mount: MountEstimate, fit: Registration) -> bool:

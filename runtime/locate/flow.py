@@ -16,7 +16,7 @@ _MIN_SUPPORT = 10  # cells
 _MIN_SHARE = 0.12  # of the points on ground that both frames see; patches of unlike ground reach 0.06
 _MAX_RIVAL = 0.6  # of the support: more is a repeated pattern
 _MAX_TURN_DEG = 30.0  # beyond what the heading says itself
-_TILT_SIGMA = 0.04  # of the altitude: 1.5 degrees of jitter in each of two frames
+_TILT_SIGMA = 0.1  # of the altitude: 4 degrees of jitter in each of two frames, where only a nominal pitch is known
 
 
 @dataclass(frozen=True, slots=True)

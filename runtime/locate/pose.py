@@ -45,11 +45,13 @@ def solve_pose(
     *,
     prior_cov: FloatArray,
     floor_m: float,
+    trust: float = 1.0,
 ) -> Pose | None:
     """The most probable pose; None when it sees a point above the horizon or does not settle.
 
     ``prior_cov`` (4, 4) is of log height and rotation vector about the nominal ones. ``floor_m`` is the least that a
-    residual can be believed to mean, about a pixel of the map.
+    residual can be believed to mean, about a pixel of the map. ``trust``, 0 to 1, is what share of their usual say the
+    points have.
     """
     rays = camera.rays(pixel)
     state = np.zeros(6)
@@ -66,7 +68,7 @@ def solve_pose(
         residual = place_en_m - predicted
         sigma_m = max(_spread(residual), floor_m)
         weight = 1.0 / (1.0 + (residual / (_CAUCHY * sigma_m)) ** 2).ravel()
-        weight *= min(1.0, _EFFECTIVE / (weight.sum() / 2)) / sigma_m**2
+        weight *= min(1.0, trust * _EFFECTIVE / (weight.sum() / 2)) / sigma_m**2
         jacobian = _jacobian(rays, rotation, height_m, state, predicted)
         seen = jacobian.T @ (weight[:, None] * jacobian)
         gradient = jacobian.T @ (weight * residual.ravel()) - prior_information @ state
