@@ -130,13 +130,13 @@ class Peer:
         step_m = patch.metres_per_px / ground_scale(place.lat)
         side_px = round((patch.side_m + footprint_m) / patch.metres_per_px)
         found = self._features.detect(*self._imagery.window(middle, side_px * step_m, side_px), POINTS)
-        mine, theirs = mutual_matches(keypoints.descriptor, found.descriptor) if len(found.xy) else ([], [])
-        if len(mine) < 2:
+        if not len(found.xy) or not len(keypoints.xy):
             return 0, (place, place)
+        mine, theirs = mutual_matches(keypoints.descriptor, found.descriptor)
         affine, inlier = cv2.estimateAffinePartial2D(
             keypoints.xy[mine], found.xy[theirs], method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE_PX, maxIters=5000
         )
-        if affine is None:
+        if affine is None:  # too few matches
             return 0, (place, place)
         patch_from_ground = np.linalg.inv(patch.ground_from_patch())
 
@@ -199,17 +199,19 @@ def answered(verdict: Verdict) -> Answer:
     """What Skyfix says of a frame."""
     if not isinstance(verdict, Fix):
         return Answer(verdict.t_us, None, None, verdict.latency_ms)
-    known = verdict.ground_lat is not None and verdict.ground_lon is not None
-    ground = LatLon(verdict.ground_lat, verdict.ground_lon) if known else None
+    lat, lon = verdict.ground_lat, verdict.ground_lon
+    ground = None if lat is None or lon is None else LatLon(lat, lon)
     return Answer(verdict.t_us, LatLon(verdict.lat, verdict.lon), ground, verdict.latency_ms)
 
 
 def errors_m(answer: Answer, truth: dict[int, Truth]) -> tuple[float, float]:
     """Of ground and of drone; NaN where either side of it is unknown."""
-    true = truth.get(answer.t_us)
-    pairs = ((answer.ground, true and true.ground), (answer.drone, true and true.drone))
-    ground_m, drone_m = (distance_m(b, a) if a is not None and b is not None else math.nan for a, b in pairs)
-    return ground_m, drone_m
+    true = truth.get(answer.t_us, Truth(None, None, verified=False))
+    return _apart_m(answer.ground, true.ground), _apart_m(answer.drone, true.drone)
+
+
+def _apart_m(said: LatLon | None, true: LatLon | None) -> float:
+    return math.nan if said is None or true is None else distance_m(true, said)
 
 
 def wrong(answers: Sequence[Answer], truth: dict[int, Truth]) -> int:
