@@ -169,7 +169,7 @@ def compare(flight: Flight, cache: TileCache, threads: int) -> None:
     ours = [answered(verdict) for verdict in fly(flight, localizer)[0]]
     print_setting(threads)
     print(
-        f"{flight.name} on {cache.path.name}: {len(ours)} frames, {len(truth)} with a verified truth; errors in metres"
+        f"{flight.path} on {cache.path.name}: {len(ours)} frames, {len(truth)} with a verified truth; errors in metres"
     )
     print(f"{'':<15} fixes   ground median    p90  worst   drone median    p90  worst   over 25 m   ms a frame")
     for name, answers in (("user in a day", theirs), ("Skyfix", ours)):
