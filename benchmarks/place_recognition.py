@@ -174,12 +174,12 @@ def _rows(folder: Path) -> list[dict[str, str]]:
 def open_named(name: str, precision: str | None, dim: int | None) -> tuple[Embed, int]:
     """A checkpoint, a bundle, or ImageNet's weights with pooled features; and the side of its pictures."""
     if name == "imagenet":
-        name = str(_imagenet(Path(tempfile.mkdtemp()) / "imagenet.bundle"))
+        name = str(imagenet_bundle(Path(tempfile.mkdtemp()) / "imagenet.bundle"))
     opened = open_encoder(Path(name), precision, dim=dim)
     return opened.embed, opened.side_px
 
 
-def _imagenet(out: Path) -> Path:
+def imagenet_bundle(out: Path) -> Path:
     """A bundle of the backbone as ImageNet left it: its head is a rotation, which changes no cosine."""
     from export.onnx import export_encoder
     from train.encoder import Encoder, EncoderSpec

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from runtime.errors import SettingsError, run_command
-from runtime.settings import EXAMPLE, Settings
+from runtime.settings import EXAMPLE, Settings, check_start_on_map
 
 if TYPE_CHECKING:
     from runtime.fix import Verdict
@@ -49,8 +49,10 @@ def _run(config: Path) -> None:
 
     settings = Settings.read(config)
     stop = _Stop()
+    cache = TileCache.open(settings.tiles)
+    check_start_on_map(settings.start, cache.metadata["bounds_deg"], settings.tiles)
     localizer = open_localizer(
-        TileCache.open(settings.tiles),
+        cache,
         Camera.from_yaml(settings.calibration),
         bundle=settings.bundle,
         matcher=settings.matcher,

@@ -47,10 +47,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _replay(args: argparse.Namespace) -> None:
     from runtime.files import write_text_whole
+    from runtime.geo.local import off_box_m
     from runtime.locate.load import open_localizer
     from runtime.progress import live_line
     from runtime.score import score
     from runtime.sensors.flight import Flight, read_truth
+    from runtime.settings import check_start_on_map
     from runtime.tiles.cache import TileCache
     from runtime.watch.picture import draw_flight
 
@@ -59,12 +61,14 @@ def _replay(args: argparse.Namespace) -> None:
     truth_path = args.flight / "truth.csv"
     truth = read_truth(truth_path) if truth_path.is_file() else {}
     cache = TileCache.open(args.tiles)
+    start, bounds_deg = _start(args.start), cache.metadata["bounds_deg"]
+    check_start_on_map(start, bounds_deg, args.tiles)
     localizer = open_localizer(
         cache,
         flight.camera,
         bundle=args.bundle,
         matcher=False if args.no_matcher else args.matcher,
-        start=_start(args.start),
+        start=start,
         threads=args.threads,
     )
     with live_line() as say:
@@ -77,6 +81,9 @@ def _replay(args: argparse.Namespace) -> None:
     if args.map:
         draw_flight(cache.open_imagery(), verdicts, truth, summary_line(report), args.map)
     print_summary(report, outputs)
+    off_m = min((off_box_m(one.drone, bounds_deg) for one in truth.values() if one.drone), default=0.0)
+    if off_m > 0:
+        print(f"  no overlap        the true track is {off_m / 1e3:,.1f} km off the map of {args.tiles}")
 
 
 def fly(

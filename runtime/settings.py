@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runtime.errors import SettingsError
+from runtime.geo.local import off_box_m
 from runtime.geo.mercator import MAX_LATITUDE_DEG, LatLon
 
 if sys.version_info >= (3, 11):
@@ -158,3 +159,16 @@ def checked_start(lat: float, lon: float, radius_m: float, what: str) -> tuple[L
             f"{what} is lat {lat}, lon {lon}, radius {radius_m} m: expected degrees and a radius above 0, all three"
         )
     return LatLon(lat, lon), radius_m
+
+
+def check_start_on_map(start: tuple[LatLon, float] | None, bounds_deg: Sequence[float], tiles: Path) -> None:
+    """Raises SettingsError where no place within the start's radius lies on the map (west, south, east, north)."""
+    if start is None or off_box_m(start[0], bounds_deg) <= start[1]:
+        return
+    (lat, lon), radius_m = start
+    west, south, east, north = bounds_deg
+    raise SettingsError(
+        f"the start {lat:g},{lon:g} lies {off_box_m(start[0], bounds_deg) / 1e3:,.1f} km off the map of {tiles}, whose "
+        f"middle is {(south + north) / 2:.4f},{(west + east) / 2:.4f}, and its radius is {radius_m:g} m: give the map "
+        "that is flown over, or a radius that reaches it"
+    )

@@ -22,6 +22,7 @@ from runtime.errors import FlightError
 FloatArray = NDArray[np.float64]
 Picture = NDArray[np.uint8]
 
+_MAX_STRETCH = 0.01
 _NED_FROM_CAMERA = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 _ENU_FROM_NED = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
 
@@ -98,6 +99,10 @@ class Camera:
             "distortion_coefficients": {"rows": 1, "cols": 5, "data": [float(v) for v in self.distortion]},
         }
         path.write_text(yaml.safe_dump(fields, sort_keys=False), encoding="utf-8")
+
+    def takes(self, width_px: int, height_px: int) -> bool:
+        """Can a picture of this size be the camera's? A resized one keeps its shape."""
+        return abs(width_px / height_px / (self.width_px / self.height_px) - 1.0) <= _MAX_STRETCH
 
     def resized(self, width_px: int, height_px: int) -> Camera:
         """The same lens with pictures of another size (the same shape of picture)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runtime.geo.mercator import LatLon
@@ -46,3 +47,13 @@ class LocalFrame:
 def distance_m(a: LatLon, b: LatLon) -> float:
     """Horizontal distance of two places near each other, metres."""
     return math.hypot(*LocalFrame(a).to_en(b))
+
+
+def off_box_m(place: LatLon, bounds_deg: Sequence[float]) -> float:
+    """Metres from a place to a box (west, south, east, north in degrees), to half a per cent; 0 inside."""
+    west, south, east, north = bounds_deg
+    nearest = LatLon(min(max(place.lat, south), north), min(max(place.lon, west), east))
+    # The haversine, on a sphere: the two may be a continent apart, where no local frame holds.
+    half_lat, half_lon = math.radians(nearest.lat - place.lat) / 2, math.radians(nearest.lon - place.lon) / 2
+    shrunk = math.cos(math.radians(place.lat)) * math.cos(math.radians(nearest.lat))
+    return 2 * _SEMI_MAJOR_M * math.asin(math.sqrt(math.sin(half_lat) ** 2 + shrunk * math.sin(half_lon) ** 2))

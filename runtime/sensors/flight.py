@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,15 @@ from runtime.sensors.frame import Frame, Telemetry
 
 _REQUIRED = ("t_us", "image", "alt_agl_m", "cam_roll_deg", "cam_pitch_deg", "cam_yaw_deg")
 _WITHOUT_IMAGES = tuple(name for name in _REQUIRED if name != "image")
-_OPTIONAL = ("vel_north_mps", "vel_east_mps", "alt_msl_m")
+_MOST = {  # larger ones are of another unit, or of a sensor that has failed; a yaw may be counted on past a turn
+    "alt_agl_m": 20_000.0,
+    "cam_roll_deg": 360.0,
+    "cam_pitch_deg": 180.0,
+    "cam_yaw_deg": 36_000.0,
+    "vel_north_mps": 1_000.0,
+    "vel_east_mps": 1_000.0,
+    "alt_msl_m": 20_000.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +52,19 @@ class Flight:
         if not path.is_dir():
             raise FlightError(f"{path} is no flight: expected a folder with telemetry.csv, camera.yaml and frames/")
         info = _read_info(path / "flight.json")
-        camera = Camera.from_yaml(path / str(info.get("camera", "camera.yaml")))
+        calibration = path / str(info.get("camera", "camera.yaml"))
+        camera = Camera.from_yaml(calibration)
         telemetry, images = read_telemetry(path / "telemetry.csv")
         missing = [image for image in images if not image.is_file()]
         if missing:
             raise FlightError(
                 f"{path}: {len(missing)} of {len(images)} pictures are missing, the first is {missing[0]}"
+            )
+        height, width = read_picture(images[0]).shape[:2]
+        if not camera.takes(width, height):
+            raise FlightError(
+                f"{images[0]} is {width} x {height} pixels, and the camera of {calibration} takes "
+                f"{camera.width_px} x {camera.height_px}: give the calibration of this camera (python -m calib.camera)"
             )
         return cls(path, info, camera, tuple(telemetry), tuple(images))
 
@@ -90,12 +106,35 @@ def read_telemetry(path: Path, *, needs_images: bool = True) -> tuple[list[Telem
         t_us = _whole(where, row, "t_us")
         if telemetry and t_us <= telemetry[-1].t_us:
             raise FlightError(f"{where}: t_us {t_us} does not come after {telemetry[-1].t_us}; sort the rows by time")
-        values = {name: _number(where, row, name) for name in (*_REQUIRED[2:], *_OPTIONAL)}
+        values = {name: _measured(where, row, name) for name in _MOST}
         telemetry.append(Telemetry(t_us=t_us, session=row.get("session") or "", **values))
         images.append(path.parent / row.get("image", ""))
     if not telemetry:
         raise FlightError(f"{path} has no rows; expected one a picture")
     return telemetry, images
+
+
+def newest_row(path: Path) -> tuple[Telemetry, Path] | None:
+    """The last row of a ``telemetry.csv`` that is written in flight, and its picture; None where the row has no time.
+
+    In flight nothing is refused: what cannot be read of the row is unknown. Raises FlightError for a table without its
+    columns.
+    """
+    rows = deque(_rows(path, _REQUIRED, whole=False), maxlen=1)
+    if not rows:
+        return None
+    where, row = rows.pop()
+    try:
+        t_us = _whole(where, row, "t_us")
+    except FlightError:
+        return None
+    values = {}
+    for name in _MOST:
+        try:
+            values[name] = _measured(where, row, name)
+        except FlightError:
+            values[name] = math.nan
+    return Telemetry(t_us=t_us, session=row.get("session") or "", **values), path.parent / (row.get("image") or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +159,16 @@ def read_truth(path: Path) -> dict[int, Truth]:
     }
 
 
-def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+def _rows(path: Path, required: tuple[str, ...], *, whole: bool = True) -> Iterator[tuple[str, dict[str, str]]]:
+    """Where each row stands, and its cells; ``whole`` refuses a row of another number of cells than the header."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with path.open(newline="", encoding="utf-8-sig", errors="strict" if whole else "replace") as file:
             reader = csv.DictReader(file)
             lacking = [name for name in required if name not in (reader.fieldnames or ())]
             if lacking:
                 raise FlightError(f"{path} lacks the column {', '.join(lacking)}; it needs {','.join(required)}")
             for row in reader:
-                if None in row or None in row.values():
+                if whole and (None in row or None in row.values()):
                     raise FlightError(f"{path} line {reader.line_num} has another number of cells than the header")
                 yield f"{path} line {reader.line_num}", row
     except FileNotFoundError:
@@ -139,9 +179,19 @@ def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[str, dict[str
 
 def _whole(where: str, row: Mapping[str, str], name: str) -> int:
     try:
-        return int(row[name])
+        return int(row[name] or "")
     except ValueError:
         raise FlightError(f"{where}: {name} is {row[name]!r}, expected whole microseconds") from None
+
+
+def _measured(where: str, row: Mapping[str, str], name: str) -> float:
+    """A number that the aircraft can have measured."""
+    value = _number(where, row, name)
+    if abs(value) > _MOST[name]:
+        raise FlightError(
+            f"{where}: {name} is {value:g}, expected at most {_MOST[name]:g} (leave the cell blank when it is unknown)"
+        )
+    return value
 
 
 def _number(where: str, row: Mapping[str, str], name: str) -> float:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from runtime.errors import FlightError
-from runtime.sensors.flight import read_picture, read_telemetry
+from runtime.sensors.flight import newest_row, read_picture, read_telemetry
 from runtime.sensors.frame import Frame, Telemetry
 
 _POLL_S = 0.05
@@ -38,17 +38,18 @@ def _frame(row: Telemetry, image: Path) -> Frame:
 def follow_folder(folder: Path, stopped: Callable[[], bool]) -> Generator[Frame, None, None]:
     """The newest picture of a growing folder, again and again; older ones that were not reached are passed over.
 
-    The writer puts the picture down first and then its whole line into ``telemetry.csv``.
+    The writer puts the picture down first and then its whole line into ``telemetry.csv``. No line ends the flight: what
+    cannot be read of one is unknown, and a time that runs backwards is the localizer's to refuse.
     """
     table = folder / "telemetry.csv"
-    done_us, size = -(1 << 62), -1
+    done_us, size = None, -1
     while not stopped():
         if table.is_file() and table.stat().st_size != size and _has_whole_rows(table.read_bytes()):
             size = table.stat().st_size
-            telemetry, images = read_telemetry(table)
-            if telemetry[-1].t_us > done_us:
-                done_us = telemetry[-1].t_us
-                yield _frame(telemetry[-1], images[-1])
+            newest = newest_row(table)
+            if newest is not None and newest[0].t_us != done_us:
+                done_us = newest[0].t_us
+                yield _frame(*newest)
                 continue
         time.sleep(_POLL_S)
 

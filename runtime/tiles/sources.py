@@ -1,6 +1,6 @@
 """Maps as users have them -- GeoTIFF of any CRS, MBTiles, XYZ folders -- turned into one MBTiles file.
 
-Only this file knows rasterio, and only when a GeoTIFF is read: nothing here runs in flight.
+Only this file and ``placing`` know rasterio, and only when a GeoTIFF is read: nothing here runs in flight.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from runtime.errors import ImageryError
 from runtime.files import whole_file
 from runtime.geo.mercator import TILE_PX, Tile, metres_per_px, north_west_of
-from runtime.tiles.imagery import Bounds, Imagery, decode_tile, tiles_over, write_mbtiles
+from runtime.tiles.imagery import Imagery, decode_tile, tiles_over, write_mbtiles
+from runtime.tiles.placing import mercator_box
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -104,14 +105,9 @@ def _geotiff_tiles(dataset: Any, tick: Tick) -> Iterator[tuple[Tile, Picture, Ma
     from rasterio import Affine
     from rasterio.enums import ColorInterp, Resampling
     from rasterio.vrt import WarpedVRT
-    from rasterio.warp import calculate_default_transform
 
-    transform, width, height = calculate_default_transform(
-        dataset.crs, "EPSG:3857", dataset.width, dataset.height, *dataset.bounds
-    )
-    west, north = transform.c, transform.f
-    bounds = Bounds(west, north + height * transform.e, west + width * transform.a, north)
-    zoom = min(max(round(math.log2(metres_per_px(0) / transform.a)), 0), MAX_ZOOM)
+    bounds, pixel_m = mercator_box(dataset)
+    zoom = min(max(round(math.log2(metres_per_px(0) / pixel_m)), 0), MAX_ZOOM)
     step = metres_per_px(zoom)
     tiles = list(tiles_over(bounds, zoom))
     columns = [t.x for t in tiles if t.y == tiles[0].y]

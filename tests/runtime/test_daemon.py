@@ -145,6 +145,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(start: Start, config: Pa
         ("camera.yaml", "cam.yaml", "cam.yaml is missing"),
         ("town.tiles", "no.tiles", "no.tiles is missing"),
         ("toy.bundle", "no.bundle", "no.bundle"),
+        ("[camera]", "[start]\nlat = 47.6\nlon = 8.2\nradius_m = 500\n[camera]", "km off the map"),
         ("threads = 1", 'threads = "all"', "threads is 'all'"),
     ],
 )

@@ -54,12 +54,20 @@ def remove(name: str) -> Spoil:
     return lambda flight: (flight / name).unlink()
 
 
+def reshape(picture: Path, width_px: int, height_px: int) -> None:
+    found = cv2.imread(str(picture))
+    assert found is not None
+    cv2.imwrite(str(picture), cv2.resize(found, (width_px, height_px)))
+
+
 BROKEN: dict[str, tuple[Spoil, str]] = {
     "picture missing": (remove("frames/0002.jpg"), "0002.jpg"),
     "picture empty": (write("frames/0002.jpg", b""), "0002.jpg"),
     "picture spoilt": (write("frames/0002.jpg", b"\xff\xd8\xff no jpeg"), "0002.jpg"),
     "picture not named": (cell(1, "image", ""), "missing"),
     "NaN": (cell(2, "alt_agl_m", "nan"), "line 4: alt_agl_m is 'nan'"),
+    "millimetres": (cell(2, "alt_agl_m", "60710"), "line 4: alt_agl_m is 60710, expected at most 20000"),
+    "picture of another camera": (lambda flight: reshape(flight / "frames/0000.jpg", 640, 480), "is 640 x 480 pixels"),
     "infinity": (cell(2, "cam_yaw_deg", "-inf"), "line 4: cam_yaw_deg"),
     "words": (cell(0, "cam_pitch_deg", "down"), "line 2: cam_pitch_deg is 'down'"),
     "time in seconds": (cell(1, "t_us", "0.5"), "t_us is '0.5', expected whole microseconds"),
@@ -148,6 +156,25 @@ def test_a_flight_without_truth_is_flown(flight: Path, toy_tiles: Path, toy_bund
     assert cv2.imread(str(tmp_path / "new/folder/map.png")) is not None
 
 
+def test_a_flight_over_another_map_is_told_how_far_off_it_was(
+    *, flight: Path, toy_tiles: Path, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = flight / "truth.csv"
+    truth.write_text(truth.read_text().replace("47.", "48."))
+    assert replay(flight, toy_tiles, toy_bundle, tmp_path) == 0
+    assert f"the true track is 111.2 km off the map of {toy_tiles}" in capsys.readouterr().out
+
+
+def test_a_picture_of_another_shape_on_the_way_is_a_verdict(
+    flight: Path, toy_tiles: Path, toy_bundle: Path, tmp_path: Path
+) -> None:
+    reshape(flight / "frames/0002.jpg", 640, 480)
+    assert replay(flight, toy_tiles, toy_bundle, tmp_path) == 0
+    lines = [json.loads(line) for line in (tmp_path / "fixes.jsonl").read_text().splitlines()]
+    assert len(lines) == 6
+    assert lines[2] == {"t_us": 4_000_000, "no_fix": "other_camera"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -158,6 +185,7 @@ def test_a_flight_without_truth_is_flown(flight: Path, toy_tiles: Path, toy_bund
         ("--start", "47.5,8.2"),
         ("--start", "nan,8.2,100"),
         ("--start", "47.5,8.2,-5"),
+        ("--start", "47.6,8.2,500"),
         ("--tiles", "no.tiles"),
         ("--bundle", "no.bundle"),
     ],

@@ -75,6 +75,41 @@ def test_a_growing_folder_gives_the_newest_picture_alone_and_ends_when_asked(tmp
     assert got == [11, 24]
 
 
+@pytest.mark.parametrize(
+    ("line", "t_us", "reason"),
+    [
+        ("2000000,2.png,1,nan,0,-90,0", 2_000_000, "no_altitude"),
+        ("2000000,2.png,1,5e9,0,-90,0", 2_000_000, "no_altitude"),
+        ("2000000,2.png,1,50,0,level,0", 2_000_000, "no_pitch"),
+        ("2000000,2.png,1,50", 2_000_000, "no_pitch"),
+        ("2000000,2.png,1,50,0,-90,0,spare", 2_000_000, None),
+        ("2000000,none.png,1,50,0,-90,0", 2_000_000, "unreadable_picture"),
+        ("500000,2.png,1,50,0,-90,0", 500_000, None),  # the localizer refuses a time that runs backwards
+        (",2.png,1,50,0,-90,0", None, None),
+        ("", None, None),
+    ],
+)
+def test_a_bad_line_in_flight_is_a_frame_with_what_can_be_read_of_it_and_the_next_one_comes(
+    line: str, t_us: int | None, reason: str | None, tmp_path: Path
+) -> None:
+    done = threading.Event()
+    (tmp_path / "telemetry.csv").write_text(HEADER)
+    add_frame(tmp_path, 1, 11)
+    picture = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "2.png"), cv2.resize(picture, (80, 80), interpolation=cv2.INTER_NEAREST))
+    frames = follow_folder(tmp_path, done.is_set)
+    assert next(frames).t_us == 1_000_000
+    with (tmp_path / "telemetry.csv").open("a") as file:
+        file.write(line + "\n")
+    if t_us is not None:
+        frame = next(frames)
+        assert frame.t_us == t_us
+        assert unusable(frame, Camera(80, 80, np.diag([80.0, 80.0, 1.0]), np.zeros(5))) == reason
+    add_frame(tmp_path, 3, 33)
+    assert next(frames).t_us == 3_000_000
+    done.set()
+
+
 def test_a_line_that_is_half_written_is_waited_for(tmp_path: Path) -> None:
     (tmp_path / "telemetry.csv").write_text(HEADER)
     add_frame(tmp_path, 1, 11)
