@@ -151,7 +151,7 @@ class Searcher:
         return [np.concatenate([found[i, first] for first in edges[:-1]]) for i in range(len(queries))]
 
     def _sketched(self) -> NDArray[np.uint8]:  # (N, ceil(D / 8))
-        """Signs of all rows, kept in memory: one pass over the cache, a quarter of a second a million rows."""
+        """Signs of all rows, kept in memory: one pass over the cache, at the first search that wants them."""
         held = self._cache.embedding
         signs = np.empty((len(held), -(-held.shape[1] // 8)), np.uint8)
 
