@@ -1,13 +1,17 @@
-"""Nearest rows of a cache: int8 against int8 over all rows, then the exact cosine of the few best.
+"""Nearest rows of a cache: a cheap look at all rows, then the exact cosine of the few best.
 
-The stored rows are int8 already; the query is rounded to int8 for the scan, which reads the cache once at the memory's
-own speed. What the rounding costs (some 0.002 of cosine) is undone on a shortlist, ranked by the float query.
-Kernel: numkong (SIMD dot products of int8 on x86-64 and aarch64). :func:`similarities` is the plain numpy reference.
+Few rows, and those within a radius, are scanned whole: int8 against int8, the query rounded, at the memory's own speed.
+What the rounding costs (some 0.002 of cosine) is undone on a shortlist, ranked by the float query. Where there are
+more, :meth:`Searcher.top` reads only their signs (:mod:`runtime.tiles.sketch`), an eighth of the bytes. It may then
+miss a row of the best, seldom: ``benchmarks/search.py`` prints how many; :meth:`Searcher.scan` misses none.
+Kernel of the scan: numkong (SIMD dot products of int8 on x86-64 and aarch64). :func:`similarities` is the plain numpy
+reference.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,10 +22,13 @@ from numpy.typing import NDArray
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.tiles.cache import TileCache
+from runtime.tiles.sketch import least_differing, sketch_of
 
 _BLOCK_ROWS = 16384
 _THREADED_ROWS = 65_536  # fewer are scanned faster by one thread
+_SKETCHED_ROWS = 65_536  # fewer are scanned whole within a millisecond or two
 _SHORTLIST = 16  # times as many as are asked for, by the rounded query
+_SKETCHED_SHORTLIST = 256  # at least, of each part, by signs: they tell less than a rounded query does
 _SAMPLED_EVERY = 61  # scores, to guess a threshold from
 _NODE_ROWS = 256  # rows along the curve that share a bounding box
 
@@ -43,6 +50,7 @@ class Searcher:
         self._threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
         self._boxes: dict[tuple[int, int], NDArray[np.float64]] = {}
+        self._signs: NDArray[np.uint8] | None = None  # (N, ceil(D / 8)), once they are asked for
 
     def scan(
         self,
@@ -62,11 +70,8 @@ class Searcher:
                 found[:, at] *= self._cache.scale[start + at.start : start + at.stop]
             found[:, first:last] *= step
 
-        if self._pool is None or stop - start < _THREADED_ROWS:
-            part(0, stop - start)
-        else:
-            edges = np.linspace(0, stop - start, self._threads + 1).astype(int)
-            list(self._pool.map(part, edges[:-1], edges[1:]))
+        edges = self._edges(0, stop - start)
+        self._each(part, edges[:-1], edges[1:])
         return found
 
     def top(
@@ -75,14 +80,13 @@ class Searcher:
         k: int,
         rows: slice = slice(None),
     ) -> Found:
-        """The ``k`` rows most like each query, with their exact cosines."""
+        """The ``k`` rows most like each query, with their exact cosines; large slices are searched by their signs."""
         start, stop, _ = rows.indices(len(self._cache.embedding))
-        k = min(k, stop - start)
-        found = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
-        scanned = self.scan(queries, rows)
-        for i, query in enumerate(queries):
-            found[0][i], found[1][i] = self._exactly(query, best(scanned[i], k * _SHORTLIST) + start, k)
-        return Found(*found)
+        if stop - start >= _SKETCHED_ROWS:
+            short = self._by_signs(queries, k, start, stop)
+        else:
+            short = [best(scanned, k * _SHORTLIST) + start for scanned in self.scan(queries, rows)]
+        return self._exactly(queries, short, k)
 
     def exact(
         self,
@@ -119,20 +123,55 @@ class Searcher:
     ) -> Found:
         """The ``k`` rows within a radius that are most like each query, exactly."""
         inside = self.near(place, radius_m, rows)
-        k = min(k, len(inside))
         scanned = dots(_rounded(queries)[0], self._cache.embedding[inside]) * self._cache.scale[inside]
-        found = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
-        for i, query in enumerate(queries):
-            found[0][i], found[1][i] = self._exactly(query, inside[best(scanned[i], k * _SHORTLIST)], k)
-        return Found(*found)
+        return self._exactly(queries, [inside[best(one, k * _SHORTLIST)] for one in scanned], k)
 
-    def _exactly(
-        self, query: NDArray[np.float32], short: NDArray[np.int64], k: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The best ``k`` of a shortlist by the query as it is."""
-        cosine = self.exact(query, short)
-        order = np.argsort(-cosine, kind="stable")[:k]
-        return short[order], cosine[order]
+    def _exactly(self, queries: NDArray[np.float32], short: list[NDArray[np.int64]], k: int) -> Found:
+        """The best ``k`` of a shortlist a query, by the query as it is."""
+        rows, cosines = [], []
+        for query, some in zip(queries, short, strict=True):
+            cosine = self.exact(query, some)
+            order = np.argsort(-cosine, kind="stable")[:k]
+            rows.append(some[order])
+            cosines.append(cosine[order])
+        return Found(np.stack(rows), np.stack(cosines))
+
+    def _by_signs(self, queries: NDArray[np.float32], k: int, start: int, stop: int) -> list[NDArray[np.int64]]:
+        """A shortlist a query, of a part of the rows a thread; none is left out of them all: ranking them is cheap."""
+        if self._signs is None:
+            self._signs = self._sketched()
+        signs, asked, count = self._signs, sketch_of(queries), max(_SKETCHED_SHORTLIST, k * _SHORTLIST)
+        edges, found = self._edges(start, stop), {}
+
+        def part(query: int, first: int, last: int) -> None:
+            found[query, first] = first + least_differing(signs[first:last], asked[query], count)
+
+        which = np.arange(len(queries)).repeat(len(edges) - 1)
+        self._each(part, which, np.tile(edges[:-1], len(queries)), np.tile(edges[1:], len(queries)))
+        return [np.concatenate([found[i, first] for first in edges[:-1]]) for i in range(len(queries))]
+
+    def _sketched(self) -> NDArray[np.uint8]:  # (N, ceil(D / 8))
+        """Signs of all rows, kept in memory: one pass over the cache, at the first search that wants them."""
+        held = self._cache.embedding
+        signs = np.empty((len(held), -(-held.shape[1] // 8)), np.uint8)
+
+        def part(first: int, last: int) -> None:
+            for low in range(first, last, _BLOCK_ROWS):
+                at = slice(low, min(low + _BLOCK_ROWS, last))
+                signs[at] = sketch_of(held[at])
+
+        edges = self._edges(0, len(held))
+        self._each(part, edges[:-1], edges[1:])
+        return signs
+
+    def _edges(self, start: int, stop: int) -> list[int]:
+        """Where the parts of a slice begin, a part a thread, and where the last ends."""
+        parts = self._threads if stop - start >= _THREADED_ROWS else 1
+        return [start + (stop - start) * i // parts for i in range(parts + 1)]
+
+    def _each(self, call: Callable[..., None], *arguments: Iterable[int]) -> None:
+        """Calls at once, by as many threads as there are."""
+        list((map if self._pool is None else self._pool.map)(call, *arguments))
 
     def _boxes_of(self, start: int, stop: int) -> NDArray[np.float64]:  # (nodes, 2, 2) low and high of lat, lon
         if (start, stop) not in self._boxes:

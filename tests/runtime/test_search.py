@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -16,8 +18,10 @@ from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
 from runtime.locate.retrieve import Prior, Retriever, _log_prior
 from runtime.model.score_map import ScoreMap
+from runtime.tiles import search
 from runtime.tiles.cache import TileCache, quantise_rows
 from runtime.tiles.search import Searcher, best, level_rows, similarities
+from runtime.tiles.sketch import least_differing, sketch_of
 
 ORIGIN = LatLon(47.0, 8.0)
 ALL = slice(None)
@@ -69,6 +73,47 @@ def test_threads_and_blocks_change_nothing() -> None:
     assert one.shape == (2, 88_993)
     assert (one == two).all()
     assert np.abs(one - similarities(large, queries, slice(7, 89_000))).max() < 0.01, "a query is rounded to int8"
+
+
+def by_signs(rows: NDArray[np.int8], query: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The slow reference: every sign compared, one number at a time."""
+    return np.argsort(((rows >= 0) != (query >= 0)).sum(axis=1), kind="stable")[:count]
+
+
+@given(st.integers(0, 300), st.integers(1, 70), st.integers(1, 400), st.integers(0, 10**6))
+def test_sketches_differ_where_signs_differ(rows: int, dim: int, count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    held, query = rng.integers(-2, 3, (rows, dim), dtype=np.int8), rng.normal(size=dim).astype(np.float32)
+    found = least_differing(sketch_of(held), sketch_of(query[None])[0], count)
+    assert found.tolist() == by_signs(held, query, count).tolist()
+
+
+@given(st.integers(0, 900), st.integers(1000, 3000), st.integers(1, 3), st.integers(1, 4), st.integers(0, 10**6))
+def test_a_large_slice_gives_the_best_of_a_shortlist_by_signs(
+    first: int, last: int, asked: int, threads: int, seed: int
+) -> None:
+    """Each thread's part of the rows has its own shortlist; of them all the best by exact cosine are given."""
+    cache = cache_of(3000, 64)
+    queries, exact = queries_near(cache, asked, seed), similarities(cache, queries_near(cache, asked, seed), ALL)
+    with patch.multiple(search, _SKETCHED_ROWS=50, _THREADED_ROWS=50, _SKETCHED_SHORTLIST=40):
+        found = Searcher(cache, threads).top(queries, 2, slice(first, last))
+    edges = [first + (last - first) * i // threads for i in range(threads + 1)]
+    for i, query in enumerate(queries):
+        parts = pairwise(edges)
+        short = np.concatenate([a + by_signs(cache.embedding[a:b], query, 40) for a, b in parts])
+        np.testing.assert_allclose(found.cosine[i], -np.sort(-exact[i, short])[:2], atol=1e-6)
+        np.testing.assert_allclose(exact[i, found.row[i]], found.cosine[i], atol=1e-6)
+
+
+def test_a_row_is_found_among_a_hundred_thousand_by_its_signs() -> None:
+    rng = np.random.default_rng(0)
+    like = unit(rng.normal(size=(100_000, 64)))
+    rows, scale = quantise_rows(like)
+    cache = replace(cache_of(3000, 64), embedding=rows, scale=scale)
+    asked = rng.integers(1000, 99_000, size=20)
+    queries = unit(like[asked] + 0.5 * unit(rng.normal(size=(20, 64))))
+    found = Searcher(cache, threads=2).top(queries, 1, slice(1000, 99_000))
+    assert found.row[:, 0].tolist() == asked.tolist()
 
 
 @given(count=st.integers(1, 20_000), wanted=st.integers(1, 300), seed=st.integers(0, 10**6), sampled_high=st.booleans())
