@@ -17,6 +17,7 @@ from runtime.locate.stages import Stages
 
 _MAX_TURN_DEG = 30.0
 _VERIFIED = 3  # fits looked at closely
+_OFFSET_GATE = 18.5  # chi-square, four degrees of freedom, 99.9%: attitude and altitude are told so far off by no one
 _CHANCE = 1 / 16  # agreement of a wrong pose
 _GOOD_AGREEMENT = 0.5  # ground that is as the map shows it
 
@@ -133,7 +134,10 @@ class Finder:
         if not agreement.share >= least_agreement:
             return None
         pose = self._pose(look, mount, agreement.pixel, agreement.place_en_m, trust=_trust(agreement.share))
-        return None if pose is None else Found(look, registration, pose, agreement.share)
+        if pose is None:
+            return None
+        off2 = pose.offset @ np.linalg.solve(mount.frame_cov(look.first_cov), pose.offset)
+        return Found(look, registration, pose, agreement.share) if off2 <= _OFFSET_GATE else None
 
     def _pose(
         self, look: Look, mount: MountEstimate, pixel: FloatArray, place_en_m: FloatArray, *, trust: float = 1.0

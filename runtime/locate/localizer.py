@@ -38,6 +38,7 @@ _SIGMA_OF_CE90 = 1.0 / 2.146  # a circle that holds 90% of a round Gaussian has 
 _TILT_SHARE = 0.1  # of the altitude: how far the axis may meet the ground from where it should
 _RETRIEVAL_SHARE = 0.3  # of a footprint: one sigma of a tile's place, when nothing but retrieval speaks
 _FULL_AGREEMENT = 0.6  # of the points; more says nothing more
+_CLOCK_SET = 5  # frames in order, all before the newest one
 _SAMPLED_PX = 8  # apart: enough of a picture to know it again
 
 
@@ -91,6 +92,7 @@ class Localizer:
         self._flow = Flow()
         self._session: str | None = None
         self._newest_us: int | None = None
+        self._backwards_us: list[int] = []
         self._sample: NDArray[np.uint8] | None = None
 
     @property
@@ -107,10 +109,9 @@ class Localizer:
         return verdict.with_latency(latency_ms)
 
     def _verdict(self, frame: Frame) -> Verdict:
-        last_us = self._newest_us
-        if last_us is not None and not frame.t_us > last_us:
+        if self._ran_backwards(frame.t_us):
             return NoFix(frame.t_us, "time_ran_backwards")
-        self._newest_us = frame.t_us
+        last_us, self._newest_us = self._newest_us, frame.t_us
         self._begin(frame)
         reason = unusable(frame, self._camera) or self._frozen(frame)
         if reason is not None:
@@ -128,6 +129,17 @@ class Localizer:
         tracking = self._belief.sigma_m <= VOUCHING_SIGMA_M
         found, reason = self._finder.best(places, self._mount, self._least_agreement[tracking])
         return self._carried(frame, reason or "no_match") if found is None else self._from_registration(frame, found)
+
+    def _ran_backwards(self, t_us: int) -> bool:
+        """An older frame says nothing; several, each later than the one before, are a clock that was set anew."""
+        if self._newest_us is None or t_us > self._newest_us:
+            self._backwards_us = []
+            return False
+        self._backwards_us = [*(one for one in self._backwards_us if one < t_us), t_us]
+        if len(self._backwards_us) < _CLOCK_SET:
+            return True
+        self.forget()
+        return False
 
     def _begin(self, frame: Frame) -> None:
         if frame.telemetry.session != self._session:

@@ -18,7 +18,6 @@ UNKNOWN_HEADINGS_DEG = tuple(float(a) for a in range(0, 360, 45))
 _YAW_SIGMA_DEG = 10.0  # a heading taken from the track crabs in wind; a supposed one is up to 22.5 off
 _MAX_PITCH_DEG = -15.0  # nearer to the horizon there is too little ground
 _MIN_CONTRAST = 4.0  # grey levels: night, fog, a covered lens
-_MAX_STRETCH = 0.01  # a resized picture keeps its shape
 _MAX_SIDE_HEIGHTS = 3.0
 
 
@@ -42,7 +41,7 @@ def _unusable_picture(frame: Frame, camera: Camera) -> str | None:
     if frame.picture.size == 0:
         return "unreadable_picture"
     height, width = frame.picture.shape[:2]
-    if not abs(width / height / (camera.width_px / camera.height_px) - 1.0) <= _MAX_STRETCH:
+    if not camera.takes(width, height):
         return "other_camera"
     return None if float(frame.picture[::8, ::8].std()) >= _MIN_CONTRAST else "blank_picture"
 

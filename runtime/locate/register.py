@@ -17,7 +17,10 @@ from runtime.tiles.imagery import Imagery
 
 _POINTS = 1536
 _AGREEING_SHARE = 0.012  # of the patch's side: how near a like must lie to agree with a pose
+_SWUNG = 0.6  # of its distance from the patch's centre: how far 30 degrees or 0.7 of the scale move a point
 _MIN_COSINE = 0.3
+_OWN_SHARE = 0.05  # of the patch's side: a place nearer than this is the point's own
+_TURN_DEG = 30.0
 _MIN_TOLD = 100
 
 
@@ -82,7 +85,10 @@ class Registrar:
     def register(
         self, points: FramePoints, near: LatLon, *, reach_m: float, max_turn_deg: float
     ) -> Registration | None:
-        """Fit the points to the map where the patch's centre is within ``reach_m`` of ``near``; None without a fit."""
+        """Fit the points to the map where the patch's centre is some ``reach_m`` from ``near``; None without a fit.
+
+        Nothing is fitted twice as far away: where the ground repeats itself, each of its copies gets a fit of its own.
+        """
         around = self._around(points, near, reach_m)
         if min(len(around.place_m), len(points.pixel)) < MIN_MATCHES:
             return None
@@ -90,8 +96,11 @@ class Registrar:
         origin = LocalFrame(near)
         place_en_m = _local(around.place_m[theirs], origin)
         ground_en_m = points.ground_en_m[mine] - points.patch.centre_en_m
+        away_m = np.linalg.norm(place_en_m - ground_en_m, axis=1)
+        near_by = away_m <= 2 * reach_m + _SWUNG * np.linalg.norm(ground_en_m, axis=1)
+        mine, place_en_m, ground_en_m = mine[near_by], place_en_m[near_by], ground_en_m[near_by]
         fit = fit_similarity(ground_en_m, place_en_m, points.patch, max_turn_deg=max_turn_deg)
-        if fit is None:
+        if fit is None or not np.linalg.norm(fit.affine[:, 2]) <= 2 * reach_m:
             return None
         return Registration(
             origin=origin,
@@ -129,6 +138,30 @@ class Registrar:
         agrees = told & (distance2[row, best] <= near_m**2)
         share = float(agrees.sum() / told.sum()) if told.sum() >= _MIN_TOLD else 0.0
         return Agreement(share, points.pixel[agrees], place_en_m[best[agrees]].astype(np.float64))
+
+    def double(
+        self,
+        points: FramePoints,
+        registration: Registration,
+        predicted_en_m: FloatArray,  # (N, 2) as for :meth:`agreement`
+        reach_m: float,
+    ) -> int:
+        """Support of the best fit to ground somewhere else near by: each point's likest place but its own."""
+        around = self._around(points, registration.centre, reach_m)
+        if len(around.place_m) < MIN_MATCHES:
+            return 0
+        place_en_m = _local(around.place_m, registration.origin)
+        cosine = points.keypoints.descriptor @ around.descriptor.T
+        own_m = _OWN_SHARE * points.patch.side_m
+        for first in range(0, len(cosine), _ROWS):  # squared distances of all to all take more than they tell
+            rows = slice(first, first + _ROWS)
+            away = np.abs(predicted_en_m[rows, None, :] - place_en_m[None]).max(axis=2)
+            cosine[rows][away <= own_m] = -1.0
+        best = cosine.argmax(axis=1)
+        told = cosine[np.arange(len(best)), best] > _MIN_COSINE
+        ground_en_m = points.ground_en_m[told] - points.patch.centre_en_m
+        fit = fit_similarity(ground_en_m, place_en_m[best[told]], points.patch, max_turn_deg=_TURN_DEG)
+        return 0 if fit is None else fit.support
 
     def _around(self, points: FramePoints, near: LatLon, reach_m: float) -> MapPoints:
         side_m = (points.patch.side_m + 2 * reach_m) / ground_scale(near.lat)

@@ -70,3 +70,13 @@ def toy_tiles(small_world: Path, toy_bundle: Path, tmp_path_factory: pytest.Temp
     assert tiles(["build", "--imagery", str(small_world / "map.tif"), "--bundle", str(toy_bundle), "--out", str(out),
                   "--footprints", "32", "45"]) == 0  # fmt: skip
     return out
+
+
+@pytest.fixture(scope="session")
+def town(small_world: Path, default_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of the generated map by the encoder that ships; not to be written to."""
+    out = tmp_path_factory.mktemp("town") / "town.tiles"
+    assert default_bundle.is_dir()
+    assert tiles(["build", "--imagery", str(small_world / "map.tif"), "--out", str(out), "--footprints", "45", "64",
+                  "--accuracy", "1"]) == 0  # fmt: skip
+    return out

@@ -11,17 +11,6 @@ import pytest
 
 from runtime.replay import main as replay
 from runtime.sensors.flight import Flight, read_truth
-from runtime.tiles.__main__ import main as tiles
-
-
-@pytest.fixture(scope="module")
-def town(small_world: Path, default_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of the generated map by the encoder that ships."""
-    out = tmp_path_factory.mktemp("town") / "town.tiles"
-    assert default_bundle.is_dir()
-    assert tiles(["build", "--imagery", str(small_world / "map.tif"), "--out", str(out), "--footprints", "45", "64",
-                  "--accuracy", "1"]) == 0  # fmt: skip
-    return out
 
 
 def flown(world: Path, town: Path, out: Path, *more: str) -> dict[str, Any]:
