@@ -5,11 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from runtime.geo.mercator import LatLon
 
 _SEMI_MAJOR_M = 6378137.0
 _ECCENTRICITY_2 = 6.69437999014e-3
+
+Degrees = TypeVar("Degrees", float, NDArray[np.float64])
+
+
+def short_way_deg(d_lon: Degrees) -> Degrees:
+    """A difference of longitudes the short way round, -180 to 180: 179.9 and -179.9 lie 0.2 apart."""
+    return (d_lon + 180.0) % 360.0 - 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +46,12 @@ class LocalFrame:
     def to_en(self, place: LatLon) -> tuple[float, float]:
         """Metres east and north of the origin; longitude differences are taken the short way round."""
         east_m, north_m = self.metres_per_degree()
-        d_lon = (place.lon - self.origin.lon + 180.0) % 360.0 - 180.0
-        return d_lon * east_m, (place.lat - self.origin.lat) * north_m
+        return short_way_deg(place.lon - self.origin.lon) * east_m, (place.lat - self.origin.lat) * north_m
 
     def to_latlon(self, east_m: float, north_m: float) -> LatLon:
-        """The place so many metres east and north of the origin."""
+        """The place so many metres east and north of the origin, its longitude from -180 to 180."""
         per_lon_m, per_lat_m = self.metres_per_degree()
-        return LatLon(self.origin.lat + north_m / per_lat_m, self.origin.lon + east_m / per_lon_m)
+        return LatLon(self.origin.lat + north_m / per_lat_m, short_way_deg(self.origin.lon + east_m / per_lon_m))
 
 
 def distance_m(a: LatLon, b: LatLon) -> float:
@@ -50,9 +60,14 @@ def distance_m(a: LatLon, b: LatLon) -> float:
 
 
 def off_box_m(place: LatLon, bounds_deg: Sequence[float]) -> float:
-    """Metres from a place to a box (west, south, east, north in degrees), to half a per cent; 0 inside."""
+    """Metres from a place to a box (west, south, east, north in degrees), to half a per cent; 0 inside.
+
+    Across the 180th meridian the box's east is beyond 180.
+    """
     west, south, east, north = bounds_deg
-    nearest = LatLon(min(max(place.lat, south), north), min(max(place.lon, west), east))
+    beyond_middle = short_way_deg(place.lon - (west + east) / 2)
+    lon = place.lon - max(abs(beyond_middle) - (east - west) / 2, 0.0) * math.copysign(1.0, beyond_middle)
+    nearest = LatLon(min(max(place.lat, south), north), lon)
     # The haversine, on a sphere: the two may be a continent apart, where no local frame holds.
     half_lat, half_lon = math.radians(nearest.lat - place.lat) / 2, math.radians(nearest.lon - place.lon) / 2
     shrunk = math.cos(math.radians(place.lat)) * math.cos(math.radians(nearest.lat))

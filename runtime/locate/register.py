@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.geo.camera import FloatArray, pixels_from_ground
-from runtime.geo.local import LocalFrame
+from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import RADIUS_M, LatLon, ground_scale, to_metres
 from runtime.geo.rectify import Patch, View, rectify
 from runtime.locate.features import Keypoints, LocalFeatures
@@ -176,4 +176,4 @@ def _local(
     x, y = place_m.T / RADIUS_M
     lat, lon = np.degrees(np.arctan(np.sinh(y))), np.degrees(x)
     per_lon_m, per_lat_m = origin.metres_per_degree()
-    return np.column_stack([(lon - origin.origin.lon) * per_lon_m, (lat - origin.origin.lat) * per_lat_m])
+    return np.column_stack([short_way_deg(lon - origin.origin.lon) * per_lon_m, (lat - origin.origin.lat) * per_lat_m])

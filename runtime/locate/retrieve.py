@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.geo.camera import FloatArray
-from runtime.geo.local import LocalFrame
+from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
 from runtime.geo.rectify import View, rectify, seen_share
 from runtime.model.engine import Engine
@@ -136,8 +136,9 @@ class Retriever:
     def _en_m(self, rows: NDArray[np.int64]) -> FloatArray:  # (M, 2)
         """Where the centres of rows lie, about the retriever's frame."""
         per_lon_m, per_lat_m = self._frame.metres_per_degree()
-        origin = np.array([self._frame.origin.lon, self._frame.origin.lat])
-        return np.asarray((self._cache.centre[rows][:, ::-1] - origin) * (per_lon_m, per_lat_m))
+        lat, lon = self._cache.centre[rows].T
+        d_lon = short_way_deg(lon - self._frame.origin.lon)
+        return np.column_stack([d_lon * per_lon_m, (lat - self._frame.origin.lat) * per_lat_m])
 
 
 def _log_prior(

@@ -19,7 +19,7 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.geo.local import LocalFrame
+from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
 from runtime.tiles.cache import TileCache
 from runtime.tiles.sketch import least_differing, sketch_of
@@ -103,13 +103,14 @@ class Searcher:
         start, stop, _ = rows.indices(len(self._cache.embedding))
         frame = LocalFrame(place)
         per_lon_m, per_lat_m = frame.metres_per_degree()
-        reach = np.array([radius_m / per_lat_m, radius_m / per_lon_m])
+        reach = 1.001 * radius_m / np.array([per_lat_m, per_lon_m])  # rounding: boxes only tell where to look
         boxes, at = self._boxes_of(start, stop), np.array([place.lat, place.lon])
-        touched = ((boxes[:, 0] <= at + reach) & (boxes[:, 1] >= at - reach)).all(axis=1)
+        off = np.abs(_off(boxes.mean(axis=1), at))
+        touched = (off <= (boxes[:, 1] - boxes[:, 0]) / 2 + reach).all(axis=1)
         nodes = np.flatnonzero(touched)
         inside = (start + nodes[:, None] * _NODE_ROWS + np.arange(_NODE_ROWS)).ravel()
         inside = inside[inside < stop]
-        away_m = (self._cache.centre[inside] - at) * (per_lat_m, per_lon_m)
+        away_m = _off(self._cache.centre[inside], at) * (per_lat_m, per_lon_m)
         near: NDArray[np.int64] = inside[np.einsum("ni,ni->n", away_m, away_m) <= radius_m**2]
         return near
 
@@ -230,6 +231,14 @@ def level_rows(cache: TileCache, level: int) -> slice:
     """The rows of one level; they lie together."""
     first, last = np.searchsorted(cache.level, [level, level + 1])
     return slice(int(first), int(last))
+
+
+def _off(
+    places: NDArray[np.float64],  # (N, 2) lat, lon
+    at: NDArray[np.float64],  # (2,)
+) -> NDArray[np.float64]:  # (N, 2)
+    """Degrees from ``at``, in longitude the short way round."""
+    return np.column_stack([places[:, 0] - at[0], short_way_deg(places[:, 1] - at[1])])
 
 
 def _rounded(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.warp import transform
 
-from runtime.geo.local import LocalFrame, distance_m
+from runtime.geo.local import LocalFrame, distance_m, off_box_m
 from runtime.geo.mercator import (
     HALF_WORLD_M,
     MAX_LATITUDE_DEG,
@@ -93,6 +93,18 @@ def test_local_distances_are_those_through_the_earth(origin: LatLon, away: tuple
 def test_north_is_up_and_east_is_right_also_across_the_date_line() -> None:
     east, north = LocalFrame(LatLon(-17.0, 179.9999)).to_en(LatLon(-16.9999, -179.9999))
     assert (east, north) == pytest.approx((21.29, 11.07), abs=0.02)
+
+
+def test_places_are_named_from_minus_180_to_180() -> None:
+    assert LocalFrame(LatLon(-17.0, 179.9999)).to_latlon(21.29, 11.07) == pytest.approx((-16.9999, -179.9999), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("lon", "off_deg"), [(179.95, 0.0), (-179.95, 0.0), (180.05, 0.0), (179.8, 0.1), (-179.8, 0.1), (0.0, 179.9)]
+)
+def test_a_box_across_the_date_line_is_left_the_short_way(lon: float, off_deg: float) -> None:
+    off_m = off_box_m(LatLon(0.0, lon), (179.9, -0.1, 180.1, 0.1))
+    assert off_m == pytest.approx(math.radians(off_deg) * 6378137.0, rel=0.005, abs=1e-3)
 
 
 @given(places)

@@ -23,7 +23,7 @@ from runtime.tiles.cache import TileCache, quantise_rows
 from runtime.tiles.search import Searcher, best, level_rows, similarities
 from runtime.tiles.sketch import least_differing, sketch_of
 
-ORIGIN = LatLon(47.0, 8.0)
+ORIGIN = LatLon(47.0, 180.0)  # half of the rows lie west of the 180th meridian
 ALL = slice(None)
 
 
