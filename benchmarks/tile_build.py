@@ -14,7 +14,8 @@ import numpy as np
 from report import print_setting
 
 from runtime.model.load import open_engine
-from runtime.tiles.build import BATCH, Window, build, window_picture, windows_over
+from runtime.tiles.build import BATCH, build, window_picture
+from runtime.tiles.grid import Window, windows_over
 from runtime.tiles.sources import import_imagery
 
 FOOTPRINT_M = 64.0

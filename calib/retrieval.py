@@ -88,7 +88,8 @@ def _flight_over_map(flight: Path, map_file: Path, side_px: int) -> RetrievalSet
     """Patches of each frame whose true place is known, searched in the map's tiles of one level."""
     from runtime.geo.local import LocalFrame
     from runtime.geo.mercator import to_latlon
-    from runtime.tiles.build import FOOTPRINTS_M, STRIDE_SHARE, window_picture, windows_over
+    from runtime.tiles.build import FOOTPRINTS_M, STRIDE_SHARE, window_picture
+    from runtime.tiles.grid import windows_over
     from runtime.tiles.imagery import Imagery
 
     imagery = Imagery(map_file)

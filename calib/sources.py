@@ -115,7 +115,8 @@ def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Genera
 
 def _windows(map_file: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
     """Windows of a map as the tile cache cuts them."""
-    from runtime.tiles.build import FOOTPRINTS_M, STRIDE_SHARE, window_picture, windows_over
+    from runtime.tiles.build import FOOTPRINTS_M, STRIDE_SHARE, window_picture
+    from runtime.tiles.grid import windows_over
     from runtime.tiles.imagery import Imagery
 
     imagery = Imagery(map_file)

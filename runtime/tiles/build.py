@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from numpy.typing import NDArray
 
 from runtime.errors import ImageryError
 from runtime.files import sha256_of
-from runtime.geo.mercator import Metres, ground_scale, to_latlon
 from runtime.model.engine import Engine
 from runtime.model.preprocess import encoder_input
 from runtime.tiles.cache import write_cache
-from runtime.tiles.imagery import Bounds, Imagery
+from runtime.tiles.grid import Window, windows_over
+from runtime.tiles.imagery import Imagery
 
 T = TypeVar("T")
 Tick = Callable[[int, int], None]  # done, total
@@ -33,48 +32,12 @@ ACCURACY_CE90_M = 8.5  # what is commonly stated for satellite mosaics made with
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """One tile to embed."""
-
-    level: int
-    centre: Metres
-    side_m: float  # in Web Mercator metres
-    curve: int  # place along a Z-order curve
-
-
-@dataclass(frozen=True, slots=True)
 class BuildResult:
     """What a build wrote and what it left out."""
 
     rows: int
     left_out: int
     rows_by_level: tuple[int, ...]
-
-
-def windows_over(bounds: Bounds, level: int, footprint_m: float, stride_m: float) -> list[Window]:
-    """The windows of a level whose whole square lies in the box, along a Z-order curve.
-
-    Footprint and stride are metres on the ground: rows and columns are set apart by the scale at their latitude.
-    """
-    windows = []
-    y, row = bounds.south, 0
-    while True:
-        scale = ground_scale(to_latlon(Metres(0.0, y)).lat)
-        side, step = footprint_m / scale, stride_m / scale
-        if y + side > bounds.north:
-            break
-        columns = math.floor((bounds.east - bounds.west - side) / step) + 1
-        for column in range(max(columns, 0)):
-            centre = Metres(bounds.west + side / 2 + column * step, y + side / 2)
-            windows.append(Window(level, centre, side, _z_order(column, row)))
-        y += step
-        row += 1
-    return sorted(windows, key=lambda w: w.curve)
-
-
-def _z_order(x: int, y: int) -> int:
-    """Morton code: the bits of ``x`` and ``y`` in turn, so that neighbours stay near in the file."""
-    return sum(((x >> bit & 1) << 2 * bit) | ((y >> bit & 1) << 2 * bit + 1) for bit in range(24))
 
 
 def build(
@@ -110,7 +73,7 @@ def build(
         out,
         _metadata(imagery, engine, footprints_m, counts, accuracy_ce90_m),
         embedding=np.concatenate(embeddings),
-        centre=np.array([to_latlon(w.centre) for w in kept], np.float64),
+        centre=np.array([w.place for w in kept], np.float64),
         level=np.array([w.level for w in kept], np.uint8),
     )
     return BuildResult(len(kept), len(windows) - len(kept), counts)

@@ -16,11 +16,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from runtime.errors import CacheError
-from runtime.geo.mercator import LatLon, ground_scale, to_latlon, to_metres
+from runtime.geo.mercator import LatLon, to_metres
 from runtime.tiles.__main__ import main
-from runtime.tiles.build import windows_over
 from runtime.tiles.cache import TileCache, quantise_rows, write_cache
-from runtime.tiles.imagery import Bounds
 from runtime.tiles.search import level_rows, similarities
 
 METADATA = {
@@ -101,25 +99,6 @@ def test_similarities_are_those_of_a_slow_loop(tmp_path: Path) -> None:
         stored = many.embedding[row + 1].astype(np.float64) * float(many.scale[row + 1])
         for i, query in enumerate(queries.astype(np.float64)):
             assert found[i, row] == pytest.approx(sum(a * b for a, b in zip(query, stored, strict=True)), abs=1e-6)
-
-
-@pytest.mark.parametrize("lat", [0.0, 47.5, -69.0])
-def test_windows_cover_the_box_with_squares_of_ground_metres(lat: float) -> None:
-    corner, scale = to_metres(LatLon(lat, 18.0)), ground_scale(lat)
-    bounds = Bounds(corner.x, corner.y, corner.x + 400 / scale, corner.y + 300 / scale)
-    windows = windows_over(bounds, 1, 64.0, 16.0)
-    assert len(windows) == pytest.approx(((400 - 64) // 16 + 1) * ((300 - 64) // 16 + 1), rel=0.06)
-    for window in windows:
-        assert window.side_m * ground_scale(to_latlon(window.centre).lat) == pytest.approx(64.0, rel=1e-4)
-        assert window.centre.x - window.side_m / 2 >= bounds.west - 1e-6
-        assert window.centre.x + window.side_m / 2 <= bounds.east + 1e-6
-        assert window.centre.y - window.side_m / 2 >= bounds.south - 1e-6
-        assert window.centre.y + window.side_m / 2 <= bounds.north + 1e-6
-    centres = np.array([w.centre for w in windows])
-    probe = np.random.default_rng(0).uniform(0, 1, (200, 2)) * (400 - 64 - 16, 300 - 64 - 16) + 32
-    points = np.array(corner) + probe / scale
-    nearest = np.abs(points[:, None] - centres).max(axis=2).min(axis=1) * scale
-    assert nearest.max() <= 8.1, "no point between the outermost centres is further than half a stride from one"
 
 
 def test_the_order_of_rows_keeps_neighbours_together(toy_tiles: Path) -> None:

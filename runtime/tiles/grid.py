@@ -1,0 +1,125 @@
+"""One grid of windows for the whole Earth: any part of a map gives the same windows in the same order, whoever cuts it.
+
+A level's rows lie a stride apart on the ground, counted from the equator. 32 of them are a band; all its rows have the
+same number of columns round the Earth, so many that they are a stride apart or a little less where the band is longest.
+32 by 32 windows are a block. Rows of a cache are ordered by level, then along a Z-order curve: of the blocks'
+places on the Web Mercator map (columns of two bands do not lie under each other), and of the windows in a block.
+Ground metres are those of Web Mercator's sphere.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.geo.mercator import HALF_WORLD_M, RADIUS_M, LatLon, Metres, to_latlon
+from runtime.tiles.imagery import Bounds
+
+BLOCK = 32  # windows a side
+_WORLD_M = 2 * HALF_WORLD_M
+_CURVE_BITS = 26  # the Earth's circle in steps of 0.6 m: no two blocks share one
+
+
+class Block(NamedTuple):
+    """32 by 32 windows of a level; ``row`` grows northwards from the equator, ``column`` eastwards from 180 W."""
+
+    level: int
+    row: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One tile to embed."""
+
+    level: int
+    place: LatLon  # of its centre; the same bits whatever map it is cut from
+    centre: Metres  # x from -HALF_WORLD_M to HALF_WORLD_M: near the 180th meridian the square reaches beyond
+    side_m: float  # in Web Mercator metres
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The windows of one level."""
+
+    level: int
+    footprint_m: float
+    stride_m: float
+
+    def blocks(self, bounds: Bounds) -> list[Block]:
+        """The blocks that may have a window in a box, along the curve."""
+        low, high = (
+            math.floor(math.radians(to_latlon(Metres(0.0, y)).lat) * RADIUS_M / self.stride_m) // BLOCK
+            for y in (bounds.south, bounds.north)
+        )
+        found: list[Block] = []
+        for band in range(low, high + 1):
+            count = self._columns(band)
+            first, last = (math.floor((x + HALF_WORLD_M) / _WORLD_M * count) for x in (bounds.west, bounds.east))
+            around = count // BLOCK
+            across = range(first // BLOCK, min(last // BLOCK, first // BLOCK + around - 1) + 1)
+            found += [Block(self.level, band, column % around) for column in across]
+        return [found[i] for i in np.argsort(self._curve(found), kind="stable")]
+
+    def count(self, block: Block, bounds: Bounds) -> int:
+        """How many windows a block has in a box."""
+        return int(self._inside(block, bounds).sum())
+
+    def windows(self, block: Block, bounds: Bounds) -> list[Window]:
+        """The windows of a block whose whole square lies in a box, along the curve."""
+        inside = self._inside(block, bounds)
+        count = self._columns(block.row)
+        found = []
+        for row, column in zip(_ROW[inside].tolist(), _COLUMN[inside].tolist(), strict=True):
+            lat = (block.row * BLOCK + row) * self.stride_m / RADIUS_M
+            east = (block.column * BLOCK + column) / count  # of 180 W, in turns
+            place = LatLon(math.degrees(lat), east * 360.0 - 180.0)
+            centre = Metres(east * _WORLD_M - HALF_WORLD_M, math.asinh(math.tan(lat)) * RADIUS_M)
+            found.append(Window(self.level, place, centre, self.footprint_m / math.cos(lat)))
+        return found
+
+    def _columns(self, band: int) -> int:
+        """Windows in each row of a band, round the Earth."""
+        longest = max(math.cos(row * self.stride_m / RADIUS_M) for row in (band * BLOCK, (band + 1) * BLOCK - 1))
+        return BLOCK * max(math.ceil(longest * _WORLD_M / (BLOCK * self.stride_m)), 1)
+
+    def _inside(self, block: Block, bounds: Bounds) -> NDArray[np.bool_]:  # (BLOCK * BLOCK,) along the curve
+        lat = (block.row * BLOCK + np.arange(BLOCK)) * (self.stride_m / RADIUS_M)
+        y, half = np.arcsinh(np.tan(lat)) * RADIUS_M, self.footprint_m / np.cos(lat) / 2
+        x = (block.column * BLOCK + np.arange(BLOCK)) * (_WORLD_M / self._columns(block.row)) - HALF_WORLD_M
+        from_west, half_x = (x - bounds.west) % _WORLD_M, half[:, None]
+        rows = (np.abs(lat) < math.pi / 2) & (y - half >= bounds.south) & (y + half <= bounds.north)
+        columns = (from_west >= half_x) & (from_west <= bounds.east - bounds.west - half_x)
+        return np.asarray((rows[:, None] & columns)[_ROW, _COLUMN])
+
+    def _curve(self, blocks: list[Block]) -> NDArray[np.int64]:
+        """Places of blocks along the curve over the whole Web Mercator map."""
+        east = np.array([(b.column * BLOCK + BLOCK / 2) / self._columns(b.row) for b in blocks])  # of 180 W, in turns
+        lat = np.array([(b.row * BLOCK + BLOCK / 2) * self.stride_m / RADIUS_M for b in blocks])
+        north = np.arcsinh(np.tan(lat)) / (2 * math.pi) + 0.5
+        return _z_order(*((share * (1 << _CURVE_BITS)).astype(np.int64) for share in (east, north)))
+
+
+def windows_over(bounds: Bounds, level: int, footprint_m: float, stride_m: float) -> list[Window]:
+    """All windows of a level in a box, in the order of a cache."""
+    grid = Grid(level, footprint_m, stride_m)
+    return [window for block in grid.blocks(bounds) for window in grid.windows(block, bounds)]
+
+
+def _z_order(
+    x: NDArray[np.int64],  # (N,) of _CURVE_BITS bits
+    y: NDArray[np.int64],  # (N,)
+) -> NDArray[np.int64]:  # (N,)
+    """Morton code: the bits of ``x`` and ``y`` in turn."""
+    code = np.zeros_like(x)
+    for bit in range(_CURVE_BITS):
+        code |= (x >> bit & 1) << 2 * bit | (y >> bit & 1) << 2 * bit + 1
+    return code
+
+
+_AT = np.argsort(_z_order(*np.divmod(np.arange(BLOCK * BLOCK), BLOCK)[::-1]), kind="stable")
+_ROW, _COLUMN = np.divmod(_AT, BLOCK)  # of the windows of a block, along the curve
