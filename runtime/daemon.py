@@ -49,7 +49,7 @@ def _run(config: Path) -> None:
 
     settings = Settings.read(config)
     stop = _Stop()
-    cache = TileCache.open(settings.tiles)
+    cache = TileCache.open(settings.tiles, lazy=True)
     check_start_on_map(settings.start, cache.metadata["bounds_deg"], settings.tiles)
     localizer = open_localizer(
         cache,

@@ -60,7 +60,7 @@ def _replay(args: argparse.Namespace) -> None:
     flight = Flight.open(args.flight)
     truth_path = args.flight / "truth.csv"
     truth = read_truth(truth_path) if truth_path.is_file() else {}
-    cache = TileCache.open(args.tiles)
+    cache = TileCache.open(args.tiles, lazy=True)
     start, bounds_deg = _start(args.start), cache.metadata["bounds_deg"]
     check_start_on_map(start, bounds_deg, args.tiles)
     localizer = open_localizer(

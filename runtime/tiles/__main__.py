@@ -120,11 +120,9 @@ def _info(args: argparse.Namespace) -> None:
     )
     print(f"encoder   {held['name']}, {held['sha256'][:12]}")
     print(f"bounds    lat {south:.6f} to {north:.6f}, lon {west:.6f} to {east:.6f}")
-    print(
-        f"imagery   {imagery['name']} {imagery['date']} {imagery['attribution']}".rstrip()
-        + f", {imagery['bytes'] / 1e6:.1f} MB"
-    )
-    print(f"accuracy  {imagery['accuracy_ce90_m']:g} m (CE90)")
+    for source in cache.metadata["sources"]:
+        print(f"imagery   {source['name']} {source['date']} {source['attribution']}".rstrip())
+    print(f"map       {imagery['bytes'] / 1e6:.1f} MB, placed to {imagery['accuracy_ce90_m']:g} m (CE90)")
     for level in cache.metadata["levels"]:
         print(f"level     {level['footprint_m']:g} m tiles every {level['stride_m']:g} m: {level['rows']}")
     if args.map:

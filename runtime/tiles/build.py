@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import ImageryError
-from runtime.files import sha256_of
 from runtime.model.engine import Engine
 from runtime.model.preprocess import encoder_input
-from runtime.tiles.cache import write_cache
+from runtime.tiles.cache import imagery_facts
 from runtime.tiles.grid import Window, windows_over
 from runtime.tiles.imagery import Imagery
+from runtime.tiles.layout import to_rows, write_rows
 
 T = TypeVar("T")
 Tick = Callable[[int, int], None]  # done, total
@@ -69,12 +69,16 @@ def build(
     if not kept:
         raise ImageryError(f"the map shows nothing: all {len(windows)} windows are blank or mostly missing")
     counts = tuple(sum(w.level == level for w in kept) for level in range(len(footprints_m)))
-    write_cache(
+    rows = to_rows(
+        np.concatenate(embeddings),
+        np.array([w.place for w in kept], np.float64),
+        np.array([w.level for w in kept], np.uint8),
+    )
+    write_rows(
         out,
         _metadata(imagery, engine, footprints_m, counts, accuracy_ce90_m),
-        embedding=np.concatenate(embeddings),
-        centre=np.array([w.place for w in kept], np.float64),
-        level=np.array([w.level for w in kept], np.uint8),
+        [rows],
+        (imagery.path, imagery.zoom),
     )
     return BuildResult(len(kept), len(windows) - len(kept), counts)
 
@@ -134,10 +138,6 @@ def _metadata(
             for f, n in zip(footprints_m, counts, strict=True)
         ],
         "bounds_deg": imagery.bounds.as_degrees(),
-        "imagery": {
-            **{key: stated.get(key, "") for key in ("name", "date", "attribution")},
-            "accuracy_ce90_m": accuracy_ce90_m,
-            "sha256": sha256_of(imagery.path),
-            "bytes": imagery.path.stat().st_size,
-        },
+        "imagery": imagery_facts(imagery, accuracy_ce90_m),
+        "sources": [{key: stated.get(key, "") for key in ("name", "date", "attribution")}],
     }

@@ -1,34 +1,40 @@
 """The tile cache: one safetensors file of embeddings with their places, and the imagery beside it.
 
-Format 1. Tensors: ``embedding`` (N, D) int8, ``scale`` (N,) float32, ``centre`` (N, 2) float64 lat/lon,
-``level`` (N,) uint8. Rows are ordered by level, then along a Z-order curve. Metadata key ``skyfix``: JSON with
-format, encoder (name, sha256, precision, dim), levels (footprint_m, stride_m, rows), bounds_deg, imagery (name,
-date, attribution, accuracy_ce90_m, sha256, bytes) and ``sha256`` over all of these and the four tensors' bytes.
+Format 2. Tensors: ``embedding`` (N, D) int8, ``scale`` (N,) float32, ``centre`` (N, 2) float64 lat/lon, ``level`` (N,)
+uint8, ordered by :mod:`runtime.tiles.grid`; ``hash`` (B, 32), SHA-256 of each MiB of these four; ``map_square`` (M, 2)
+int32 and ``map_hash`` (M, 32), of the imagery (:mod:`runtime.tiles.guard`). Metadata key ``skyfix``: JSON with format,
+encoder (name, sha256, precision, dim), levels (footprint_m, stride_m, rows, left_out), bounds_deg, imagery
+(accuracy_ce90_m, sha256, bytes, corners), sources (name, date, attribution) and ``sha256`` over all of these and the
+hashes.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from runtime.errors import CacheEngineError, CacheError
-from runtime.files import sha256_of, whole_file
+from runtime.files import sha256_of
+from runtime.geo.mercator import Tile
 from runtime.model.engine import Engine
+from runtime.tiles.guard import BUILD, Hashes, MapGuard, RowGuard, hashes_of
 from runtime.tiles.imagery import Imagery
+from runtime.tiles.layout import FORMAT, ROW_TENSORS, dtype_of, root_hash, shapes
 
-FORMAT = 1
-_TENSORS = ("embedding", "scale", "centre", "level")
-_LENGTH_ERROR = 0.02  # FP16 and INT8 graphs normalise in FP32
-_BUILD = "python -m runtime.tiles build --imagery MAP --out"
+
+def _no_squares() -> NDArray[np.int32]:
+    return np.empty((0, 2), np.int32)
+
+
+def _no_hashes() -> Hashes:
+    return np.empty((0, 32), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +47,42 @@ class TileCache:
     scale: NDArray[np.float32]  # (N,)
     centre: NDArray[np.float64]  # (N, 2) lat, lon
     level: NDArray[np.uint8]  # (N,)
+    map_square: NDArray[np.int32] = field(default_factory=_no_squares)  # (M, 2)
+    map_hash: Hashes = field(default_factory=_no_hashes)  # (M, 32)
+    guard: RowGuard | None = None  # of a cache that was opened lazily
 
     @classmethod
-    def open(cls, path: Path) -> TileCache:
-        """Map the file and check its hash; raises CacheError."""
-        if not path.is_file():
-            raise CacheError(f"{path} is missing; build it: {_BUILD} {path}")
-        try:
-            with safe_open(path, "numpy") as file:
-                text = (file.metadata() or {}).get("skyfix")
-        except (SafetensorError, OSError) as error:
+    def open(cls, path: Path, *, lazy: bool = False) -> TileCache:
+        """Map the file and check all its hashes; raises CacheError.
+
+        ``lazy`` checks the metadata and the list of hashes alone, in milliseconds whatever the size: then
+        :meth:`check_rows` is to be called before rows are read, and the imagery is checked where it is looked at.
+        """
+        metadata, tensors = _read(path)
+        stated, hashes = metadata.pop("sha256", None), tensors.pop("hash")
+        if stated != root_hash(metadata, {"hash": hashes, **tensors}):
             raise CacheError(
-                f"{path} is truncated or no tile cache ({error}); build it again: {_BUILD} {path}"
-            ) from None
-        metadata = _checked_metadata(path, text)
-        tensors = _map_tensors(path)
-        if metadata.pop("sha256", None) != _sha256(metadata, tensors):
-            raise CacheError(
-                f"{path} was altered: it does not have the hash that it states; build it again: {_BUILD} {path}"
+                f"{path} was altered: it does not have the hash that it states; build it again: {BUILD} {path}"
             )
-        return cls(path, metadata, **tensors)
+        guard = RowGuard(path, {name: tensors[name] for name in ROW_TENSORS}, hashes)
+        if not lazy:
+            guard.check(slice(None))
+        return cls(path, metadata, **tensors, guard=guard if lazy else None)
+
+    def check_rows(self, rows: slice | NDArray[np.int64], names: Iterable[str] = ()) -> None:
+        """Compare what holds these rows with its hashes, each piece once; of some tensors (all when none is named).
+
+        Raises CacheError where it was altered. Does nothing in a cache that was checked when it was opened.
+        """
+        if self.guard is not None:
+            self.guard.check(rows, names)
 
     @property
     def sha256(self) -> str:
         """Over all of it but the imagery beside it, whose own hash is part of it."""
-        return _sha256(self.metadata, {name: getattr(self, name) for name in _TENSORS})
+        hashes = np.concatenate([hashes_of(getattr(self, name)) for name in ROW_TENSORS])
+        tensors: dict[str, Any] = {"hash": hashes, "map_square": self.map_square, "map_hash": self.map_hash}
+        return root_hash(self.metadata, tensors)
 
     @property
     def imagery_path(self) -> Path:
@@ -88,89 +105,74 @@ class TileCache:
         if (held["sha256"], held["precision"]) != (engine.encoder_sha256, engine.precision):
             raise CacheEngineError(
                 f"{self.path} was built with {held['name']} ({held['sha256'][:12]}), but the engine is "
-                f"{engine.name} ({engine.encoder_sha256[:12]}); give its --bundle or build again: {_BUILD} {self.path}"
+                f"{engine.name} ({engine.encoder_sha256[:12]}); give its --bundle or build again: {BUILD} {self.path}"
             )
 
     def open_imagery(self) -> Imagery:
-        """The imagery that the cache was built from, its hash checked; raises CacheError or ImageryError."""
-        stated = self.metadata["imagery"]
-        path = self.imagery_path
-        if path.is_file() and (path.stat().st_size != stated["bytes"] or sha256_of(path) != stated["sha256"]):
-            raise CacheError(
-                f"{path} is not the map that {self.path} was built from; build again: {_BUILD} {self.path}"
-            )
-        return Imagery(path)
+        """The imagery that the cache was built from; raises CacheError or ImageryError.
+
+        Its hash is checked now, or in a lazy cache square by square, when it is looked at.
+        """
+        stated, path, lazy = self.metadata["imagery"], self.imagery_path, self.guard is not None
+        whole = path.is_file() and path.stat().st_size == stated["bytes"]
+        if path.is_file() and not (whole and (lazy or sha256_of(path) == stated["sha256"])):
+            raise CacheError(f"{path} is not the map that {self.path} was built from; build again: {BUILD} {self.path}")
+        if not lazy:
+            return Imagery(path)
+        zoom, left, top, right, bottom = stated["corners"]
+        corners = Tile(zoom, left, top), Tile(zoom, right, bottom)
+        return Imagery(path, corners=corners, guard=MapGuard(path, self.map_square, self.map_hash))
 
 
-def write_cache(
-    path: Path,
-    metadata: Mapping[str, Any],
-    *,
-    embedding: NDArray[np.float32],  # (N, D) unit-norm
-    centre: NDArray[np.float64],  # (N, 2)
-    level: NDArray[np.uint8],  # (N,)
-) -> None:
-    """Quantise the rows and write the file, whole or not at all; raises CacheError on rows that are not unit-norm."""
-    length = np.linalg.norm(embedding, axis=1)
-    wrong = np.nonzero(~(np.abs(length - 1.0) <= _LENGTH_ERROR))[0]  # NaN too
-    if len(wrong):
-        raise CacheError(
-            f"the encoder is broken: row {wrong[0]} ({len(wrong)} of {len(length)} rows) has length "
-            f"{length[wrong[0]]:.4f}, expected 1; export its bundle again: python -m export.onnx"
-        )
-    rows, scale = quantise_rows(embedding)
-    write_rows(path, metadata, {"embedding": rows, "scale": scale, "centre": centre, "level": level})
+def imagery_facts(imagery: Imagery, accuracy_ce90_m: float) -> dict[str, Any]:
+    """What a cache's metadata states of the imagery beside it."""
+    low, high = imagery.corners
+    return {
+        "accuracy_ce90_m": accuracy_ce90_m,
+        "sha256": sha256_of(imagery.path),
+        "bytes": imagery.path.stat().st_size,
+        "corners": [imagery.zoom, low.x, low.y, high.x, high.y],
+    }
 
 
-def write_rows(path: Path, metadata: Mapping[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
-    """Write rows that are int8 already, in the order they have, whole or not at all."""
-    said = {"format": FORMAT, **metadata}
-    text = json.dumps({**said, "sha256": _sha256(said, tensors)}, sort_keys=True)
-    with whole_file(path) as partial:
-        save_file(tensors, partial, metadata={"skyfix": text})
-        partial.chmod(0o644)  # safetensors makes it readable by its owner alone
-
-
-def quantise_rows(
-    embedding: NDArray[np.float32],  # (N, D)
-) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Symmetric int8 with one scale a row: ``embedding ~ rows * scale[:, None]``."""
-    scale = np.maximum(np.abs(embedding).max(axis=1), np.float32(1e-12)) / np.float32(127)
-    return np.rint(embedding / scale[:, None]).astype(np.int8), scale.astype(np.float32)
-
-
-def _checked_metadata(path: Path, text: str | None) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The metadata and the memory-mapped tensors, not yet compared with their hashes; raises CacheError."""
+    if not path.is_file():
+        raise CacheError(f"{path} is missing; build it: {BUILD} {path}")
+    try:
+        with safe_open(path, "numpy") as file:
+            text = (file.metadata() or {}).get("skyfix")
+    except (SafetensorError, OSError) as error:
+        raise CacheError(f"{path} is truncated or no tile cache ({error}); build it again: {BUILD} {path}") from None
     try:
         metadata: dict[str, Any] = json.loads(text or "")
     except json.JSONDecodeError:
-        raise CacheError(f"{path} is no tile cache of Skyfix's; build one: {_BUILD} {path}") from None
-    if metadata.get("format") != FORMAT:
-        raise CacheError(f"{path} has cache format {metadata.get('format')}; this Skyfix reads {FORMAT}: update it")
-    return metadata
+        raise CacheError(f"{path} is no tile cache of Skyfix's; build one: {BUILD} {path}") from None
+    held = metadata.get("format")
+    if held != FORMAT:
+        older = isinstance(held, int) and held < FORMAT
+        mend = f"build it again: {BUILD} {path}" if older else "update it"
+        raise CacheError(f"{path} has cache format {held}; this Skyfix reads {FORMAT}: {mend}")
+    return metadata, _map_tensors(path, metadata)
 
 
-def _sha256(metadata: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-    for name in _TENSORS:
-        digest.update(np.ascontiguousarray(tensors[name]).view(np.uint8).data)
-    return digest.hexdigest()
-
-
-def _map_tensors(path: Path) -> dict[str, Any]:
+def _map_tensors(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Memory-map the tensors where the (already checked) header says they lie; safetensors itself would copy them."""
-    types = {"I8": np.int8, "F32": np.float32, "F64": np.float64, "U8": np.uint8}
     with path.open("rb") as file:
         header_bytes = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(header_bytes))
-    if not set(_TENSORS) <= set(header):
-        raise CacheError(f"{path} lacks one of the tensors {', '.join(_TENSORS)}; build it again: {_BUILD} {path}")
+    try:
+        wanted = shapes(metadata, header["map_square"]["shape"][0])
+        starts = {name: header[name]["data_offsets"][0] for name in wanted}
+        if any(tuple(header[name]["shape"]) != shape for name, shape in wanted.items()):
+            raise ValueError
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise CacheError(
+            f"{path} was altered: its tensors are not those it states; build it again: {BUILD} {path}"
+        ) from None
     return {
-        name: np.memmap(
-            path,
-            types[header[name]["dtype"]],
-            "r",
-            offset=8 + header_bytes + header[name]["data_offsets"][0],
-            shape=tuple(header[name]["shape"]),
-        )
-        for name in _TENSORS
+        name: np.memmap(path, dtype_of(name), "r", offset=8 + header_bytes + starts[name], shape=shape)
+        if shape[0]
+        else np.empty(shape, dtype_of(name))
+        for name, shape in wanted.items()
     }

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from runtime.errors import CacheError, ImageryError
-from runtime.files import sha256_of, whole_file
-from runtime.geo.local import LocalFrame
+from runtime.files import whole_file
+from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon, Metres, ground_scale, tile_at, to_metres
-from runtime.tiles.cache import TileCache, write_rows
+from runtime.tiles.cache import TileCache, imagery_facts
 from runtime.tiles.imagery import Imagery
+from runtime.tiles.layout import Rows, write_rows
 
 
 def crop(cache: TileCache, around: LatLon, radius_m: float, out: Path) -> int:
@@ -34,24 +35,24 @@ def crop(cache: TileCache, around: LatLon, radius_m: float, out: Path) -> int:
     with whole_file(map_path) as partial:
         _copy_tiles(cache.open_imagery(), partial, around, reach_m)
         imagery = Imagery(partial)
-        west, south, east, north = imagery.bounds.as_degrees()
-        imagery.close()
         counts = np.bincount(cache.level[kept], minlength=len(cache.footprints_m)).tolist()
         levels = [{**level, "rows": n} for level, n in zip(cache.metadata["levels"], counts, strict=True)]
-        stated = {**cache.metadata["imagery"], "sha256": sha256_of(partial), "bytes": partial.stat().st_size}
-        metadata: dict[str, Any] = {**cache.metadata, "levels": levels, "imagery": stated}
-        metadata["bounds_deg"] = [west, south, east, north]
-        write_rows(
-            out,
-            metadata,
-            {name: getattr(cache, name)[kept] for name in ("embedding", "scale", "centre", "level")},
-        )
+        metadata = {
+            **cache.metadata,
+            "levels": levels,
+            "imagery": imagery_facts(imagery, cache.accuracy_ce90_m),
+            "bounds_deg": imagery.bounds.as_degrees(),
+        }
+        rows = Rows(cache.embedding[kept], cache.scale[kept], cache.centre[kept], cache.level[kept])
+        write_rows(out, metadata, [rows], (partial, imagery.zoom))
+        imagery.close()
     return len(kept)
 
 
 def _rows(cache: TileCache, around: LatLon, radius_m: float) -> Any:  # (M,) int64, in the cache's order
     per_lon_m, per_lat_m = LocalFrame(around).metres_per_degree()
-    away_m = np.abs((cache.centre - np.array(around)) * (per_lat_m, per_lon_m))
+    d_lon = short_way_deg(cache.centre[:, 1] - around.lon)
+    away_m = np.abs(np.column_stack([(cache.centre[:, 0] - around.lat) * per_lat_m, d_lon * per_lon_m]))
     half_m = np.array(cache.footprints_m)[cache.level] / 2
     beyond_m = np.maximum(away_m - half_m[:, None], 0.0)  # from the place to a tile's square
     return np.flatnonzero(np.hypot(beyond_m[:, 0], beyond_m[:, 1]) <= radius_m)

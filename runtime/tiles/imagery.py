@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from runtime.errors import ImageryError
 from runtime.files import whole_file
+from runtime.geo.local import short_way_deg
 from runtime.geo.mercator import TILE_PX, LatLon, Metres, Tile, metres_per_px, north_west_of, tile_at, to_latlon
+from runtime.tiles.guard import MapGuard
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -33,7 +35,7 @@ _OVERVIEW_ABOVE = 8.0  # native pixels a pixel asked for: more, and tiles are sh
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A box in Web Mercator metres."""
+    """A box in Web Mercator metres; across the 180th meridian its east is beyond the half world."""
 
     west: float
     south: float
@@ -43,10 +45,11 @@ class Bounds:
     @property
     def centre(self) -> LatLon:
         """The place in the middle."""
-        return to_latlon(Metres((self.west + self.east) / 2, (self.south + self.north) / 2))
+        lat, lon = to_latlon(Metres((self.west + self.east) / 2, (self.south + self.north) / 2))
+        return LatLon(lat, short_way_deg(lon))
 
     def as_degrees(self) -> tuple[float, float, float, float]:
-        """West, south, east and north in degrees."""
+        """West, south, east and north in degrees, east of the 180th meridian beyond 180."""
         low, high = to_latlon(Metres(self.west, self.south)), to_latlon(Metres(self.east, self.north))
         return low.lon, low.lat, high.lon, high.lat
 
@@ -54,8 +57,11 @@ class Bounds:
 class Imagery:
     """Reads windows from an MBTiles file; keeps the tiles it decoded last. One thread at a time."""
 
-    def __init__(self, path: Path) -> None:
-        """Open for reading; raises ImageryError."""
+    def __init__(self, path: Path, *, corners: tuple[Tile, Tile] | None = None, guard: MapGuard | None = None) -> None:
+        """Open for reading; raises ImageryError.
+
+        ``corners`` are its north-western and south-eastern tile where they are known; ``guard`` checks what is read.
+        """
         if not path.is_file():
             raise ImageryError(f"{path} is missing; build it with python -m runtime.tiles build")
         self.path = path
@@ -66,9 +72,10 @@ class Imagery:
             weakref.finalize(self, self._db.close)  # Python 3.13 warns of a database that nobody closed
             self.metadata = dict(self._db.execute("SELECT name, value FROM metadata"))
             self.zoom = int(self._db.execute("SELECT MAX(zoom_level) FROM tiles").fetchone()[0])
-            self._corners = self._read_corners()
+            self._corners = corners or self._read_corners()
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             raise ImageryError(f"{path} is not an MBTiles file with pictures in it ({error})") from None
+        self._guard = guard
         self._kept: OrderedDict[Tile, tuple[Picture, Mask] | None] = OrderedDict()
 
     def close(self) -> None:
@@ -76,13 +83,27 @@ class Imagery:
         self._db.close()
 
     def _read_corners(self) -> tuple[Tile, Tile]:
-        """North-western and south-eastern tile: the metadata's box is a hint that some writers leave out."""
+        """North-western and south-eastern tile: the metadata's box is a hint that some writers leave out.
+
+        A map that touches both edges of the world lies across the 180th meridian: it begins after its widest gap.
+        """
         columns = "MIN(tile_column), MAX(tile_column), MIN(tile_row), MAX(tile_row)"
         left, right, bottom, top = self._db.execute(
             f"SELECT {columns} FROM tiles WHERE zoom_level = ?", (self.zoom,)
         ).fetchone()
         last = (1 << self.zoom) - 1
+        if left == 0 and right == last:
+            columns = "SELECT DISTINCT tile_column FROM tiles WHERE zoom_level = ? ORDER BY tile_column"
+            held = np.array([column for (column,) in self._db.execute(columns, (self.zoom,))])
+            widest = int(np.diff(held).argmax())
+            if held[widest + 1] - held[widest] > 1:
+                left, right = int(held[widest + 1]), int(held[widest]) + last + 1
         return Tile(self.zoom, left, last - top), Tile(self.zoom, right, last - bottom)
+
+    @property
+    def corners(self) -> tuple[Tile, Tile]:
+        """North-western and south-eastern tile; across the 180th meridian the latter's x goes on counting."""
+        return self._corners
 
     @property
     def bounds(self) -> Bounds:
@@ -100,10 +121,14 @@ class Imagery:
         if tile in self._kept:
             self._kept.move_to_end(tile)
             return self._kept[tile]
-        row = self._db.execute(
-            "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?",
-            (tile.z, tile.x, (1 << tile.z) - 1 - tile.y),
-        ).fetchone()
+        at = (tile.z, tile.x, (1 << tile.z) - 1 - tile.y)
+        if self._guard is not None:
+            self._guard.check(self._db, *at)
+        wanted = "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?"
+        try:
+            row = self._db.execute(wanted, at).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise ImageryError(f"{self.path} is broken ({error}); build the map again") from None
         decoded = None if row is None else decode_tile(row[0], f"{self.path} tile {tile.z}/{tile.x}/{tile.y}")
         self._kept[tile] = decoded
         if len(self._kept) > _KEPT_TILES:
@@ -111,7 +136,7 @@ class Imagery:
         return decoded
 
     def window(self, centre: Metres, side_m: float, side_px: int) -> tuple[Picture, Mask]:
-        """A north-up square of ``side_m`` Web Mercator metres about ``centre``.
+        """A north-up square of ``side_m`` Web Mercator metres about ``centre``; it may reach over the 180th meridian.
 
         Returns (side_px, side_px, 3) RGB and (side_px, side_px) bool, False where the map has nothing.
         """
@@ -146,10 +171,11 @@ class Imagery:
         last_x, last_y = math.floor((left + side + 1) / tile_px), math.floor((top + side + 1) / tile_px)
         shape = ((last_y - first_y + 1) * tile_px, (last_x - first_x + 1) * tile_px)
         mosaic, mask = np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
-        low, high = self._corners
+        (low, high), around = self._corners, 1 << self.zoom
+        held_x = [x for x in range(first_x, last_x + 1) if (x - low.x) % around <= high.x - low.x]
         for y in range(max(first_y, low.y), min(last_y, high.y) + 1):
-            for x in range(max(first_x, low.x), min(last_x, high.x) + 1):
-                found = self._tile(Tile(self.zoom, x, y))
+            for x in held_x:
+                found = self._tile(Tile(self.zoom, x % around, y))
                 if found is not None:
                     rows = slice((y - first_y) * tile_px, (y - first_y + 1) * tile_px)
                     columns = slice((x - first_x) * tile_px, (x - first_x + 1) * tile_px)

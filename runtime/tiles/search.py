@@ -42,7 +42,10 @@ class Found:
 
 
 class Searcher:
-    """Searches one cache; opens at once, whatever its size: nothing is read before it is asked for."""
+    """Searches one cache; opens at once, whatever its size: nothing is read before it is asked for.
+
+    In a cache that was opened lazily, rows are compared with their hashes before they are read: CacheError.
+    """
 
     def __init__(self, cache: TileCache, threads: int = 0) -> None:
         """``threads`` 0: one a core."""
@@ -64,6 +67,7 @@ class Searcher:
         found = np.empty((len(queries), stop - start), np.float32)
 
         def part(first: int, last: int) -> None:
+            self._cache.check_rows(slice(start + first, start + last), ("embedding", "scale"))
             for low in range(first, last, _BLOCK_ROWS):
                 at = slice(low, min(low + _BLOCK_ROWS, last))
                 found[:, at] = dots(rounded, held[at])
@@ -93,7 +97,8 @@ class Searcher:
         query: NDArray[np.float32],  # (D,)
         rows: NDArray[np.int64],  # (M,)
     ) -> NDArray[np.float32]:  # (M,)
-        """Cosines with the query as it is."""
+        """Cosines with the query as it is; the places of these rows are checked too."""
+        self._cache.check_rows(rows)
         held = self._cache.embedding[rows].astype(np.float32)
         cosine: NDArray[np.float32] = (held @ query) * self._cache.scale[rows]
         return cosine
@@ -124,6 +129,7 @@ class Searcher:
     ) -> Found:
         """The ``k`` rows within a radius that are most like each query, exactly."""
         inside = self.near(place, radius_m, rows)
+        self._cache.check_rows(inside, ("embedding", "scale"))
         scanned = dots(_rounded(queries)[0], self._cache.embedding[inside]) * self._cache.scale[inside]
         return self._exactly(queries, [inside[best(one, k * _SHORTLIST)] for one in scanned], k)
 
@@ -157,6 +163,7 @@ class Searcher:
         signs = np.empty((len(held), -(-held.shape[1] // 8)), np.uint8)
 
         def part(first: int, last: int) -> None:
+            self._cache.check_rows(slice(first, last), ("embedding",))
             for low in range(first, last, _BLOCK_ROWS):
                 at = slice(low, min(low + _BLOCK_ROWS, last))
                 signs[at] = sketch_of(held[at])
@@ -176,6 +183,7 @@ class Searcher:
 
     def _boxes_of(self, start: int, stop: int) -> NDArray[np.float64]:  # (nodes, 2, 2) low and high of lat, lon
         if (start, stop) not in self._boxes:
+            self._cache.check_rows(slice(start, stop), ("centre",))
             centre, edges = self._cache.centre[start:stop], np.arange(0, stop - start, _NODE_ROWS)
             low, high = (reduce.reduceat(centre, edges, axis=0) for reduce in (np.minimum, np.maximum))
             self._boxes[start, stop] = np.stack([low, high], axis=1)
@@ -229,8 +237,8 @@ def similarities(
 
 def level_rows(cache: TileCache, level: int) -> slice:
     """The rows of one level; they lie together."""
-    first, last = np.searchsorted(cache.level, [level, level + 1])
-    return slice(int(first), int(last))
+    counts = [one["rows"] for one in cache.metadata["levels"]]
+    return slice(sum(counts[:level]), sum(counts[: level + 1]))
 
 
 def _off(

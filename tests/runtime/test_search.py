@@ -19,7 +19,8 @@ from runtime.geo.mercator import LatLon
 from runtime.locate.retrieve import Prior, Retriever, _log_prior
 from runtime.model.score_map import ScoreMap
 from runtime.tiles import search
-from runtime.tiles.cache import TileCache, quantise_rows
+from runtime.tiles.cache import TileCache
+from runtime.tiles.layout import quantise_rows
 from runtime.tiles.search import Searcher, best, level_rows, similarities
 from runtime.tiles.sketch import least_differing, sketch_of
 
@@ -41,7 +42,8 @@ def cache_of(count: int, dim: int, seed: int = 0) -> TileCache:
     level = np.repeat([0, 1], [count // 3, count - count // 3]).astype(np.uint8)
     frame = LocalFrame(ORIGIN)
     centre = np.array([frame.to_latlon(e, n) for e, n in zip(rng.uniform(-2000, 2000, count), north, strict=True)])
-    metadata = {"levels": [{"footprint_m": 64.0}, {"footprint_m": 128.0}], "encoder": {}}
+    levels = [{"footprint_m": 64.0, "rows": count // 3}, {"footprint_m": 128.0, "rows": count - count // 3}]
+    metadata = {"levels": levels, "encoder": {}}
     return TileCache(Path("drawn.tiles"), metadata, rows, scale, centre, level)
 
 

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from runtime.errors import CacheError
 from runtime.geo.mercator import LatLon, to_metres
 from runtime.tiles.__main__ import main
-from runtime.tiles.cache import TileCache, quantise_rows, write_cache
+from runtime.tiles.cache import TileCache
+from runtime.tiles.layout import quantise_rows, to_rows, write_rows
 from runtime.tiles.search import level_rows, similarities
 
 METADATA = {
     "encoder": {"name": "toy", "sha256": "ab" * 32, "precision": "fp32", "dim": 6},
     "levels": [{"footprint_m": f, "stride_m": f / 4, "rows": n} for f, n in ((45.0, 2), (64.0, 3))],
     "bounds_deg": [8.0, 47.0, 8.1, 47.1],
-    "imagery": {"name": "", "date": "", "attribution": "", "accuracy_ce90_m": 5.0, "sha256": "", "bytes": 1},
+    "imagery": {"accuracy_ce90_m": 5.0, "sha256": "", "bytes": 1},
 }
 
 
@@ -37,7 +38,7 @@ def unit_rows(count: int, dim: int, seed: int = 0) -> NDArray[np.float32]:
 def write_small(path: Path, embedding: NDArray[np.float32] | None = None) -> Path:
     rows = unit_rows(5, 6) if embedding is None else embedding
     centre = np.column_stack([np.linspace(47.0, 47.1, 5), np.linspace(8.0, 8.1, 5)])
-    write_cache(path, METADATA, embedding=rows, centre=centre, level=np.array([0, 0, 1, 1, 1], np.uint8))
+    write_rows(path, METADATA, [to_rows(rows, centre, np.array([0, 0, 1, 1, 1], np.uint8))])
     return path
 
 
@@ -129,7 +130,7 @@ def test_a_build_from_its_own_mbtiles_keeps_them_and_takes_the_date(
                  "--date", "2024-07-01", "--accuracy", "2.5") == 0  # fmt: skip
     assert source.read_bytes() == before
     cache = TileCache.open(tmp_path / "a.tiles")
-    assert cache.metadata["imagery"]["date"] == "2024-07-01"
+    assert [source["date"] for source in cache.metadata["sources"]] == ["2024-07-01"]
     assert cache.accuracy_ce90_m == 2.5
 
 
@@ -161,9 +162,17 @@ def alter(path: Path) -> None:
 
 
 def make_newer(path: Path) -> None:
+    renumber(path, b"3")
+
+
+def make_older(path: Path) -> None:
+    renumber(path, b"1")
+
+
+def renumber(path: Path, number: bytes) -> None:
     data = path.read_bytes()
-    assert data.count(b'\\"format\\": 1') == 1
-    path.write_bytes(data.replace(b'\\"format\\": 1', b'\\"format\\": 2'))
+    assert data.count(b'\\"format\\": 2') == 1
+    path.write_bytes(data.replace(b'\\"format\\": 2', b'\\"format\\": ' + number))
 
 
 def empty(path: Path) -> None:
@@ -180,7 +189,8 @@ def remove(path: Path) -> None:
         (truncate, ".tiles", "truncated"),
         (empty, ".tiles", "truncated"),
         (alter, ".tiles", "altered"),
-        (make_newer, ".tiles", "format 2"),
+        (make_newer, ".tiles", "format 3; this Skyfix reads 2: update it"),
+        (make_older, ".tiles", "format 1; this Skyfix reads 2: build it again"),
         (remove, ".tiles", "missing"),
         (alter, ".mbtiles", "is not the map"),
         (truncate, ".mbtiles", "is not the map"),
@@ -196,7 +206,7 @@ def test_a_spoilt_cache_is_refused_in_one_line_that_says_how_to_mend_it(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert said in error
-    assert "python -m runtime.tiles build" in error or said == "format 2"
+    assert "python -m runtime.tiles build" in error or "update" in said
 
 
 def test_a_cache_of_another_encoder_is_refused(
@@ -272,7 +282,8 @@ def test_a_wrong_argument_is_told_in_one_line(
 def test_the_metadata_is_json_with_what_the_contract_lists(toy_tiles: Path) -> None:
     metadata = TileCache.open(toy_tiles).metadata
     assert json.loads(json.dumps(metadata)) == metadata
-    assert set(metadata) >= {"format", "encoder", "levels", "bounds_deg", "imagery"}
+    assert set(metadata) == {"format", "encoder", "levels", "bounds_deg", "imagery", "sources"}
     assert set(metadata["encoder"]) == {"name", "sha256", "precision", "dim"}
-    assert set(metadata["imagery"]) == {"name", "date", "attribution", "accuracy_ce90_m", "sha256", "bytes"}
+    assert set(metadata["imagery"]) == {"accuracy_ce90_m", "sha256", "bytes", "corners"}
+    assert all(set(source) == {"name", "date", "attribution"} for source in metadata["sources"])
     assert all(set(level) == {"footprint_m", "stride_m", "rows"} for level in metadata["levels"])
