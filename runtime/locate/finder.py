@@ -9,7 +9,7 @@ import numpy as np
 from runtime.geo.camera import FloatArray, ground_from_pixels
 from runtime.geo.local import LocalFrame
 from runtime.locate.look import Look
-from runtime.locate.mount import MountEstimate, is_plausible, is_possible
+from runtime.locate.mount import MountEstimate, is_plausible
 from runtime.locate.pose import Pose, solve_pose
 from runtime.locate.register import FramePoints, Registrar, Registration
 from runtime.locate.retrieve import Candidate
@@ -135,10 +135,7 @@ class Finder:
         if not agreement.share >= least_agreement:
             return None
         pose = self._pose(look, mount, agreement.pixel, agreement.place_en_m, trust=_trust(agreement.share))
-        if pose is None:
-            return None
-        possible = is_possible(look.first_cov, pose.offset)
-        return Found(look, registration, pose, agreement.share) if possible else None
+        return None if pose is None else Found(look, registration, pose, agreement.share)
 
     def _has_double(self, fit: _Fit, pose: Pose) -> bool:
         with self._stages.timed("register"):

@@ -18,7 +18,6 @@ _DRIFT = np.array([0.005, 0.001, 0.001, 0.002])  # a frame
 _JITTER = np.array([0.03, math.radians(1.5), math.radians(1.5), math.radians(3.0)])
 
 _GATE = 11.8  # chi-square, two degrees of freedom, 99.7%
-_OFFSET_GATE = 18.5  # chi-square, four degrees of freedom, 99.9%
 _FLAT_SCALE, _FLAT_TURN_DEG = 0.05, 2.0  # what relief, roofs and tilt do to a similarity besides
 
 
@@ -77,11 +76,3 @@ def is_plausible(
     scale_variance = cov[0, 0] + _FLAT_SCALE**2
     turn_variance = up @ cov[1:, 1:] @ up + math.radians(_FLAT_TURN_DEG) ** 2
     return bool(math.log(scale) ** 2 / scale_variance + math.radians(turn_deg) ** 2 / turn_variance <= _GATE)
-
-
-def is_possible(
-    first: FloatArray,  # (4, 4) of the offset, before a flight has shown any
-    offset: FloatArray,  # (4,) that a pose found
-) -> bool:
-    """Could attitude and height be told so far off at all? What a flight has shown narrows the prior, not this."""
-    return bool(offset @ np.linalg.solve(first + np.diag(_JITTER**2), offset) <= _OFFSET_GATE)
