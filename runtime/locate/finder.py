@@ -17,7 +17,6 @@ from runtime.locate.stages import Stages
 
 _MAX_TURN_DEG = 30.0
 _VERIFIED = 3  # fits looked at closely
-_OFFSET_GATE = 18.5  # chi-square, four degrees of freedom, 99.9%: attitude and altitude are told so far off by no one
 _CHANCE = 1 / 16  # agreement of a wrong pose
 _GOOD_AGREEMENT = 0.5  # ground that is as the map shows it
 
@@ -91,9 +90,12 @@ class Finder:
         return self._points[id(look)]
 
     def best(
-        self, places: list[Place], mount: MountEstimate, least_agreement: float
+        self, places: list[Place], mount: MountEstimate, least_agreement: float, *, alone: bool
     ) -> tuple[Found | None, str | None]:
-        """The best supported registration that its pose bears out, or why there is none."""
+        """The best supported registration that its pose bears out, or why there is none; ``alone``: no track vouches.
+
+        Alone it is not believed where other ground near by would be believed as well: orchards, rows of like houses.
+        """
         with self._stages.timed("register"):
             fits = self._fits(places, mount)
         reason = "no_match"
@@ -105,7 +107,8 @@ class Finder:
             mine = fit.registration
             others = (other.registration for other in fits)
             elsewhere = [r.support for r in others if _apart_m(mine, r) > fit.look.side_m / 4]
-            if max([mine.rival_support, *elsewhere]) <= self._limits.max_rival * mine.support:
+            rivalled = max([mine.rival_support, *elsewhere]) > self._limits.max_rival * mine.support
+            if not (rivalled or (alone and self._has_double(fit, found.pose))):
                 return found, None
             reason = "ambiguous"
         return None, reason
@@ -128,16 +131,16 @@ class Finder:
         pose = self._pose(look, mount, registration.pixel, registration.place_en_m)
         if pose is None:
             return None
-        ground = ground_from_pixels(look.view.camera, pose.rotation, pose.height_m, points.pixel)
-        place_en_m = ground + np.array([pose.east_m, pose.north_m])
-        agreement = self._registrar.agreement(points, registration, place_en_m)
+        agreement = self._registrar.agreement(points, registration, _places_of(fit, pose))
         if not agreement.share >= least_agreement:
             return None
         pose = self._pose(look, mount, agreement.pixel, agreement.place_en_m, trust=_trust(agreement.share))
-        if pose is None:
-            return None
-        off2 = pose.offset @ np.linalg.solve(mount.frame_cov(look.first_cov), pose.offset)
-        return Found(look, registration, pose, agreement.share) if off2 <= _OFFSET_GATE else None
+        return None if pose is None else Found(look, registration, pose, agreement.share)
+
+    def _has_double(self, fit: _Fit, pose: Pose) -> bool:
+        with self._stages.timed("register"):
+            support = self._registrar.double(fit.points, fit.registration, _places_of(fit, pose))
+        return support >= self._limits.min_support_alone
 
     def _pose(
         self, look: Look, mount: MountEstimate, pixel: FloatArray, place_en_m: FloatArray, *, trust: float = 1.0
@@ -152,6 +155,13 @@ class Finder:
             floor_m=self._floor_m,
             trust=trust,
         )
+
+
+def _places_of(fit: _Fit, pose: Pose) -> FloatArray:
+    """(N, 2) where a pose puts each of the points, about the registration's origin."""
+    ground = ground_from_pixels(fit.look.view.camera, pose.rotation, pose.height_m, fit.points.pixel)
+    place_en_m: FloatArray = ground + np.array([pose.east_m, pose.north_m])
+    return place_en_m
 
 
 def _trust(agreement: float) -> float:

@@ -127,7 +127,7 @@ class Localizer:
         if self._finder is None:
             return self._from_retrieval(frame, places)
         tracking = self._belief.sigma_m <= VOUCHING_SIGMA_M
-        found, reason = self._finder.best(places, self._mount, self._least_agreement[tracking])
+        found, reason = self._finder.best(places, self._mount, self._least_agreement[tracking], alone=not tracking)
         return self._carried(frame, reason or "no_match") if found is None else self._from_registration(frame, found)
 
     def _ran_backwards(self, t_us: int) -> bool:

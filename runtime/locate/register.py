@@ -17,10 +17,10 @@ from runtime.tiles.imagery import Imagery
 
 _POINTS = 1536
 _AGREEING_SHARE = 0.012  # of the patch's side: how near a like must lie to agree with a pose
-_SWUNG = 0.6  # of its distance from the patch's centre: how far 30 degrees or 0.7 of the scale move a point
 _MIN_COSINE = 0.3
 _OWN_SHARE = 0.05  # of the patch's side: a place nearer than this is the point's own
-_TURN_DEG = 30.0
+_DOUBLE_EVERY = 2  # points: half of them tell a pattern
+_MAX_DOUBLE_TURN_DEG = 30.0
 _MIN_TOLD = 100
 
 
@@ -85,10 +85,7 @@ class Registrar:
     def register(
         self, points: FramePoints, near: LatLon, *, reach_m: float, max_turn_deg: float
     ) -> Registration | None:
-        """Fit the points to the map where the patch's centre is some ``reach_m`` from ``near``; None without a fit.
-
-        Nothing is fitted twice as far away: where the ground repeats itself, each of its copies gets a fit of its own.
-        """
+        """Fit the points to the map where the patch's centre is within ``reach_m`` of ``near``; None without a fit."""
         around = self._around(points, near, reach_m)
         if min(len(around.place_m), len(points.pixel)) < MIN_MATCHES:
             return None
@@ -96,11 +93,8 @@ class Registrar:
         origin = LocalFrame(near)
         place_en_m = _local(around.place_m[theirs], origin)
         ground_en_m = points.ground_en_m[mine] - points.patch.centre_en_m
-        away_m = np.linalg.norm(place_en_m - ground_en_m, axis=1)
-        near_by = away_m <= 2 * reach_m + _SWUNG * np.linalg.norm(ground_en_m, axis=1)
-        mine, place_en_m, ground_en_m = mine[near_by], place_en_m[near_by], ground_en_m[near_by]
         fit = fit_similarity(ground_en_m, place_en_m, points.patch, max_turn_deg=max_turn_deg)
-        if fit is None or not np.linalg.norm(fit.affine[:, 2]) <= 2 * reach_m:
+        if fit is None:
             return None
         return Registration(
             origin=origin,
@@ -144,23 +138,23 @@ class Registrar:
         points: FramePoints,
         registration: Registration,
         predicted_en_m: FloatArray,  # (N, 2) as for :meth:`agreement`
-        reach_m: float,
     ) -> int:
-        """Support of the best fit to ground somewhere else near by: each point's likest place but its own."""
-        around = self._around(points, registration.centre, reach_m)
-        if len(around.place_m) < MIN_MATCHES:
+        """Support of the best fit to other ground, up to a patch's side away: where do points match but at home?"""
+        some = slice(None, None, _DOUBLE_EVERY)
+        around = self._around(points, registration.centre, points.patch.side_m)
+        if not len(around.place_m):
             return 0
         place_en_m = _local(around.place_m, registration.origin)
-        cosine = points.keypoints.descriptor @ around.descriptor.T
+        eastwards = place_en_m[:, 0].argsort()  # so that a point's own ground is among a few
+        place_en_m, cosine = place_en_m[eastwards], points.keypoints.descriptor[some] @ around.descriptor[eastwards].T
         own_m = _OWN_SHARE * points.patch.side_m
-        for first in range(0, len(cosine), _ROWS):  # squared distances of all to all take more than they tell
-            rows = slice(first, first + _ROWS)
-            away = np.abs(predicted_en_m[rows, None, :] - place_en_m[None]).max(axis=2)
-            cosine[rows][away <= own_m] = -1.0
+        edges = np.searchsorted(place_en_m[:, 0], predicted_en_m[some, :1] + (-own_m, own_m))  # (N, 2)
+        for row, own, (first, last) in zip(cosine, predicted_en_m[some], edges, strict=True):
+            row[first:last][np.abs(place_en_m[first:last, 1] - own[1]) <= own_m] = -1.0
         best = cosine.argmax(axis=1)
         told = cosine[np.arange(len(best)), best] > _MIN_COSINE
-        ground_en_m = points.ground_en_m[told] - points.patch.centre_en_m
-        fit = fit_similarity(ground_en_m, place_en_m[best[told]], points.patch, max_turn_deg=_TURN_DEG)
+        ground_en_m = points.ground_en_m[some][told] - points.patch.centre_en_m
+        fit = fit_similarity(ground_en_m, place_en_m[best[told]], points.patch, max_turn_deg=_MAX_DOUBLE_TURN_DEG)
         return 0 if fit is None else fit.support
 
     def _around(self, points: FramePoints, near: LatLon, reach_m: float) -> MapPoints:
