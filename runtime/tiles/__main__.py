@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from runtime.errors import CacheError, SettingsError, run_command
@@ -74,39 +73,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(args: argparse.Namespace) -> None:
-    from runtime.files import whole_file
-    from runtime.model.load import open_engine
-    from runtime.progress import progress
-    from runtime.tiles.build import FOOTPRINTS_M, build
-    from runtime.tiles.sources import import_imagery
+    from runtime.tiles.command import build_command
 
-    if not (args.accuracy >= 0 and all(f > 0 for f in args.footprints or [])):
-        raise SettingsError("--accuracy and --footprints are metres; expected positive numbers")
-    if args.out.suffix != ".tiles":
-        raise CacheError(f"--out {args.out} must end in .tiles; the map is written beside it as .mbtiles")
-    engine = open_engine(args.bundle, args.precision, args.threads)
-    started = time.perf_counter()
-    footprints_m = tuple(sorted(args.footprints)) if args.footprints else FOOTPRINTS_M
-    map_path = args.out.with_suffix(".mbtiles")
-    with whole_file(map_path) as partial:  # a map that shows nothing leaves an older pair of files as it was
-        with progress("map") as tick:
-            imagery = import_imagery(
-                args.imagery,
-                partial,
-                name=args.imagery.stem,
-                date=args.date,
-                attribution=args.attribution,
-                tick=tick,
-            )
-        with progress("tiles") as tick:
-            result = build(
-                imagery, engine, args.out, footprints_m=footprints_m, accuracy_ce90_m=args.accuracy, tick=tick
-            )
-        imagery.close()
-    seconds = time.perf_counter() - started
-    levels = ", ".join(f"{n} of {f:g} m" for n, f in zip(result.rows_by_level, footprints_m, strict=True))
-    print(f"{args.out}: {result.rows} tiles ({levels}); {result.left_out} blank windows left out; {seconds:.1f} s")
-    print(f"map: {map_path}, zoom {imagery.zoom}; encoder: {engine.name}")
+    build_command(args)
 
 
 def _info(args: argparse.Namespace) -> None:

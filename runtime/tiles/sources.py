@@ -6,6 +6,7 @@ Only this file and ``placing`` know rasterio, and only when a GeoTIFF is read: n
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
 import shutil
 import warnings
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import ImageryError
-from runtime.files import whole_file
+from runtime.files import sha256_of, whole_file
 from runtime.geo.mercator import TILE_PX, Tile, metres_per_px, north_west_of
 from runtime.tiles.imagery import Imagery, decode_tile, tiles_over, write_mbtiles
 from runtime.tiles.placing import mercator_box
@@ -47,6 +48,16 @@ def import_imagery(source: Path, out: Path, *, name: str, date: str, attribution
     said = {"date": date, "attribution": attribution}  # goes before what an MBTiles file says of itself
     imagery.metadata.update({key: text for key, text in said.items() if text})
     return imagery
+
+
+def identity(source: Path) -> str:
+    """Tells a source from another, or from what it was before: SHA-256 of a file, or of a folder's names and sizes."""
+    if source.is_file():
+        return sha256_of(source)
+    digest = hashlib.sha256()
+    for path in sorted(source.rglob("*")):
+        digest.update(f"{path.relative_to(source)} {path.stat().st_size}\n".encode())
+    return digest.hexdigest()
 
 
 def _copy_mbtiles(source: Path, out: Path) -> None:
