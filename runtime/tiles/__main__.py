@@ -26,16 +26,30 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser(
         "build",
         help="make a cache from a map",
-        description="Read a map, embed it window by window, and write AREA.tiles with AREA.mbtiles beside it.",
+        description="Read a map, embed it window by window, and write AREA.tiles with AREA.mbtiles beside it. "
+        "A build that was ended goes on when the same command is given again.",
         epilog="example: python -m runtime.tiles build --imagery map.tif --out town.tiles",
     )
-    build.add_argument("--imagery", type=Path, required=True, help="GeoTIFF of any CRS, MBTiles file or XYZ folder")
+    build.add_argument(
+        "--imagery",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="MAP",
+        help="GeoTIFF of any CRS, MBTiles, PMTiles or XYZ folder; of several the first that shows a place is taken",
+    )
     build.add_argument("--out", type=Path, required=True, metavar="AREA.tiles")
     build.add_argument("--bundle", type=Path, help="encoder bundle; left out: the default encoder")
     build.add_argument("--precision", choices=("fp32", "fp16", "int8"), help="left out: the bundle's floating graph")
     build.add_argument("--footprints", type=float, nargs="+", metavar="M", help="tile sides in metres, one a level")
-    build.add_argument("--date", default="", help="when the imagery was taken, kept in the cache")
-    build.add_argument("--attribution", default="", help="whom the imagery's licence asks you to name")
+    build.add_argument("--stride", type=float, metavar="M", help="between tiles; left out: a quarter of each footprint")
+    build.add_argument("--date", nargs="+", default=[""], help="when the imagery was taken: once, or once a map")
+    build.add_argument(
+        "--attribution",
+        nargs="+",
+        default=[""],
+        help="whom its licence asks you to name: once, or once a map",
+    )
     build.add_argument(
         "--accuracy",
         type=float,
@@ -43,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="M",
         help="how well the map is placed on Earth, CE90 in metres (default 8.5); it bounds every fix's covariance",
     )
-    build.add_argument("--threads", type=int, default=0, help="for the encoder; 0: one a core")
+    build.add_argument("--workers", type=int, default=0, help="read and embed side by side; 0: one a core")
+    build.add_argument("--threads", type=int, default=0, help="of the encoder for each worker; 0: one, on a CPU")
     for name, text in (("info", "what a cache holds"), ("verify", "check its hashes, its map's and sampled rows")):
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
         command.add_argument("cache", type=Path, metavar="AREA.tiles")

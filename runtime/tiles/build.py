@@ -18,6 +18,7 @@ from runtime.tiles.imagery import Bounds, Imagery
 from runtime.tiles.job import Job
 from runtime.tiles.layout import write_rows
 from runtime.tiles.look import LeftOut
+from runtime.tiles.mosaic import sources_of
 from runtime.tiles.workers import in_threads
 
 Tick = Callable[[int, int], None]  # done, total
@@ -25,7 +26,6 @@ Tick = Callable[[int, int], None]  # done, total
 FOOTPRINTS_M = (45.0, 64.0, 90.0, 128.0)  # sqrt(2) apart: any scale is within 19% of a level
 STRIDE_SHARE = 0.25
 ACCURACY_CE90_M = 8.5  # what is commonly stated for satellite mosaics made without ground control
-SOURCE_KEYS = ("name", "date", "attribution")
 _LEAST_PX = 16  # of the map across a window: fewer show nothing to be recognised by
 
 
@@ -55,17 +55,15 @@ def build(
     footprints_m: Sequence[float] = FOOTPRINTS_M,
     stride_m: float | None = None,
     accuracy_ce90_m: float = ACCURACY_CE90_M,
-    sources: Sequence[dict[str, str]] = (),
     workers: int = 2,
     building: Building | None = None,
     tick: Tick = lambda done, total: None,
 ) -> BuildResult:
     """Embed every window of the map and write the cache ``out``.
 
-    ``workers`` threads read and embed block by block: more than one, so that pictures are read while others are
-    embedded. ``sources`` (name, date, attribution) default to what the map says of itself. What a killed build has
-    finished is not done again. Raises ImageryError when nothing can be seen, CacheError when the folder of another
-    unfinished build lies there.
+    ``stride_m`` None is a quarter of each footprint. ``workers`` threads read and embed block by block: more than one,
+    so that pictures are read while others are embedded. What a killed build has finished is not done again. Raises
+    ImageryError when nothing can be seen, CacheError when the folder of another unfinished build lies there.
     """
     job = Job(imagery.path, grids_of(footprints_m, stride_m), _inner(imagery))
     facts = imagery_facts(imagery, accuracy_ce90_m)
@@ -83,7 +81,7 @@ def build(
             "levels": levels,
             "bounds_deg": imagery.bounds.as_degrees(),
             "imagery": facts,
-            "sources": list(sources) or [{key: imagery.metadata.get(key, "") for key in SOURCE_KEYS}],
+            "sources": sources_of(imagery),
         }
         rows = (building.rows(block) for block in blocks)
         write_rows(building.cache_path, metadata, rows, (imagery.path, imagery.zoom))

@@ -1,4 +1,4 @@
-"""Maps as users have them -- GeoTIFF of any CRS, MBTiles, XYZ folders -- turned into one MBTiles file.
+"""Maps as users have them -- GeoTIFF of any CRS, MBTiles, PMTiles, XYZ folders -- turned into one MBTiles file.
 
 Only this file and ``placing`` know rasterio, and only when a GeoTIFF is read: nothing here runs in flight.
 """
@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from runtime.errors import ImageryError
 from runtime.files import sha256_of, whole_file
 from runtime.geo.mercator import TILE_PX, Tile, metres_per_px, north_west_of
-from runtime.tiles.imagery import Imagery, decode_tile, tiles_over, write_mbtiles
+from runtime.tiles.imagery import Imagery, decode_tile
+from runtime.tiles.mbtiles import tiles_over, write_mbtiles, write_tiles
 from runtime.tiles.placing import mercator_box
+from runtime.tiles.pmtiles import pmtiles_tiles
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -37,14 +39,23 @@ def import_imagery(source: Path, out: Path, *, name: str, date: str, attribution
     """Write ``source`` as the MBTiles file ``out`` and open it; raises ImageryError."""
     metadata = {"name": name, "format": "jpg", "type": "baselayer", "date": date, "attribution": attribution}
     if source.is_dir():
-        write_mbtiles(out, _xyz_tiles(source, tick), metadata)
+        write_tiles(out, _xyz_tiles(source, tick), metadata)
     elif source.suffix.lower() == ".mbtiles":
         _copy_mbtiles(source, out)
+    elif source.suffix.lower() == ".pmtiles" and source.is_file():
+        write_tiles(out, pmtiles_tiles(source, tick), metadata)
     elif source.is_file():
         _import_geotiff(source, out, metadata, tick)
     else:
-        raise ImageryError(f"{source} is missing; --imagery takes a GeoTIFF, an MBTiles file or an XYZ folder")
-    imagery = Imagery(out)
+        raise ImageryError(
+            f"{source} is missing; --imagery takes a GeoTIFF, an MBTiles or PMTiles file, or an XYZ folder"
+        )
+    return open_imported(out, date=date, attribution=attribution)
+
+
+def open_imported(path: Path, *, date: str, attribution: str) -> Imagery:
+    """A map that was imported; raises ImageryError."""
+    imagery = Imagery(path)
     said = {"date": date, "attribution": attribution}  # goes before what an MBTiles file says of itself
     imagery.metadata.update({key: text for key, text in said.items() if text})
     return imagery
@@ -150,8 +161,8 @@ def black_collar(picture: Picture) -> Mask:
     return np.asarray(cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((_COLLAR_PX, _COLLAR_PX), np.uint8))) > 0
 
 
-def _xyz_tiles(folder: Path, tick: Tick) -> Iterator[tuple[Tile, Picture, Mask]]:
-    """The deepest zoom of a ``z/x/y.png|jpg`` folder."""
+def _xyz_tiles(folder: Path, tick: Tick) -> Iterator[tuple[Tile, bytes]]:
+    """The deepest zoom of a ``z/x/y.png|jpg`` folder, byte by byte."""
     zooms = sorted(int(p.name) for p in folder.iterdir() if p.is_dir() and p.name.isdigit())
     if not zooms:
         raise ImageryError(f"{folder} is no XYZ folder: it has no zoom folders like 18/x/y.png")
@@ -161,6 +172,7 @@ def _xyz_tiles(folder: Path, tick: Tick) -> Iterator[tuple[Tile, Picture, Mask]]
     for i, path in enumerate(paths):
         if not (path.stem.isdigit() and path.parent.name.isdigit()):
             raise ImageryError(f"{path} is not named z/x/y by numbers")
-        picture, mask = decode_tile(path.read_bytes(), str(path))
-        yield Tile(zooms[-1], int(path.parent.name), int(path.stem)), picture, mask
+        data = path.read_bytes()
+        if decode_tile(data, str(path))[1].any():
+            yield Tile(zooms[-1], int(path.parent.name), int(path.stem)), data
         tick(i + 1, len(paths))
