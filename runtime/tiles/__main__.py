@@ -1,4 +1,4 @@
-"""python -m runtime.tiles build | info | verify | crop | key | sign"""
+"""python -m runtime.tiles build | info | verify | crop | merge | key | sign"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.errors import CacheError, SettingsError, run_command
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     command = {
-        "build": _build, "info": _info, "verify": _verify, "crop": _crop, "key": _key, "sign": _sign
+        "build": _build, "info": _info, "verify": _verify, "crop": _crop, "merge": _merge, "key": _key, "sign": _sign
     }[args.command]  # fmt: skip
     return run_command("runtime.tiles", lambda: command(args))
 
@@ -22,7 +22,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m runtime.tiles",
         description="Tile caches: what a map looks like to the encoder, ready to be searched in flight.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="build | info | verify | crop | key | sign")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="build | info | verify | crop | merge | key | sign"
+    )
     build = commands.add_parser(
         "build",
         help="make a cache from a map",
@@ -78,6 +80,15 @@ def _parser() -> argparse.ArgumentParser:
     crop.add_argument("cache", type=Path, metavar="AREA.tiles")
     crop.add_argument("--around", required=True, metavar="LAT,LON,RADIUS_M", help="what to keep")
     crop.add_argument("--out", type=Path, required=True, metavar="MISSION.tiles")
+    merge = commands.add_parser(
+        "merge",
+        help="make one cache of several",
+        description="Put caches of one encoder and the same levels together, with their maps. Of rows of the same "
+        "place the first cache's is kept. Pieces of a map that overlap by a footprint give the rows of the whole.",
+        epilog="example: python -m runtime.tiles merge north.tiles south.tiles --out country.tiles",
+    )
+    merge.add_argument("caches", type=Path, nargs="+", metavar="AREA.tiles")
+    merge.add_argument("--out", type=Path, required=True, metavar="MERGED.tiles")
     text = "make a key pair to sign caches with: KEY, for you alone, and KEY.pub, for the aircraft"
     commands.add_parser("key", help=text, description=text).add_argument("key", type=Path, metavar="KEY")
     text = "sign a cache and the map beside it: writes AREA.tiles.sig"
@@ -144,11 +155,27 @@ def _crop(args: argparse.Namespace) -> None:
     except ValueError:
         raise SettingsError(f"--around is {args.around!r}, expected LAT,LON,RADIUS_M like 47.51,8.23,3000") from None
     checked_start(lat, lon, radius_m, "--around")
-    if args.out.suffix != ".tiles" or args.out.resolve() == args.cache.resolve():
-        raise CacheError(f"--out {args.out} must end in .tiles and be another file than {args.cache}")
+    _check_out(args.out, [args.cache])
     kept = crop(TileCache.open(args.cache), LatLon(lat, lon), radius_m, args.out)
     sizes = " + ".join(f"{p.stat().st_size / 1e6:.2f} MB" for p in (args.out, args.out.with_suffix(".mbtiles")))
     print(f"{args.out}: {kept} tiles within {radius_m:g} m of {lat:g},{lon:g}; {sizes}, its map beside it")
+
+
+def _merge(args: argparse.Namespace) -> None:
+    from runtime.progress import progress
+    from runtime.tiles.cache import TileCache
+    from runtime.tiles.merge import merge
+
+    _check_out(args.out, args.caches)
+    with progress("map") as tick:
+        rows = merge([TileCache.open(path) for path in args.caches], args.out, tick)
+    print(f"{args.out}: {rows} tiles of {len(args.caches)} caches, its map beside it")
+
+
+def _check_out(out: Path, sources: list[Path]) -> None:
+    same = [path for path in sources if path.resolve() == out.resolve()]
+    if out.suffix != ".tiles" or same:
+        raise CacheError(f"--out {out} must end in .tiles and be another file than {(same or sources)[0]}")
 
 
 def _key(args: argparse.Namespace) -> None:
