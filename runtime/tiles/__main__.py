@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 from runtime.errors import CacheError, SettingsError, run_command
+from runtime.settings import joined
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = _parser().parse_args(argv)
+    args = _parser().parse_args(joined(argv, "--around"))
     command = {
         "build": _build, "info": _info, "verify": _verify, "crop": _crop, "merge": _merge, "key": _key, "sign": _sign
     }[args.command]  # fmt: skip

@@ -23,7 +23,7 @@ from runtime.files import sha256_of, whole_file
 from runtime.geo.mercator import TILE_PX, Tile, metres_per_px, north_west_of
 from runtime.tiles.imagery import Imagery, decode_tile
 from runtime.tiles.mbtiles import tiles_over, write_mbtiles, write_tiles
-from runtime.tiles.placing import mercator_box
+from runtime.tiles.placing import mercator_box, warping
 from runtime.tiles.pmtiles import pmtiles_tiles
 
 Picture = NDArray[np.uint8]
@@ -135,10 +135,11 @@ def _geotiff_tiles(dataset: Any, tick: Tick) -> Iterator[tuple[Tile, Picture, Ma
     columns = [t.x for t in tiles if t.y == tiles[0].y]
     has_alpha = ColorInterp.alpha in dataset.colorinterp  # a fourth band may also be near infrared
     has_mask = dataset.nodata is not None or has_alpha
-    options = {"crs": "EPSG:3857", "resampling": Resampling.cubic, "height": TILE_PX, "width": TILE_PX * len(columns)}
+    crs, east_m = warping(dataset, bounds)
+    options = {**crs, "resampling": Resampling.cubic, "height": TILE_PX, "width": TILE_PX * len(columns)}
     for start in range(0, len(tiles), len(columns)):
         corner = north_west_of(tiles[start])
-        strip_transform = Affine(step, 0.0, corner.x, 0.0, -step, corner.y)
+        strip_transform = Affine(step, 0.0, corner.x - east_m, 0.0, -step, corner.y)
         with WarpedVRT(dataset, transform=strip_transform, add_alpha=not has_alpha, **options) as strip:
             picture = np.ascontiguousarray(np.moveaxis(strip.read(colour_bands(dataset)), 0, 2))
             mask = strip.read(strip.count) > 127
