@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from runtime.geo.camera import FloatArray
-from runtime.locate.filter import GATE_99, Track
+from runtime.locate.filter import FIRST_SPEED_SIGMA_MPS, GATE_99, Track, moved_variance_m2
+from runtime.locate.grid import PlaceGrid, Score
+from runtime.locate.limits import Limits
+from runtime.model.score_map import ScoreMap
 
 _REMEMBERED = 4  # sightings not yet believed: two of the last four must agree
+_RECOGNISED_COSINE = 0.62  # mean of the best of four frames; over wrong maps it reaches 0.58 (the encoder that ships)
+_LEAST_OUTLIER_SHARE = 0.2  # frames over the same ground are wrong together, which no fit to single ones sees
 VOUCHING_SIGMA_M = 20.0  # a track wider than this cannot vouch for a weak sighting
+_WRONG_START, _WRONG_SIGHTING = 0.05, 0.01  # what is vouched for may be wrong all the same
 _MAX_SPEED_MPS = 30.0
 _MEANS_SOMETHING_M = 300.0  # weak sightings that may lie further apart than this and still agree confirm nothing
 
@@ -40,31 +47,64 @@ class Sighting:
         return telling and apart_m <= reach_m
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A position that may be said."""
+
+    source: str  # registration | retrieval | dead_reckoning
+    position_en_m: FloatArray  # (2,)
+    cov_m2: FloatArray  # (2, 2)
+    anchored_us: int  # when the map last confirmed it
+    quality: int  # 0 to 100
+
+    @property
+    def sigma_m(self) -> float:
+        """In the direction in which it is widest."""
+        return float(np.sqrt(np.linalg.eigvalsh(self.cov_m2)[-1]))
+
+
 class Belief:
     """Where the drone is, if that is known.
 
-    A strong sighting starts a track alone and corrects one inside its gate. A weak one only corrects a track that is
-    tight enough to vouch for it. What is not believed waits for another that agrees with it: two of the last four.
+    Of the map a strong sighting starts a track alone and corrects one inside its gate. A weak one only corrects a track
+    that is tight enough to vouch for it. What is not believed waits for another that agrees with it: two of the last
+    four. Beside the track a grid over the whole map holds what retrieval says, frame upon frame.
     """
 
-    def __init__(self, track: Track | None = None) -> None:
-        """``track`` is a start that somebody vouches for."""
-        self.track = track
+    def __init__(self, grid: PlaceGrid, track: Track | None = None, *, registers: bool = True) -> None:
+        """``track`` is a start that somebody vouches for. If nothing ``registers``, retrieval vouches for itself."""
+        self.track, self.grid, self._registers = track, grid, registers
+        self._cosines: deque[float] = deque(maxlen=_REMEMBERED)
         self.anchored_us: int | None = None  # when the map last confirmed the track
+        self._newest_us: int | None = None
         self._waiting: deque[Sighting] = deque(maxlen=_REMEMBERED)
+        if track is not None:
+            grid.see_position(track.position_en_m, track.position_cov_m2, _WRONG_START)
 
     def predict(self, t_us: int, velocity_en_mps: FloatArray) -> None:
-        """Carry the track to a time; a NaN velocity is none."""
+        """Carry what is believed to a time; a NaN velocity is none."""
+        seconds, told = self._seconds_to(t_us), bool(np.isfinite(velocity_en_mps).all())
+        if told:
+            self.grid.predict(velocity_en_mps * seconds, moved_variance_m2(seconds))
+        else:
+            self.grid.predict(np.zeros(2), (FIRST_SPEED_SIGMA_MPS * seconds) ** 2)
         if self.track is not None:
             self.track.predict(t_us)
-            if np.isfinite(velocity_en_mps).all():
+            if told:
                 self.track.see_velocity(velocity_en_mps)
 
     def carry(self, t_us: int, shift_en_m: FloatArray, cov_m2: FloatArray) -> None:
         """Carry all that is believed, and what waits to be, by a displacement that was seen."""
+        self._seconds_to(t_us)
+        self.grid.predict(shift_en_m, float(cov_m2.trace()) / 2)
         if self.track is not None:
             self.track.carry(t_us, shift_en_m, cov_m2)
         self._waiting = deque((one.moved(t_us, shift_en_m, cov_m2) for one in self._waiting), maxlen=_REMEMBERED)
+
+    def _seconds_to(self, t_us: int) -> float:
+        seconds = 0.0 if self._newest_us is None else (t_us - self._newest_us) * 1e-6
+        self._newest_us = t_us
+        return seconds
 
     @property
     def sigma_m(self) -> float:
@@ -84,7 +124,41 @@ class Belief:
             return False
         self._waiting.clear()
         self.anchored_us = sighting.t_us
+        self.grid.see_position(sighting.position_en_m, sighting.cov_m2, _WRONG_SIGHTING)
         return True
+
+    def see_retrieval(self, scores: Sequence[Score], score_map: ScoreMap, alt_agl_m: float) -> None:
+        """Take in what retrieval says of a frame."""
+        self.grid.see(scores, max(score_map.outlier_share, _LEAST_OUTLIER_SHARE), alt_agl_m)
+        self._cosines.append(max(float(score.logit.max()) for score in scores) * score_map.temperature)
+
+    def registered(self, quality: int) -> Where:
+        """The track that a registration was just taken into."""
+        if self.track is None or self.anchored_us is None:
+            raise ValueError("nothing was registered")
+        return Where("registration", self.track.position_en_m, self.track.position_cov_m2, self.anchored_us, quality)
+
+    def unregistered(self, limits: Limits, *, looked: bool) -> Where | None:
+        """Without a registration: the track, or what retrieval has come to be sure of; None is not worth saying.
+
+        A wrong map has likest tiles too. Retrieval is heard where a registration has shown the map to be the right one.
+        """
+        found = []
+        if self.track is not None and self.anchored_us is not None:
+            found.append(
+                Where("dead_reckoning", self.track.position_en_m, self.track.position_cov_m2, self.anchored_us, 0)
+            )
+        if looked and self._newest_us is not None and (self.anchored_us is not None or self._recognises()):
+            mode = self.grid.mode()
+            if mode.probability >= limits.min_mode_probability:
+                quality = round(50 * mode.probability)
+                found.append(Where("retrieval", mode.position_en_m, mode.cov_m2, self._newest_us, quality))
+        best = min(found, key=lambda where: where.sigma_m, default=None)
+        return best if best is not None and best.sigma_m <= limits.max_unregistered_sigma_m else None
+
+    def _recognises(self) -> bool:
+        full = len(self._cosines) == _REMEMBERED
+        return not self._registers and full and float(np.mean(self._cosines)) >= _RECOGNISED_COSINE
 
     def _confirmed(self, sighting: Sighting) -> bool:
         """Does a recent sighting that was not believed agree with this one?"""

@@ -12,7 +12,7 @@ from runtime.geo.camera import FloatArray
 
 GATE_99 = 9.21  # chi-square, two degrees of freedom
 _ACCELERATION_PSD = 36.0  # m^2/s^3: a small drone turns at some 3 m/s^2 for some 4 s
-_FIRST_SPEED_SIGMA_MPS = 12.0
+FIRST_SPEED_SIGMA_MPS = 12.0
 _VELOCITY_SIGMA_MPS = 1.0  # of the autopilot's velocity, wind and yaw errors included
 
 
@@ -24,7 +24,7 @@ class Track:
         self.mean: FloatArray = np.concatenate([position_en_m, [0.0, 0.0]])
         self.cov: FloatArray = np.zeros((4, 4))
         self.cov[:2, :2] = cov_m2
-        self.cov[2:, 2:] = np.eye(2) * _FIRST_SPEED_SIGMA_MPS**2
+        self.cov[2:, 2:] = np.eye(2) * FIRST_SPEED_SIGMA_MPS**2
 
     @property
     def position_en_m(self) -> FloatArray:
@@ -77,3 +77,8 @@ class Track:
         keep = np.eye(4) - gain @ observe
         self.mean = self.mean + gain @ (measured - observe @ self.mean)
         self.cov = keep @ self.cov @ keep.T + gain @ noise @ gain.T  # Joseph's form stays symmetric
+
+
+def moved_variance_m2(seconds: float) -> float:
+    """In each direction, of a displacement reckoned from a velocity told at its end."""
+    return (_VELOCITY_SIGMA_MPS * seconds) ** 2 + _ACCELERATION_PSD * seconds**3 / 3

@@ -8,6 +8,7 @@ import numpy as np
 
 from runtime.geo.camera import FloatArray, ground_from_pixels
 from runtime.geo.local import LocalFrame
+from runtime.locate.limits import Limits
 from runtime.locate.look import Look
 from runtime.locate.mount import MountEstimate, is_plausible
 from runtime.locate.pose import Pose, solve_pose
@@ -19,26 +20,6 @@ _MAX_TURN_DEG = 30.0
 _VERIFIED = 3  # fits looked at closely
 _CHANCE = 1 / 16  # agreement of a wrong pose
 _GOOD_AGREEMENT = 0.5  # ground that is as the map shows it
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is believed and what is said."""
-
-    min_support: int = 10
-    """Grid cells that must support a similarity before it is looked at more closely."""
-    min_support_alone: int = 18
-    """The same to be believed alone; a street that looks like the next one reaches 17."""
-    min_agreement_alone: float | None = None
-    """Share of the points that must agree with a lone pose, by chance 0.0625; None: what the features' bundle says."""
-    min_agreement_tracked: float | None = None
-    """The same where a tight track says so already."""
-    max_rival: float = 0.6
-    """Support of the best fit elsewhere over the best's; more is a repeated pattern."""
-    min_retrieval_odds: float = 0.6
-    """Share of the best candidate among all, when nothing but retrieval speaks."""
-    max_dead_reckoning_sigma_m: float = 25.0
-    """Past this a position carried forward is not worth saying."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,17 @@ from runtime.fix import Fix, NoFix, Verdict
 from runtime.geo.camera import Camera, axis_ground, yaw_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
-from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, Sighting
+from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, Sighting, Where
 from runtime.locate.features import LocalFeatures
 from runtime.locate.filter import Track
-from runtime.locate.finder import Finder, Found, Limits, Place
+from runtime.locate.finder import Finder, Found, Place
 from runtime.locate.flow import Flow, Shift
+from runtime.locate.grid import Score
+from runtime.locate.limits import Limits
 from runtime.locate.look import Look, looks, unusable
 from runtime.locate.mount import MountEstimate
 from runtime.locate.register import Registrar
-from runtime.locate.retrieve import UNFITTED, Candidate, Prior, Retriever
+from runtime.locate.retrieve import UNFITTED, Candidate, Retriever
 from runtime.locate.stages import Stages
 from runtime.model.bundle import XFEAT_AGREEMENT
 from runtime.model.engine import Engine
@@ -35,8 +37,6 @@ _CANDIDATES_LOST, _CANDIDATES_TRACKING = 6, 3
 _PIXEL_FLOOR = 1.5  # pixels of the map: what its keypoints are good to
 _GROUND_SIGMA_M = 1.0  # ground is not flat
 _SIGMA_OF_CE90 = 1.0 / 2.146  # a circle that holds 90% of a round Gaussian has a radius of 2.146 sigma
-_TILT_SHARE = 0.1  # of the altitude: how far the axis may meet the ground from where it should
-_RETRIEVAL_SHARE = 0.3  # of a footprint: one sigma of a tile's place, when nothing but retrieval speaks
 _FULL_AGREEMENT = 0.6  # of the points; more says nothing more
 _CLOCK_SET = 5  # frames in order, all before the newest one
 _SAMPLED_PX = 8  # apart: enough of a picture to know it again
@@ -87,7 +87,7 @@ class Localizer:
 
     def forget(self) -> None:
         """Begin anew with no idea of where it is; the map's features that were found are kept."""
-        self._belief = Belief()
+        self._belief = Belief(self._retriever.grid(), registers=self._finder is not None)
         self._mount = MountEstimate()
         self._flow = Flow()
         self._session: str | None = None
@@ -121,14 +121,16 @@ class Localizer:
         with self._stages.timed("rectify"):
             at_hand = looks(frame, self._camera, self._mount)
         self._predict(frame, self._shift(frame, last_us, at_hand))
-        places = self._places(at_hand)
+        places = self._places(frame, at_hand)
         if not places:
             return self._carried(frame, "no_ground_seen")
         if self._finder is None:
-            return self._from_retrieval(frame, places)
+            return self._carried(frame, "unconfirmed", looked=True)
         tracking = self._belief.sigma_m <= VOUCHING_SIGMA_M
         found, reason = self._finder.best(places, self._mount, self._least_agreement[tracking], alone=not tracking)
-        return self._carried(frame, reason or "no_match") if found is None else self._from_registration(frame, found)
+        if found is None:
+            return self._carried(frame, reason or "no_match", looked=True)
+        return self._from_registration(frame, found)
 
     def _ran_backwards(self, t_us: int) -> bool:
         """An older frame says nothing; several, each later than the one before, are a clock that was set anew."""
@@ -147,9 +149,8 @@ class Localizer:
             self._flow.forget()
         if self._start is not None:
             place, radius_m = self._start
-            self._belief.track = Track(
-                frame.t_us, np.array(self._frame.to_en(place)), np.eye(2) * (radius_m / 2.0) ** 2
-            )
+            track = Track(frame.t_us, np.array(self._frame.to_en(place)), np.eye(2) * (radius_m / 2.0) ** 2)
+            self._belief = Belief(self._retriever.grid(), track, registers=self._finder is not None)
             self._start = None
 
     def _frozen(self, frame: Frame) -> str | None:
@@ -176,11 +177,12 @@ class Localizer:
         else:
             self._belief.carry(frame.t_us, shift.en_m, shift.cov_m2)
 
-    def _places(self, at_hand: list[Look]) -> list[Place]:
-        """Where to look on the map, best first; first where a tight track points."""
-        tight = self._belief.sigma_m <= VOUCHING_SIGMA_M
-        most = _CANDIDATES_TRACKING if tight else _CANDIDATES_LOST
+    def _places(self, frame: Frame, at_hand: list[Look]) -> list[Place]:
+        """Where to look on the map, best first; first where a tight track points. Retrieval's word is taken in."""
+        track = self._belief.track if self._belief.sigma_m <= VOUCHING_SIGMA_M else None
+        most = _CANDIDATES_LOST if track is None else _CANDIDATES_TRACKING
         pooled: list[Place] = []
+        scores: list[Score] = []
         for look in at_hand:
             level = self._retriever.level_for(look.view, look.axis_en_m)
             if level is None:
@@ -188,21 +190,17 @@ class Localizer:
             with self._stages.timed("embed"):
                 embedding = self._retriever.embed(look.view, look.axis_en_m, level)
             with self._stages.timed("search"):
-                prior = self._prior(look)
-                found = self._retriever.search(embedding, level, prior, most)
-            if tight and prior is not None and self._finder is not None:
-                found.append(Candidate(self._frame.to_latlon(*prior.mean_en_m.tolist()), math.inf, math.nan))
-            pooled += [Place(look, candidate, self._retriever.footprint_m(level)) for candidate in found]
-        pooled.sort(key=lambda place: -place.candidate.score)
-        return pooled[:most]
-
-    def _prior(self, look: Look) -> Prior | None:
-        """Where the axis meets the ground, as the track would have it."""
-        track = self._belief.track
-        if track is None:
-            return None
-        tilt = np.eye(2) * (_TILT_SHARE * look.view.alt_agl_m) ** 2
-        return Prior(track.position_en_m + look.axis_en_m, track.position_cov_m2 + tilt)
+                score = self._retriever.score(embedding, level, look.axis_en_m)
+                found = self._retriever.search(embedding, level, score, self._belief.grid.log_prior(score), most)
+            if track is not None:
+                axis_en_m = track.position_en_m + look.axis_en_m
+                found.append(Candidate(self._frame.to_latlon(*axis_en_m.tolist()), math.inf, math.nan))
+            scores.append(score)
+            pooled += [Place(look, candidate, score.footprint_m) for candidate in found]
+        if scores:
+            with self._stages.timed("search"):
+                self._belief.see_retrieval(scores, self._score_map, frame.telemetry.alt_agl_m)
+        return sorted(pooled, key=lambda place: -place.candidate.score)[:most]
 
     def _from_registration(self, frame: Frame, found: Found) -> Verdict:
         pose = found.pose
@@ -210,7 +208,7 @@ class Localizer:
         supported = found.registration.support >= self._limits.min_support_alone
         strong = supported and found.agreement >= self._least_agreement[0]
         if not self._belief.weigh(Sighting(frame.t_us, found.position(self._frame), cov, strong)):
-            return self._carried(frame, "unconfirmed")
+            return self._carried(frame, "unconfirmed", looked=True)
         if strong:
             self._mount.learn(found.look.first_cov, pose.offset, pose.cov[2:, 2:])
         axis = axis_ground(pose.rotation, pose.height_m)
@@ -218,34 +216,16 @@ class Localizer:
         if axis is not None:
             ground = found.registration.origin.to_latlon(pose.east_m + axis[0], pose.north_m + axis[1])
         quality = round(100 * min(found.agreement / _FULL_AGREEMENT, 1.0))
-        return self._fix(frame, "registration", quality, ground=ground, yaw_deg=yaw_of(pose.rotation))
+        return self._fix(frame, self._belief.registered(quality), ground=ground, yaw_deg=yaw_of(pose.rotation))
 
-    def _from_retrieval(self, frame: Frame, places: list[Place]) -> Verdict:
-        """Tens of metres at best, and only where the map does not repeat itself."""
-        score = np.array([place.candidate.score for place in places])
-        odds = (1.0 - self._score_map.outlier_share) * float(1.0 / np.exp(score - score[0]).sum())
-        if not odds >= self._limits.min_retrieval_odds:
-            return self._carried(frame, "ambiguous")
-        look, place = places[0].look, places[0].candidate.place
-        position = np.array(self._frame.to_en(place)) - look.axis_en_m
-        sigma_m = _RETRIEVAL_SHARE * places[0].footprint_m + _TILT_SHARE * look.view.alt_agl_m
-        if not self._belief.weigh(Sighting(frame.t_us, position, np.eye(2) * sigma_m**2, strong=False)):
-            return self._carried(frame, "unconfirmed")
-        return self._fix(frame, "retrieval", round(50 * odds), ground=place, yaw_deg=None)
+    def _carried(self, frame: Frame, reason: str, *, looked: bool = False) -> Verdict:
+        where = self._belief.unregistered(self._limits, looked=looked)
+        return NoFix(frame.t_us, reason) if where is None else self._fix(frame, where)
 
-    def _carried(self, frame: Frame, reason: str) -> Verdict:
-        """Where the track says the drone is now, while that is worth saying."""
-        if self._belief.anchored_us is None or not self._belief.sigma_m <= self._limits.max_dead_reckoning_sigma_m:
-            return NoFix(frame.t_us, reason)
-        return self._fix(frame, "dead_reckoning", 0, ground=None, yaw_deg=None)
-
-    def _fix(self, frame: Frame, source: str, quality: int, *, ground: LatLon | None, yaw_deg: float | None) -> Verdict:
-        """The track's position; the map's own misplacement comes on top, for no number of looks averages it out."""
-        track, anchored_us = self._belief.track, self._belief.anchored_us
-        if track is None or anchored_us is None:
-            return NoFix(frame.t_us, "no_track")
-        place = self._frame.to_latlon(float(track.position_en_m[0]), float(track.position_en_m[1]))
-        cov = track.position_cov_m2 + np.eye(2) * self._map_variance_m2
+    def _fix(self, frame: Frame, where: Where, *, ground: LatLon | None = None, yaw_deg: float | None = None) -> Fix:
+        """A position; the map's own misplacement comes on top, for no number of looks averages it out."""
+        place = self._frame.to_latlon(float(where.position_en_m[0]), float(where.position_en_m[1]))
+        cov = where.cov_m2 + np.eye(2) * self._map_variance_m2
         alt_msl_m = frame.telemetry.alt_msl_m
         return Fix(
             t_us=frame.t_us,
@@ -256,8 +236,8 @@ class Localizer:
             alt_msl_m=None if np.isnan(alt_msl_m) else alt_msl_m,
             yaw_deg=yaw_deg,
             cov_en_m2=(float(cov[0, 0]), float(cov[0, 1]), float(cov[1, 1])),
-            source=source,
-            anchor_age_s=(frame.t_us - anchored_us) * 1e-6,
-            quality=quality,
+            source=where.source,
+            anchor_age_s=(frame.t_us - where.anchored_us) * 1e-6,
+            quality=where.quality,
             latency_ms=0.0,
         )

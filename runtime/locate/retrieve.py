@@ -11,6 +11,7 @@ from runtime.geo.camera import FloatArray
 from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
 from runtime.geo.rectify import View, rectify, seen_share
+from runtime.locate.grid import PlaceGrid, Score
 from runtime.model.engine import Engine
 from runtime.model.preprocess import encoder_input
 from runtime.model.score_map import ScoreMap
@@ -18,9 +19,7 @@ from runtime.tiles.cache import TileCache
 from runtime.tiles.search import Searcher, best, level_rows
 
 WELL_SEEN, BARELY_SEEN = 0.8, 0.5  # shares of a patch
-UNFITTED = ScoreMap(temperature=0.03, outlier_share=0.0)  # of a bundle that ``calib.score`` has not seen
-_OUTLIER_LOG = -8.0  # a prior may be wrong: no tile is less likely than this for being far away
-_MARGIN = 1.1  # of a reach: metres are counted about another origin there
+UNFITTED = ScoreMap(temperature=0.03, outlier_share=0.2)  # of a bundle that ``calib.score`` has not seen
 _SHORTLIST = 256  # rows a candidate: neighbours of the best fill it first
 
 
@@ -31,14 +30,6 @@ class Candidate:
     place: LatLon
     score: float  # log-probability up to a constant, with the prior in it
     cosine: float
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """Where the ground at the patch's centre is believed to be, about the retriever's frame."""
-
-    mean_en_m: FloatArray  # (2,)
-    cov_m2: FloatArray  # (2, 2)
 
 
 class Retriever:
@@ -52,6 +43,13 @@ class Retriever:
         self._cache, self._engine, self._temperature = cache, engine, score_map.temperature
         self._searcher, self._frame = Searcher(cache, threads), frame
         self._rows = [level_rows(cache, level) for level in range(len(cache.footprints_m))]
+        self._places_en_m: dict[int, FloatArray] = {}
+
+    def grid(self) -> PlaceGrid:
+        """Anywhere on the map."""
+        west, south, east, north = self._cache.metadata["bounds_deg"]
+        low, high = self._frame.to_en(LatLon(south, west)), self._frame.to_en(LatLon(north, east))
+        return PlaceGrid(np.array(low), np.array(high))
 
     def level_for(self, view: View, centre_en_m: tuple[float, float]) -> int | None:
         """The largest level whose footprint about a ground point the frame sees well, else the one it sees best.
@@ -78,62 +76,44 @@ class Retriever:
         patch = rectify(view, centre_en_m, self._cache.footprints_m[level], self._engine.side_px)
         return self._engine.embed(encoder_input(patch.picture, patch.seen, self._engine.side_px)[None])
 
+    def score(self, embedding: NDArray[np.float32], level: int, axis_en_m: tuple[float, float]) -> Score:
+        """How like all tiles of a level are to one embedding (1, D)."""
+        rows, told = self._rows[level], self._cache.metadata["levels"][level]
+        logit = self._searcher.scan(embedding, rows)[0] / np.float32(self._temperature)
+        return Score(self._places(level), logit, axis_en_m, float(told["footprint_m"]), float(told["stride_m"]))
+
     def search(
         self,
         embedding: NDArray[np.float32],  # (1, D)
         level: int,
-        prior: Prior | None,
+        score: Score,
+        log_prior: NDArray[np.float32],  # (N,) of the level's tiles
         most: int,
     ) -> list[Candidate]:
-        """The best tiles, best first, no two nearer than half a footprint."""
-        rows, footprint_m = self._rows[level], self._cache.footprints_m[level]
-        score = self._searcher.scan(embedding, rows)[0] / np.float32(self._temperature)
-        if prior is not None:
-            self._favour(score, prior, rows, footprint_m)
-        for count in (_SHORTLIST * most, len(score)):
-            short = np.sort(best(score, count)) + rows.start
-            chosen = self._apart(embedding[0], short, prior, footprint_m, most)
+        """The best tiles by score and prior, best first, no two nearer than half a footprint."""
+        rows, total = self._rows[level], score.logit + log_prior
+        for count in (_SHORTLIST * most, len(total)):
+            short = np.sort(best(total, count))
+            cosine = self._searcher.exact(embedding[0], short + rows.start)
+            exact = cosine.astype(np.float64) / self._temperature + log_prior[short]
+            chosen = _apart(exact, score.place_en_m[short], score.footprint_m / 2, most)
             if len(chosen) == most:
                 break
-        return chosen
-
-    def _favour(self, score: NDArray[np.float32], prior: Prior, rows: slice, footprint_m: float) -> None:
-        """Add a prior to the scores of all rows; where it is at its floor it is the same everywhere."""
-        cov = _widened(prior, footprint_m)
-        reach_m = float(np.sqrt(-2.0 * _OUTLIER_LOG * np.linalg.eigvalsh(cov)[-1]))
-        middle = self._frame.to_latlon(float(prior.mean_en_m[0]), float(prior.mean_en_m[1]))
-        near = self._searcher.near(middle, _MARGIN * reach_m, rows)
-        score += np.float32(_OUTLIER_LOG)
-        score[near - rows.start] += (_log_prior(self._en_m(near), prior, footprint_m) - _OUTLIER_LOG).astype(np.float32)
-
-    def _apart(
-        self,
-        embedding: NDArray[np.float32],  # (D,)
-        short: NDArray[np.int64],  # (M,) rows
-        prior: Prior | None,
-        footprint_m: float,
-        most: int,
-    ) -> list[Candidate]:
-        """The best of some rows by their exact cosines, each half a footprint from any better one."""
-        cosine = self._searcher.exact(embedding, short)
-        place_en_m = self._en_m(short)
-        score = cosine.astype(np.float64) / self._temperature
-        if prior is not None:
-            score += _log_prior(place_en_m, prior, footprint_m)
-        chosen: list[int] = []
-        for row in np.argsort(-score, kind="stable"):
-            apart = np.abs(place_en_m[chosen] - place_en_m[row]).max(axis=1)
-            if (apart >= footprint_m / 2).all():
-                chosen.append(int(row))
-                if len(chosen) == most:
-                    break
-        centre = self._cache.centre[short[chosen]].tolist()
+        centre = self._cache.centre[rows.start + short[chosen]].tolist()
         return [
-            Candidate(LatLon(*place), float(score[i]), float(cosine[i]))
+            Candidate(LatLon(*place), float(exact[i]), float(cosine[i]))
             for i, place in zip(chosen, centre, strict=True)
         ]
 
-    def _en_m(self, rows: NDArray[np.int64]) -> FloatArray:  # (M, 2)
+    def _places(self, level: int) -> FloatArray:  # (N, 2)
+        """Where the tiles of a level lie; found once."""
+        if level not in self._places_en_m:
+            rows = self._rows[level]
+            self._cache.check_rows(rows, ("centre",))
+            self._places_en_m[level] = self._en_m(rows)
+        return self._places_en_m[level]
+
+    def _en_m(self, rows: slice) -> FloatArray:  # (M, 2)
         """Where the centres of rows lie, about the retriever's frame."""
         per_lon_m, per_lat_m = self._frame.metres_per_degree()
         lat, lon = self._cache.centre[rows].T
@@ -141,17 +121,17 @@ class Retriever:
         return np.column_stack([d_lon * per_lon_m, (lat - self._frame.origin.lat) * per_lat_m])
 
 
-def _log_prior(
+def _apart(
+    score: FloatArray,  # (N,)
     place_en_m: FloatArray,  # (N, 2)
-    prior: Prior,
-    footprint_m: float,
-) -> FloatArray:  # (N,)
-    """Gaussian, as wide again as a tile is coarse, with a floor so that a wrong belief can be left."""
-    away = place_en_m - prior.mean_en_m
-    distance2: FloatArray = np.einsum("ni,ij,nj->n", away, np.linalg.inv(_widened(prior, footprint_m)), away)
-    return np.maximum(-distance2 / 2, _OUTLIER_LOG)
-
-
-def _widened(prior: Prior, footprint_m: float) -> FloatArray:
-    """(2, 2): a tile says no more than its footprint."""
-    return prior.cov_m2 + np.eye(2) * (footprint_m / 4) ** 2
+    apart_m: float,
+    most: int,
+) -> list[int]:
+    """The best scores whose places are so far from those of all better ones."""
+    chosen: list[int] = []
+    for one in np.argsort(-score, kind="stable"):
+        if (np.abs(place_en_m[chosen] - place_en_m[one]).max(axis=1) >= apart_m).all():
+            chosen.append(int(one))
+            if len(chosen) == most:
+                break
+    return chosen
