@@ -65,7 +65,7 @@ def build(
     so that pictures are read while others are embedded. What a killed build has finished is not done again. Raises
     ImageryError when nothing can be seen, CacheError when the folder of another unfinished build lies there.
     """
-    job = Job(imagery.path, grids_of(footprints_m, stride_m), _inner(imagery))
+    job = Job(imagery.path, grids_of(footprints_m, stride_m), _inner(imagery, engine.side_px, max(footprints_m)))
     facts = imagery_facts(imagery, accuracy_ce90_m)
     building = building or Building(out, {"map": facts["sha256"], **asked_of(engine, job.grids, accuracy_ce90_m)})
     try:
@@ -113,9 +113,10 @@ def _left_out(levels: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {reason.value: sum(level["left_out"][reason.value] for level in levels) for reason in LeftOut}
 
 
-def _inner(imagery: Imagery) -> Bounds:
-    """The map's box but for a pixel at its rim, which a window's interpolation would reach beyond."""
-    bounds, px = imagery.bounds, imagery.metres_per_px
+def _inner(imagery: Imagery, side_px: int, footprint_m: float) -> Bounds:
+    """The map's box but for a rim that a window's interpolation would reach beyond: a pixel of map and encoder each."""
+    bounds = imagery.bounds
+    px = imagery.metres_per_px + footprint_m / side_px / ground_scale(bounds.centre.lat)
     return Bounds(bounds.west + px, bounds.south + px, bounds.east - px, bounds.north - px)
 
 

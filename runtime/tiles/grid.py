@@ -38,6 +38,8 @@ class Window:
     """One tile to embed."""
 
     level: int
+    row: int  # of the level, northwards from the equator
+    column: int  # eastwards from 180 W
     place: LatLon  # of its centre; the same bits whatever map it is cut from
     centre: Metres  # x from -HALF_WORLD_M to HALF_WORLD_M: near the 180th meridian the square reaches beyond
     side_m: float  # in Web Mercator metres
@@ -74,15 +76,16 @@ class Grid:
     def windows(self, block: Block, bounds: Bounds) -> list[Window]:
         """The windows of a block whose whole square lies in a box, along the curve."""
         inside = self._inside(block, bounds)
-        count = int(self._columns(np.array([block.row]))[0])
-        found = []
-        for row, column in zip(_ROW[inside].tolist(), _COLUMN[inside].tolist(), strict=True):
-            lat = (block.row * BLOCK + row) * self.stride_m / RADIUS_M
-            east = (block.column * BLOCK + column) / count  # of 180 W, in turns
-            place = LatLon(math.degrees(lat), east * 360.0 - 180.0)
-            centre = Metres(east * _WORLD_M - HALF_WORLD_M, math.asinh(math.tan(lat)) * RADIUS_M)
-            found.append(Window(self.level, place, centre, self.footprint_m / math.cos(lat)))
-        return found
+        rows, columns = block.row * BLOCK + _ROW[inside], block.column * BLOCK + _COLUMN[inside]
+        return [self.window(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)]
+
+    def window(self, row: int, column: int) -> Window:
+        """The window at a row and a column of the level."""
+        lat = row * self.stride_m / RADIUS_M
+        east = column / int(self._columns(np.array([row // BLOCK]))[0])  # of 180 W, in turns
+        place = LatLon(math.degrees(lat), east * 360.0 - 180.0)
+        centre = Metres(east * _WORLD_M - HALF_WORLD_M, math.asinh(math.tan(lat)) * RADIUS_M)
+        return Window(self.level, row, column, place, centre, self.footprint_m / math.cos(lat))
 
     def order(
         self,

@@ -11,10 +11,11 @@ import numpy as np
 
 from runtime.model.engine import Engine
 from runtime.tiles.blockfile import pack
+from runtime.tiles.cut import Cutter
 from runtime.tiles.grid import Block, Grid, Window
 from runtime.tiles.imagery import Bounds, Imagery
 from runtime.tiles.layout import to_rows
-from runtime.tiles.look import LeftOut, window_picture
+from runtime.tiles.look import LeftOut, looked_at
 
 BATCH = 16
 
@@ -37,12 +38,13 @@ class Job:
         Batches never reach over a block's border: its rows do not depend on which other blocks are built.
         """
         windows = self.grids[block.level].windows(block, self.bounds)
+        cutter = Cutter(imagery, self.grids[block.level], engine.side_px)
         kept: list[Window] = []
         embeddings = [np.empty((0, engine.dim), np.float32)]
         left_out = Counter[LeftOut]()
         for first in range(0, len(windows), BATCH):
             batch = windows[first : first + BATCH]
-            looks = [(window, window_picture(imagery, window, engine.side_px)) for window in batch]
+            looks = [(window, looked_at(*cutter.cut(window))) for window in batch]
             left_out.update(look for _, look in looks if isinstance(look, LeftOut))
             good = [(window, look) for window, look in looks if not isinstance(look, LeftOut)]
             if good:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 import cv2
@@ -31,16 +32,24 @@ class LeftOut(Enum):
 
 
 def window_picture(imagery: Imagery, window: Window, side_px: int) -> Picture | LeftOut:
-    """What the encoder reads for a window, (side_px, side_px, 3) RGB, or why it is left out."""
-    picture, seen = imagery.window(window.centre, window.side_m, side_px)
+    """What the encoder reads for one window, (side_px, side_px, 3) RGB, or why it is left out."""
+    return looked_at(*imagery.window(window.centre, window.side_m, side_px))
+
+
+def looked_at(
+    picture: Picture,  # (S, S, 3) RGB
+    seen: NDArray[np.bool_],  # (S, S)
+) -> Picture | LeftOut:
+    """The same of a window that was read, at the encoder's side."""
     if not seen.mean() >= MIN_SEEN:
         return LeftOut.MISSING
     whole = bool(seen.all())
-    if not (picture if whole else picture[seen]).std() >= MIN_CONTRAST:
+    mean, deviation = cv2.meanStdDev(picture, mask=None if whole else seen.astype(np.uint8))
+    if not math.sqrt(float((deviation**2).mean() + mean.var())) >= MIN_CONTRAST:
         return LeftOut.BLANK
-    if is_cloud(picture, seen):
+    if mean.min() >= _CLOUD_SHARE * _CLOUD_LEAST and is_cloud(picture, seen):
         return LeftOut.CLOUDY
-    return encoder_input(picture, None if whole else seen, side_px)
+    return encoder_input(picture, None if whole else seen, len(picture))
 
 
 def is_cloud(
@@ -51,7 +60,7 @@ def is_cloud(
     darkest, lightest = picture.min(axis=2), picture.max(axis=2)
     white = (darkest >= _CLOUD_LEAST) & (lightest - darkest <= _CLOUD_TINT) & seen
     least = _CLOUD_SHARE * int(seen.sum())
-    if white.sum() < least:  # most windows end here
+    if white.sum() < least:
         return False
     grey = cv2.GaussianBlur(picture[..., 1], (3, 3), 0).astype(np.float32)
     steps = [cv2.Scharr(grey, cv2.CV_32F, *along) / 32 for along in ((1, 0), (0, 1))]
