@@ -88,9 +88,10 @@ def _flight_over_map(flight: Path, map_file: Path, side_px: int) -> RetrievalSet
     """Patches of each frame whose true place is known, searched in the map's tiles of one level."""
     from runtime.geo.local import LocalFrame
     from runtime.geo.mercator import to_latlon
-    from runtime.tiles.build import FOOTPRINTS_M, STRIDE_SHARE, window_picture
+    from runtime.tiles.build import FOOTPRINTS_M, STRIDE_SHARE
     from runtime.tiles.grid import windows_over
     from runtime.tiles.imagery import Imagery
+    from runtime.tiles.look import LeftOut, window_picture
 
     imagery = Imagery(map_file)
     local = LocalFrame(imagery.bounds.centre)
@@ -102,7 +103,7 @@ def _flight_over_map(flight: Path, map_file: Path, side_px: int) -> RetrievalSet
     chosen = _nearest_and_some(off_m)
     seen = [(i, window_picture(imagery, windows[i], side_px)) for i in chosen]
     imagery.close()
-    tiles = {i: picture for i, picture in seen if picture is not None}
+    tiles = {i: picture for i, picture in seen if not isinstance(picture, LeftOut)}
     off_m = off_m[:, list(tiles)]
     over = (off_m <= NEAR_M).any(axis=1) if tiles else np.zeros(len(places), np.bool_)
     if not over.any():

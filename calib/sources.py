@@ -115,9 +115,10 @@ def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Genera
 
 def _windows(map_file: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
     """Windows of a map as the tile cache cuts them."""
-    from runtime.tiles.build import FOOTPRINTS_M, STRIDE_SHARE, window_picture
+    from runtime.tiles.build import FOOTPRINTS_M, STRIDE_SHARE
     from runtime.tiles.grid import windows_over
     from runtime.tiles.imagery import Imagery
+    from runtime.tiles.look import LeftOut, window_picture
 
     imagery = Imagery(map_file)
     levels = enumerate(FOOTPRINTS_M)
@@ -126,7 +127,7 @@ def _windows(map_file: Path, count: int, side_px: int, rng: np.random.Generator)
     ]
     for i in _some(len(windows), count, rng):
         picture = window_picture(imagery, windows[i], side_px)
-        if picture is not None:
+        if not isinstance(picture, LeftOut):
             yield Sample(f"{map_file.name}/{windows[i].centre.x:.0f},{windows[i].centre.y:.0f}", picture)
     imagery.close()
 

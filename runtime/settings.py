@@ -172,3 +172,12 @@ def check_start_on_map(start: tuple[LatLon, float] | None, bounds_deg: Sequence[
         f"middle is {(south + north) / 2:.4f},{(west + east) / 2:.4f}, and its radius is {radius_m:g} m: give the map "
         "that is flown over, or a radius that reaches it"
     )
+
+
+def joined(argv: Sequence[str] | None, option: str) -> list[str]:
+    """Command-line words in which an option holds on to its value: argparse takes ``-16.8,179.9,40`` for an option."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if option in words[:-1]:
+        at = words.index(option)
+        words[at : at + 2] = [f"{option}={words[at + 1]}"]
+    return words

@@ -36,6 +36,8 @@ COMMANDS = (
     "runtime.tiles build",
     "runtime.tiles info",
     "runtime.tiles verify",
+    "runtime.tiles crop",
+    "runtime.tiles merge",
     "runtime.replay",
     "runtime.daemon",
     "runtime.doctor",
@@ -52,7 +54,7 @@ def test_runtime_imports_without_training_packages_and_without_rasterio() -> Non
     modules = [m.name for m in pkgutil.walk_packages(runtime.__path__, "runtime.")]
     assert "runtime.locate.localizer" in modules
     wanted = [name for name in modules if not name.endswith(("__main__", "engine_trt"))]
-    done = run_without([*TRAINING, "rasterio"], f"import {', '.join(wanted)}")
+    done = run_without([*TRAINING, "rasterio", "pmtiles", "ray"], f"import {', '.join(wanted)}")
     assert done.returncode == 0, done.stderr
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeVar
 
 from runtime.geo.mercator import LatLon
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _SEMI_MAJOR_M = 6378137.0
 _ECCENTRICITY_2 = 6.69437999014e-3
 
-Degrees = TypeVar("Degrees", float, NDArray[np.float64])
+Degrees = TypeVar("Degrees", float, "NDArray[np.float64]")
 
 
 def short_way_deg(d_lon: Degrees) -> Degrees:

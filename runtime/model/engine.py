@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 
 class Engine(Protocol):
-    """An encoder ready to run. One graph in one precision builds a cache and flies with it, on whichever library.
+    """An encoder ready to run; several threads may use it at once.
 
-    Two engines are equal for a cache when ``encoder_sha256`` (of the ONNX graph, also where TensorRT runs what it made
-    of it) and ``precision`` are: so a cache built on a desktop flies on a device. How far libraries and kernels may lie
-    apart is bounded when an engine opens (``runtime.model.golden``).
+    One graph in one precision builds a cache and flies with it, on whichever library. Two engines are equal for a cache
+    when ``encoder_sha256`` (of the ONNX graph, also where TensorRT runs what it made of it) and ``precision`` are: so a
+    cache built on a desktop flies on a device. How far libraries and kernels may lie apart is bounded when an engine
+    opens (``runtime.model.golden``).
     """
 
     @property

@@ -5,6 +5,7 @@ An engine is for one thread at a time: its stream and its two buffers are its ow
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -36,6 +37,7 @@ class TrtEngine:
         self._context: Any = None
         self._graph: Any = None
         self._freed = ExitStack()
+        self._lock = threading.Lock()
         try:
             self._load(trt, bundle, mapped=gpu.integrated)
             self._record()
@@ -54,11 +56,12 @@ class TrtEngine:
         if self._context is None:
             raise EngineError(f"{self.name} was closed")
         embeddings = np.empty((len(pictures), self.dim), np.float32)
-        for start in range(0, len(pictures), self.batch):
-            some = pictures[start : start + self.batch]
-            self._image.host[: len(some)] = some  # a short last batch leaves older pictures in the rest: not read
-            self._run()
-            embeddings[start : start + len(some)] = self._embedding.host[: len(some)]
+        with self._lock:  # one input and one output in the GPU's memory
+            for start in range(0, len(pictures), self.batch):
+                some = pictures[start : start + self.batch]
+                self._image.host[: len(some)] = some  # a short last batch leaves older pictures in the rest: not read
+                self._run()
+                embeddings[start : start + len(some)] = self._embedding.host[: len(some)]
         return embeddings
 
     def close(self) -> None:

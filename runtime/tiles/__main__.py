@@ -1,19 +1,19 @@
-"""python -m runtime.tiles build | info | verify | crop | key | sign"""
+"""python -m runtime.tiles build | info | verify | crop | merge | key | sign"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from runtime.errors import CacheError, SettingsError, run_command
+from runtime.settings import joined
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = _parser().parse_args(argv)
+    args = _parser().parse_args(joined(argv, "--around"))
     command = {
-        "build": _build, "info": _info, "verify": _verify, "crop": _crop, "key": _key, "sign": _sign
+        "build": _build, "info": _info, "verify": _verify, "crop": _crop, "merge": _merge, "key": _key, "sign": _sign
     }[args.command]  # fmt: skip
     return run_command("runtime.tiles", lambda: command(args))
 
@@ -23,20 +23,36 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m runtime.tiles",
         description="Tile caches: what a map looks like to the encoder, ready to be searched in flight.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="build | info | verify | crop | key | sign")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="build | info | verify | crop | merge | key | sign"
+    )
     build = commands.add_parser(
         "build",
         help="make a cache from a map",
-        description="Read a map, embed it window by window, and write AREA.tiles with AREA.mbtiles beside it.",
+        description="Read a map, embed it window by window, and write AREA.tiles with AREA.mbtiles beside it. "
+        "A build that was ended goes on when the same command is given again.",
         epilog="example: python -m runtime.tiles build --imagery map.tif --out town.tiles",
     )
-    build.add_argument("--imagery", type=Path, required=True, help="GeoTIFF of any CRS, MBTiles file or XYZ folder")
+    build.add_argument(
+        "--imagery",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="MAP",
+        help="GeoTIFF of any CRS, MBTiles, PMTiles or XYZ folder; of several the first that shows a place is taken",
+    )
     build.add_argument("--out", type=Path, required=True, metavar="AREA.tiles")
     build.add_argument("--bundle", type=Path, help="encoder bundle; left out: the default encoder")
     build.add_argument("--precision", choices=("fp32", "fp16", "int8"), help="left out: the bundle's floating graph")
     build.add_argument("--footprints", type=float, nargs="+", metavar="M", help="tile sides in metres, one a level")
-    build.add_argument("--date", default="", help="when the imagery was taken, kept in the cache")
-    build.add_argument("--attribution", default="", help="whom the imagery's licence asks you to name")
+    build.add_argument("--stride", type=float, metavar="M", help="between tiles; left out: a quarter of each footprint")
+    build.add_argument("--date", nargs="+", default=[""], help="when the imagery was taken: once, or once a map")
+    build.add_argument(
+        "--attribution",
+        nargs="+",
+        default=[""],
+        help="whom its licence asks you to name: once, or once a map",
+    )
     build.add_argument(
         "--accuracy",
         type=float,
@@ -44,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="M",
         help="how well the map is placed on Earth, CE90 in metres (default 8.5); it bounds every fix's covariance",
     )
-    build.add_argument("--threads", type=int, default=0, help="for the encoder; 0: one a core")
+    build.add_argument("--workers", type=int, default=0, help="read and embed side by side; 0: one a core")
+    build.add_argument("--threads", type=int, default=0, help="of the encoder for each worker; 0: one, on a CPU")
     for name, text in (("info", "what a cache holds"), ("verify", "check its hashes, its map's and sampled rows")):
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
         command.add_argument("cache", type=Path, metavar="AREA.tiles")
@@ -64,6 +81,15 @@ def _parser() -> argparse.ArgumentParser:
     crop.add_argument("cache", type=Path, metavar="AREA.tiles")
     crop.add_argument("--around", required=True, metavar="LAT,LON,RADIUS_M", help="what to keep")
     crop.add_argument("--out", type=Path, required=True, metavar="MISSION.tiles")
+    merge = commands.add_parser(
+        "merge",
+        help="make one cache of several",
+        description="Put caches of one encoder and the same levels together, with their maps. Of rows of the same "
+        "place the first cache's is kept. Pieces of a map that overlap by a footprint give the rows of the whole.",
+        epilog="example: python -m runtime.tiles merge north.tiles south.tiles --out country.tiles",
+    )
+    merge.add_argument("caches", type=Path, nargs="+", metavar="AREA.tiles")
+    merge.add_argument("--out", type=Path, required=True, metavar="MERGED.tiles")
     text = "make a key pair to sign caches with: KEY, for you alone, and KEY.pub, for the aircraft"
     commands.add_parser("key", help=text, description=text).add_argument("key", type=Path, metavar="KEY")
     text = "sign a cache and the map beside it: writes AREA.tiles.sig"
@@ -74,39 +100,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(args: argparse.Namespace) -> None:
-    from runtime.files import whole_file
-    from runtime.model.load import open_engine
-    from runtime.progress import progress
-    from runtime.tiles.build import FOOTPRINTS_M, build
-    from runtime.tiles.sources import import_imagery
+    from runtime.tiles.command import build_command
 
-    if not (args.accuracy >= 0 and all(f > 0 for f in args.footprints or [])):
-        raise SettingsError("--accuracy and --footprints are metres; expected positive numbers")
-    if args.out.suffix != ".tiles":
-        raise CacheError(f"--out {args.out} must end in .tiles; the map is written beside it as .mbtiles")
-    engine = open_engine(args.bundle, args.precision, args.threads)
-    started = time.perf_counter()
-    footprints_m = tuple(sorted(args.footprints)) if args.footprints else FOOTPRINTS_M
-    map_path = args.out.with_suffix(".mbtiles")
-    with whole_file(map_path) as partial:  # a map that shows nothing leaves an older pair of files as it was
-        with progress("map") as tick:
-            imagery = import_imagery(
-                args.imagery,
-                partial,
-                name=args.imagery.stem,
-                date=args.date,
-                attribution=args.attribution,
-                tick=tick,
-            )
-        with progress("tiles") as tick:
-            result = build(
-                imagery, engine, args.out, footprints_m=footprints_m, accuracy_ce90_m=args.accuracy, tick=tick
-            )
-        imagery.close()
-    seconds = time.perf_counter() - started
-    levels = ", ".join(f"{n} of {f:g} m" for n, f in zip(result.rows_by_level, footprints_m, strict=True))
-    print(f"{args.out}: {result.rows} tiles ({levels}); {result.left_out} blank windows left out; {seconds:.1f} s")
-    print(f"map: {map_path}, zoom {imagery.zoom}; encoder: {engine.name}")
+    build_command(args)
 
 
 def _info(args: argparse.Namespace) -> None:
@@ -160,11 +156,27 @@ def _crop(args: argparse.Namespace) -> None:
     except ValueError:
         raise SettingsError(f"--around is {args.around!r}, expected LAT,LON,RADIUS_M like 47.51,8.23,3000") from None
     checked_start(lat, lon, radius_m, "--around")
-    if args.out.suffix != ".tiles" or args.out.resolve() == args.cache.resolve():
-        raise CacheError(f"--out {args.out} must end in .tiles and be another file than {args.cache}")
+    _check_out(args.out, [args.cache])
     kept = crop(TileCache.open(args.cache), LatLon(lat, lon), radius_m, args.out)
     sizes = " + ".join(f"{p.stat().st_size / 1e6:.2f} MB" for p in (args.out, args.out.with_suffix(".mbtiles")))
     print(f"{args.out}: {kept} tiles within {radius_m:g} m of {lat:g},{lon:g}; {sizes}, its map beside it")
+
+
+def _merge(args: argparse.Namespace) -> None:
+    from runtime.progress import progress
+    from runtime.tiles.cache import TileCache
+    from runtime.tiles.merge import merge
+
+    _check_out(args.out, args.caches)
+    with progress("map") as tick:
+        rows = merge([TileCache.open(path) for path in args.caches], args.out, tick)
+    print(f"{args.out}: {rows} tiles of {len(args.caches)} caches, its map beside it")
+
+
+def _check_out(out: Path, sources: list[Path]) -> None:
+    same = [path for path in sources if path.resolve() == out.resolve()]
+    if out.suffix != ".tiles" or same:
+        raise CacheError(f"--out {out} must end in .tiles and be another file than {(same or sources)[0]}")
 
 
 def _key(args: argparse.Namespace) -> None:

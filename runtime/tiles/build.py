@@ -1,43 +1,50 @@
-"""Imagery -> windows in metres on a few levels -> embeddings -> cache."""
+"""Imagery -> windows in metres on a few levels -> embeddings -> cache; resumable, the same bytes however it is run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from runtime.errors import ImageryError
+from runtime.errors import ImageryError, SkyfixError
+from runtime.geo.mercator import ground_scale
 from runtime.model.engine import Engine
-from runtime.model.preprocess import encoder_input
+from runtime.tiles.building import Building
 from runtime.tiles.cache import imagery_facts
-from runtime.tiles.grid import Window, windows_over
-from runtime.tiles.imagery import Imagery
-from runtime.tiles.layout import to_rows, write_rows
+from runtime.tiles.grid import Block, Grid
+from runtime.tiles.imagery import Bounds, Imagery
+from runtime.tiles.job import Job
+from runtime.tiles.layout import write_rows
+from runtime.tiles.look import LeftOut
+from runtime.tiles.mosaic import sources_of
+from runtime.tiles.workers import in_threads
 
-T = TypeVar("T")
 Tick = Callable[[int, int], None]  # done, total
 
 FOOTPRINTS_M = (45.0, 64.0, 90.0, 128.0)  # sqrt(2) apart: any scale is within 19% of a level
 STRIDE_SHARE = 0.25
-MIN_SEEN = 0.75  # of a window, or it is left out
-MIN_CONTRAST = 2.0  # standard deviation in grey levels: less is a blank sheet
-BATCH = 16
 ACCURACY_CE90_M = 8.5  # what is commonly stated for satellite mosaics made without ground control
+_LEAST_PX = 16  # of the map across a window: fewer show nothing to be recognised by
 
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
     """What a build wrote and what it left out."""
 
-    rows: int
-    left_out: int
     rows_by_level: tuple[int, ...]
+    left_out: dict[str, int]  # windows by reason
+
+    @property
+    def rows(self) -> int:
+        """Of all levels."""
+        return sum(self.rows_by_level)
+
+
+def grids_of(footprints_m: Sequence[float], stride_m: float | None = None) -> tuple[Grid, ...]:
+    """A level a footprint; ``stride_m`` None is a quarter of each."""
+    return tuple(Grid(i, side_m, stride_m or side_m * STRIDE_SHARE) for i, side_m in enumerate(footprints_m))
 
 
 def build(
@@ -45,99 +52,128 @@ def build(
     engine: Engine,
     out: Path,
     *,
-    footprints_m: tuple[float, ...] = FOOTPRINTS_M,
+    footprints_m: Sequence[float] = FOOTPRINTS_M,
+    stride_m: float | None = None,
     accuracy_ce90_m: float = ACCURACY_CE90_M,
+    workers: int = 2,
+    building: Building | None = None,
     tick: Tick = lambda done, total: None,
 ) -> BuildResult:
-    """Embed every window of the map and write the cache ``out``; raises ImageryError when nothing can be seen."""
-    windows = [
-        w
-        for level, footprint_m in enumerate(footprints_m)
-        for w in windows_over(imagery.bounds, level, footprint_m, footprint_m * STRIDE_SHARE)
-    ]
-    if not windows:
-        raise ImageryError(
-            f"the map is too small: no tile of {min(footprints_m):.0f} m fits in it; give smaller --footprints"
-        )
-    kept: list[Window] = []
-    embeddings: list[NDArray[np.float32]] = []
-    for done, (batch, pictures) in enumerate(_pictures_ahead(imagery, windows, engine.side_px), 1):
-        if batch:
-            kept += batch
-            embeddings.append(engine.embed(pictures))
-        tick(min(done * BATCH, len(windows)), len(windows))
-    if not kept:
-        raise ImageryError(f"the map shows nothing: all {len(windows)} windows are blank or mostly missing")
-    counts = tuple(sum(w.level == level for w in kept) for level in range(len(footprints_m)))
-    rows = to_rows(
-        np.concatenate(embeddings),
-        np.array([w.place for w in kept], np.float64),
-        np.array([w.level for w in kept], np.uint8),
-    )
-    write_rows(
-        out,
-        _metadata(imagery, engine, footprints_m, counts, accuracy_ce90_m),
-        [rows],
-        (imagery.path, imagery.zoom),
-    )
-    return BuildResult(len(kept), len(windows) - len(kept), counts)
+    """Embed every window of the map and write the cache ``out``.
+
+    ``stride_m`` None is a quarter of each footprint. ``workers`` threads read and embed block by block: more than one,
+    so that pictures are read while others are embedded. What a killed build has finished is not done again. Raises
+    ImageryError when nothing can be seen, CacheError when the folder of another unfinished build lies there.
+    """
+    job = Job(imagery.path, grids_of(footprints_m, stride_m), _inner(imagery, engine.side_px, max(footprints_m)))
+    facts = imagery_facts(imagery, accuracy_ce90_m)
+    building = building or Building(out, {"map": facts["sha256"], **asked_of(engine, job.grids, accuracy_ce90_m)})
+    try:
+        blocks = _blocks(job, imagery)
+        left = [block for block in blocks if not building.has(block)]
+        done = _Counter(job.count(blocks) - job.count(left), job.count(blocks), tick)
+        in_threads(job, engine, left, workers, keep=building.keep, tick=done.more)
+        levels = _levels(job.grids, blocks, building)
+        if not any(level["rows"] for level in levels):
+            raise ImageryError(f"the map shows nothing: of {done.total} windows {left_out_text(_left_out(levels))}")
+        metadata = {
+            "encoder": _encoder(engine),
+            "levels": levels,
+            "bounds_deg": imagery.bounds.as_degrees(),
+            "imagery": facts,
+            "sources": sources_of(imagery),
+        }
+        rows = (building.rows(block) for block in blocks)
+        write_rows(building.cache_path, metadata, rows, (imagery.path, imagery.zoom))
+    except SkyfixError:
+        building.remove()
+        raise
+    building.finish()
+    return result_of(metadata)
 
 
-def _pictures_ahead(
-    imagery: Imagery, windows: list[Window], side_px: int
-) -> Iterator[tuple[list[Window], NDArray[np.uint8]]]:
-    """Batches of windows that show something, with their pictures; one batch is read while another is embedded."""
-
-    def read(batch: list[Window]) -> tuple[list[Window], NDArray[np.uint8]]:
-        pictures = [window_picture(imagery, w, side_px) for w in batch]
-        good = [(w, p) for w, p in zip(batch, pictures, strict=True) if p is not None]
-        return [w for w, _ in good], np.array([p for _, p in good], np.uint8)
-
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        ahead = None
-        for batch in _batches(windows, BATCH):
-            coming = reader.submit(read, batch)
-            if ahead is not None:
-                yield ahead.result()
-            ahead = coming
-        if ahead is not None:
-            yield ahead.result()
-
-
-def window_picture(imagery: Imagery, window: Window, side_px: int) -> NDArray[np.uint8] | None:
-    """What the encoder reads for a window; None where the map is mostly missing or blank."""
-    picture, seen = imagery.window(window.centre, window.side_m, side_px)
-    if not seen.mean() >= MIN_SEEN or not picture[seen].std() >= MIN_CONTRAST:
-        return None
-    return encoder_input(picture, seen, side_px)
-
-
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
-
-
-def _metadata(
-    imagery: Imagery,
-    engine: Engine,
-    footprints_m: tuple[float, ...],
-    counts: tuple[int, ...],
-    accuracy_ce90_m: float,
-) -> dict[str, Any]:
-    stated = imagery.metadata
+def asked_of(engine: Engine, grids: Sequence[Grid], accuracy_ce90_m: float) -> dict[str, Any]:
+    """What tells one build from another, beside its imagery."""
     return {
-        "encoder": {
-            "name": engine.name.partition(",")[0],
-            "sha256": engine.encoder_sha256,
-            "precision": engine.precision,
-            "dim": engine.dim,
-        },
-        "levels": [
-            {"footprint_m": f, "stride_m": f * STRIDE_SHARE, "rows": n}
-            for f, n in zip(footprints_m, counts, strict=True)
-        ],
-        "bounds_deg": imagery.bounds.as_degrees(),
-        "imagery": imagery_facts(imagery, accuracy_ce90_m),
-        "sources": [{key: stated.get(key, "") for key in ("name", "date", "attribution")}],
+        "encoder": engine.encoder_sha256,
+        "precision": engine.precision,
+        "footprints_m": [grid.footprint_m for grid in grids],
+        "strides_m": [grid.stride_m for grid in grids],
+        "accuracy_ce90_m": accuracy_ce90_m,
     }
+
+
+def result_of(metadata: Mapping[str, Any]) -> BuildResult:
+    """What a cache's metadata says of its build."""
+    levels = metadata["levels"]
+    return BuildResult(tuple(level["rows"] for level in levels), _left_out(levels))
+
+
+def _left_out(levels: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    return {reason.value: sum(level["left_out"][reason.value] for level in levels) for reason in LeftOut}
+
+
+def _inner(imagery: Imagery, side_px: int, footprint_m: float) -> Bounds:
+    """The map's box but for a rim that a window's interpolation would reach beyond: a pixel of map and encoder each."""
+    bounds = imagery.bounds
+    px = imagery.metres_per_px + footprint_m / side_px / ground_scale(bounds.centre.lat)
+    return Bounds(bounds.west + px, bounds.south + px, bounds.east - px, bounds.north - px)
+
+
+def _blocks(job: Job, imagery: Imagery) -> list[Block]:
+    """All blocks that have a window on the map, in the cache's order; raises ImageryError where there is none."""
+    least_m, pixel_m = job.grids[0].footprint_m, imagery.metres_per_px * ground_scale(imagery.bounds.centre.lat)
+    if least_m < _LEAST_PX * pixel_m:
+        raise ImageryError(
+            f"the map shows {pixel_m:.3g} m a pixel: a tile of {least_m:g} m would be {least_m / pixel_m:.1f} pixels "
+            f"wide, expected {_LEAST_PX}; give a finer map, or --footprints from {math.ceil(_LEAST_PX * pixel_m)} m"
+        )
+    blocks = [block for grid in job.grids for block in grid.blocks(job.bounds) if grid.count(block, job.bounds)]
+    if not blocks:
+        raise ImageryError(f"the map is too small: no tile of {least_m:.0f} m fits in it; give smaller --footprints")
+    return blocks
+
+
+def _levels(grids: Sequence[Grid], blocks: Sequence[Block], building: Building) -> list[dict[str, Any]]:
+    """What the metadata states of each level."""
+    levels: list[dict[str, Any]] = [
+        {
+            "footprint_m": grid.footprint_m,
+            "stride_m": grid.stride_m,
+            "rows": 0,
+            "left_out": dict.fromkeys((reason.value for reason in LeftOut), 0),
+        }
+        for grid in grids
+    ]
+    for block in blocks:
+        counts, level = building.counts(block), levels[block.level]
+        level["rows"] += counts.rows
+        for reason, windows in counts.left_out.items():
+            level["left_out"][reason] += windows
+    return levels
+
+
+def left_out_text(left_out: Mapping[str, int]) -> str:
+    """Windows that have no row, for people."""
+    return ", ".join(f"{windows} {reason}" for reason, windows in left_out.items() if windows) or "none"
+
+
+def _encoder(engine: Engine) -> dict[str, Any]:
+    return {
+        "name": engine.name.partition(",")[0],
+        "sha256": engine.encoder_sha256,
+        "precision": engine.precision,
+        "dim": engine.dim,
+    }
+
+
+class _Counter:
+    """Turns windows that were done into ticks."""
+
+    def __init__(self, done: int, total: int, tick: Tick) -> None:
+        self.done, self.total, self._tick = done, total, tick
+        tick(done, total)
+
+    def more(self, windows: int) -> None:
+        self.done += windows
+        self._tick(self.done, self.total)

@@ -12,10 +12,11 @@ import numpy as np
 from runtime.errors import CacheError, ImageryError
 from runtime.files import whole_file
 from runtime.geo.local import LocalFrame, short_way_deg
-from runtime.geo.mercator import LatLon, Metres, ground_scale, tile_at, to_metres
+from runtime.geo.mercator import LatLon, ground_scale, to_metres
 from runtime.tiles.cache import TileCache, imagery_facts
-from runtime.tiles.imagery import Imagery
+from runtime.tiles.imagery import Bounds, Imagery
 from runtime.tiles.layout import Rows, write_rows
+from runtime.tiles.mbtiles import begin_mbtiles, corners_of, end_mbtiles
 
 
 def crop(cache: TileCache, around: LatLon, radius_m: float, out: Path) -> int:
@@ -61,25 +62,22 @@ def _rows(cache: TileCache, around: LatLon, radius_m: float) -> Any:  # (M,) int
 def _copy_tiles(imagery: Imagery, out: Path, around: LatLon, reach_m: float) -> None:
     """The stored pictures that touch a square about a place, byte by byte."""
     middle, reach = to_metres(around), reach_m / ground_scale(around.lat)
-    low = tile_at(Metres(middle.x - reach, middle.y + reach), imagery.zoom)
-    high = tile_at(Metres(middle.x + reach, middle.y - reach), imagery.zoom)
-    last = (1 << imagery.zoom) - 1
+    square = Bounds(middle.x - reach, middle.y - reach, middle.x + reach, middle.y + reach)
+    (low, high), last = corners_of(square, imagery.zoom), (1 << imagery.zoom) - 1
+    left, right = low.x % (last + 1), high.x % (last + 1)
+    across = [(left, right)] if left <= right else [(left, last), (0, right)]  # over the 180th meridian
     source = sqlite3.connect(f"{imagery.path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
     target = sqlite3.connect(out)
     try:
-        target.execute("PRAGMA journal_mode = OFF")
-        target.execute("CREATE TABLE metadata (name text, value text)")
-        target.execute("CREATE TABLE tiles (zoom_level integer, tile_column integer, tile_row integer, tile_data blob)")
-        told = source.execute("SELECT name, value FROM metadata WHERE name NOT IN ('bounds', 'center') ORDER BY name")
-        target.executemany("INSERT INTO metadata VALUES (?, ?)", told)
-        found = source.execute(
-            "SELECT zoom_level, tile_column, tile_row, tile_data FROM tiles WHERE zoom_level = ? AND "
-            "tile_column BETWEEN ? AND ? AND tile_row BETWEEN ? AND ? ORDER BY tile_row DESC, tile_column",
-            (imagery.zoom, low.x, high.x, last - high.y, last - low.y),
-        )
-        target.executemany("INSERT INTO tiles VALUES (?, ?, ?, ?)", found)
-        target.execute("CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)")
-        target.commit()
+        begin_mbtiles(target, {k: v for k, v in imagery.metadata.items() if k not in {"bounds", "center"}})
+        for first, end in across:
+            found = source.execute(
+                "SELECT zoom_level, tile_column, tile_row, tile_data FROM tiles WHERE zoom_level = ? AND "
+                "tile_column BETWEEN ? AND ? AND tile_row BETWEEN ? AND ? ORDER BY tile_row DESC, tile_column",
+                (imagery.zoom, first, end, last - high.y, last - low.y),
+            )
+            target.executemany("INSERT INTO tiles VALUES (?, ?, ?, ?)", found)
+        end_mbtiles(target)
     except sqlite3.Error as error:
         raise ImageryError(f"{imagery.path} cannot be copied to {out}: {error}") from None
     finally:

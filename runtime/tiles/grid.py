@@ -21,6 +21,7 @@ from runtime.tiles.imagery import Bounds
 
 BLOCK = 32  # windows a side
 _WORLD_M = 2 * HALF_WORLD_M
+_OFF_GRID = 0.01  # strides
 _CURVE_BITS = 26  # the Earth's circle in steps of 0.6 m: no two blocks share one
 
 
@@ -37,6 +38,8 @@ class Window:
     """One tile to embed."""
 
     level: int
+    row: int  # of the level, northwards from the equator
+    column: int  # eastwards from 180 W
     place: LatLon  # of its centre; the same bits whatever map it is cut from
     centre: Metres  # x from -HALF_WORLD_M to HALF_WORLD_M: near the 180th meridian the square reaches beyond
     side_m: float  # in Web Mercator metres
@@ -57,13 +60,14 @@ class Grid:
             for y in (bounds.south, bounds.north)
         )
         found: list[Block] = []
-        for band in range(low, high + 1):
-            count = self._columns(band)
+        bands = np.arange(low, high + 1)
+        for band, count in zip(bands.tolist(), self._columns(bands).tolist(), strict=True):
             first, last = (math.floor((x + HALF_WORLD_M) / _WORLD_M * count) for x in (bounds.west, bounds.east))
             around = count // BLOCK
             across = range(first // BLOCK, min(last // BLOCK, first // BLOCK + around - 1) + 1)
             found += [Block(self.level, band, column % around) for column in across]
-        return [found[i] for i in np.argsort(self._curve(found), kind="stable")]
+        order = np.argsort(self._curve(*np.array([(b.row, b.column) for b in found]).T), kind="stable")
+        return [found[i] for i in order]
 
     def count(self, block: Block, bounds: Bounds) -> int:
         """How many windows a block has in a box."""
@@ -72,35 +76,53 @@ class Grid:
     def windows(self, block: Block, bounds: Bounds) -> list[Window]:
         """The windows of a block whose whole square lies in a box, along the curve."""
         inside = self._inside(block, bounds)
-        count = self._columns(block.row)
-        found = []
-        for row, column in zip(_ROW[inside].tolist(), _COLUMN[inside].tolist(), strict=True):
-            lat = (block.row * BLOCK + row) * self.stride_m / RADIUS_M
-            east = (block.column * BLOCK + column) / count  # of 180 W, in turns
-            place = LatLon(math.degrees(lat), east * 360.0 - 180.0)
-            centre = Metres(east * _WORLD_M - HALF_WORLD_M, math.asinh(math.tan(lat)) * RADIUS_M)
-            found.append(Window(self.level, place, centre, self.footprint_m / math.cos(lat)))
-        return found
+        rows, columns = block.row * BLOCK + _ROW[inside], block.column * BLOCK + _COLUMN[inside]
+        return [self.window(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)]
 
-    def _columns(self, band: int) -> int:
-        """Windows in each row of a band, round the Earth."""
-        longest = max(math.cos(row * self.stride_m / RADIUS_M) for row in (band * BLOCK, (band + 1) * BLOCK - 1))
-        return BLOCK * max(math.ceil(longest * _WORLD_M / (BLOCK * self.stride_m)), 1)
+    def window(self, row: int, column: int) -> Window:
+        """The window at a row and a column of the level."""
+        lat = row * self.stride_m / RADIUS_M
+        east = column / int(self._columns(np.array([row // BLOCK]))[0])  # of 180 W, in turns
+        place = LatLon(math.degrees(lat), east * 360.0 - 180.0)
+        centre = Metres(east * _WORLD_M - HALF_WORLD_M, math.asinh(math.tan(lat)) * RADIUS_M)
+        return Window(self.level, row, column, place, centre, self.footprint_m / math.cos(lat))
+
+    def order(
+        self,
+        places: NDArray[np.float64],  # (N, 2) lat, lon of windows' centres
+    ) -> NDArray[np.int64]:  # (N, 2)
+        """What sorts windows as a cache does, the first column first; equal for one window alone.
+
+        Raises ValueError where a place is no window's centre.
+        """
+        row = np.radians(places[:, 0]) * RADIUS_M / self.stride_m
+        band = np.rint(row).astype(np.int64) // BLOCK
+        count = self._columns(band)
+        column = (places[:, 1] + 180.0) / 360.0 * count
+        if (np.abs(row - np.rint(row)) > _OFF_GRID).any() or (np.abs(column - np.rint(column)) > _OFF_GRID).any():
+            raise ValueError(f"places are not those of tiles every {self.stride_m:g} m")
+        north, east = np.rint(row).astype(np.int64), np.rint(column).astype(np.int64) % count
+        return np.stack([self._curve(band, east // BLOCK), _z_order(east % BLOCK, north % BLOCK)], axis=1)
+
+    def _columns(self, band: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Windows in each row of bands, round the Earth."""
+        lat = np.stack([band * BLOCK, (band + 1) * BLOCK - 1]) * (self.stride_m / RADIUS_M)
+        around = np.ceil(np.cos(lat).max(axis=0) * (_WORLD_M / (BLOCK * self.stride_m)))
+        return np.asarray(BLOCK * np.maximum(around, 1).astype(np.int64))
 
     def _inside(self, block: Block, bounds: Bounds) -> NDArray[np.bool_]:  # (BLOCK * BLOCK,) along the curve
         lat = (block.row * BLOCK + np.arange(BLOCK)) * (self.stride_m / RADIUS_M)
         y, half = np.arcsinh(np.tan(lat)) * RADIUS_M, self.footprint_m / np.cos(lat) / 2
-        x = (block.column * BLOCK + np.arange(BLOCK)) * (_WORLD_M / self._columns(block.row)) - HALF_WORLD_M
+        x = (block.column * BLOCK + np.arange(BLOCK)) * (_WORLD_M / self._columns(np.array([block.row]))) - HALF_WORLD_M
         from_west, half_x = (x - bounds.west) % _WORLD_M, half[:, None]
         rows = (np.abs(lat) < math.pi / 2) & (y - half >= bounds.south) & (y + half <= bounds.north)
         columns = (from_west >= half_x) & (from_west <= bounds.east - bounds.west - half_x)
         return np.asarray((rows[:, None] & columns)[_ROW, _COLUMN])
 
-    def _curve(self, blocks: list[Block]) -> NDArray[np.int64]:
+    def _curve(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
         """Places of blocks along the curve over the whole Web Mercator map."""
-        east = np.array([(b.column * BLOCK + BLOCK / 2) / self._columns(b.row) for b in blocks])  # of 180 W, in turns
-        lat = np.array([(b.row * BLOCK + BLOCK / 2) * self.stride_m / RADIUS_M for b in blocks])
-        north = np.arcsinh(np.tan(lat)) / (2 * math.pi) + 0.5
+        east = (column + 0.5) * BLOCK / self._columns(row)  # of 180 W, in turns
+        north = np.arcsinh(np.tan((row + 0.5) * (BLOCK * self.stride_m / RADIUS_M))) / (2 * math.pi) + 0.5
         return _z_order(*((share * (1 << _CURVE_BITS)).astype(np.int64) for share in (east, north)))
 
 

@@ -10,7 +10,6 @@ import math
 import sqlite3
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,15 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import ImageryError
-from runtime.files import whole_file
 from runtime.geo.local import short_way_deg
-from runtime.geo.mercator import TILE_PX, LatLon, Metres, Tile, metres_per_px, north_west_of, tile_at, to_latlon
+from runtime.geo.mercator import TILE_PX, LatLon, Metres, Tile, metres_per_px, north_west_of, to_latlon
 from runtime.tiles.guard import MapGuard
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-JPEG_QUALITY = 90
 _WHOLLY_SEEN = 250  # of 255: a pixel into which what is missing was mixed is darker than the ground
 _KEPT_TILES = 512  # decoded, 256 kB each
 _OVERVIEW_ABOVE = 8.0  # native pixels a pixel asked for: more, and tiles are shrunk before they are put together
@@ -117,10 +114,8 @@ class Imagery:
         """Web Mercator metres a pixel of the stored zoom."""
         return metres_per_px(self.zoom)
 
-    def _tile(self, tile: Tile) -> tuple[Picture, Mask] | None:
-        if tile in self._kept:
-            self._kept.move_to_end(tile)
-            return self._kept[tile]
+    def stored(self, tile: Tile) -> bytes | None:
+        """The bytes of a tile of the stored zoom, None where the map has none; raises ImageryError or CacheError."""
         at = (tile.z, tile.x, (1 << tile.z) - 1 - tile.y)
         if self._guard is not None:
             self._guard.check(self._db, *at)
@@ -129,7 +124,14 @@ class Imagery:
             row = self._db.execute(wanted, at).fetchone()
         except sqlite3.DatabaseError as error:
             raise ImageryError(f"{self.path} is broken ({error}); build the map again") from None
-        decoded = None if row is None else decode_tile(row[0], f"{self.path} tile {tile.z}/{tile.x}/{tile.y}")
+        return None if row is None else row[0] or b""
+
+    def _tile(self, tile: Tile) -> tuple[Picture, Mask] | None:
+        if tile in self._kept:
+            self._kept.move_to_end(tile)
+            return self._kept[tile]
+        data = self.stored(tile)
+        decoded = None if data is None else decode_tile(data, f"{self.path} tile {tile.z}/{tile.x}/{tile.y}")
         self._kept[tile] = decoded
         if len(self._kept) > _KEPT_TILES:
             self._kept.popitem(last=False)
@@ -195,7 +197,7 @@ def _shrunk(picture: Picture, side_px: int) -> Picture:
     return np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def decode_tile(data: bytes | None, what: str) -> tuple[Picture, Mask]:
+def decode_tile(data: bytes, what: str) -> tuple[Picture, Mask]:
     """RGB and where it shows something; raises ImageryError."""
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if picture is None or picture.dtype != np.uint8 or picture.shape[:2] != (TILE_PX, TILE_PX):
@@ -204,53 +206,3 @@ def decode_tile(data: bytes | None, what: str) -> tuple[Picture, Mask]:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
     mask = picture[..., 3] > 127 if picture.shape[2] == 4 else np.ones(picture.shape[:2], bool)
     return np.ascontiguousarray(picture[..., 2::-1]), mask
-
-
-def _encode(picture: Picture, mask: Mask) -> bytes:
-    if mask.all():
-        done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    else:
-        alpha = mask.astype(np.uint8) * 255
-        done, data = cv2.imencode(".png", np.dstack([picture[..., ::-1], alpha]))
-    if not done:
-        raise ImageryError("OpenCV could not encode a map tile")
-    return data.tobytes()
-
-
-def write_mbtiles(path: Path, tiles: Iterable[tuple[Tile, Picture, Mask]], metadata: dict[str, str]) -> int:
-    """Write an MBTiles file whole or not at all; blank tiles are left out. Returns how many were written.
-
-    Raises ImageryError when nothing is left, or SQLite cannot write it.
-    """
-    count = 0
-    with whole_file(path) as partial:
-        partial.write_bytes(b"")  # a path that cannot be written is named here; SQLite does not name it
-        db = sqlite3.connect(partial)
-        try:
-            db.execute("PRAGMA journal_mode = OFF")
-            db.execute("CREATE TABLE metadata (name text, value text)")
-            db.execute("CREATE TABLE tiles (zoom_level integer, tile_column integer, tile_row integer, tile_data blob)")
-            db.executemany("INSERT INTO metadata VALUES (?, ?)", sorted(metadata.items()))
-            for tile, picture, mask in tiles:
-                if mask.any():
-                    row = (1 << tile.z) - 1 - tile.y
-                    db.execute("INSERT INTO tiles VALUES (?, ?, ?, ?)", (tile.z, tile.x, row, _encode(picture, mask)))
-                    count += 1
-            db.execute("CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)")
-            db.commit()
-        except sqlite3.Error as error:  # a full disk, or two pictures for one tile
-            raise ImageryError(f"{path} cannot be written: {error}") from None
-        finally:
-            db.close()
-        if count == 0:
-            raise ImageryError("the map has no pixel with anything in it; nothing was written")
-    return count
-
-
-def tiles_over(bounds: Bounds, zoom: int) -> Iterator[Tile]:
-    """Every tile that touches a box, row by row from the north."""
-    first = tile_at(Metres(bounds.west, bounds.north), zoom)
-    last = tile_at(Metres(bounds.east, bounds.south), zoom)
-    for y in range(first.y, last.y + 1):
-        for x in range(first.x, last.x + 1):
-            yield Tile(zoom, x, y)

@@ -14,32 +14,64 @@ from runtime.tiles.imagery import Bounds
 _PIXEL_M = (0.001, 20.0)  # finer are degrees taken for metres; coarser shows nothing that a frame could be matched to
 _EARTH_M = 6378137.0  # equatorial radius of WGS 84 and of all datums that agree with it to metres
 _SAME_DEG = 1e-9
+_MERCATOR_180 = "+proj=merc +a=6378137 +b=6378137 +lon_0=180 +units=m +nadgrids=@null +wktext +no_defs"
 
 
 def mercator_box(dataset: Any) -> tuple[Bounds, float]:
-    """The box of a rasterio dataset and the side of its pixels, in Web Mercator metres; raises ImageryError."""
-    from rasterio.warp import calculate_default_transform
+    """The box of a rasterio dataset and the side of its pixels, in Web Mercator metres; raises ImageryError.
 
-    shape = (dataset.width, dataset.height)
-    try:
-        transform, width, height = calculate_default_transform(dataset.crs, "EPSG:3857", *shape, *dataset.bounds)
-    except Exception:  # rasterio's and GDAL's errors have no common base
-        raise ImageryError(
-            f"{dataset.name} has no place on Earth: its CRS {_called(dataset.crs)} is a local one, or its coordinates "
-            "are of another; state the right one: gdal_edit.py -a_srs EPSG:.."
-        ) from None
-    west, north, step = transform.c, transform.f, transform.a
-    box = Bounds(west, north + height * transform.e, west + width * step, north)
+    Across the 180th meridian the box's east is beyond the half world.
+    """
+    box, step = _box(dataset, "EPSG:3857", 0.0)
+    if box.east - box.west > HALF_WORLD_M:
+        shifted, shifted_step = _box(dataset, _MERCATOR_180, HALF_WORLD_M)
+        if shifted.east - shifted.west < HALF_WORLD_M:
+            box, step = shifted, shifted_step
     _check_box(dataset, box, step)
     _check_datum(dataset)
     return box, step
 
 
+def warping(dataset: Any, box: Bounds) -> tuple[dict[str, str], float]:
+    """CRSs for rasterio's WarpedVRT of a dataset with this box, and how far east of Web Mercator's their x begins.
+
+    Across the 180th meridian that is Web Mercator about it, as the usual one is torn there, and degrees must not jump
+    in the middle of the map. Raises ImageryError for degrees of a datum that PROJ's short form would lose.
+    """
+    if box.east <= HALF_WORLD_M:
+        return {"crs": "EPSG:3857"}, 0.0
+    if not dataset.crs.is_geographic:
+        return {"crs": _MERCATOR_180}, HALF_WORLD_M
+    if _radius_m(_geographic(dataset.crs.to_dict(projjson=True))) != _EARTH_M:
+        raise ImageryError(
+            f"{dataset.name} crosses the 180th meridian in degrees of an old datum, {_called(dataset.crs)}; "
+            "turn it into those of WGS 84: gdalwarp -t_srs EPSG:4326"
+        )
+    middle_deg = (dataset.bounds.left + dataset.bounds.right) / 2
+    degrees = f"{dataset.crs.to_proj4()} +lon_wrap={round(middle_deg)}"
+    return {"crs": _MERCATOR_180, "src_crs": degrees}, HALF_WORLD_M
+
+
+def _box(dataset: Any, crs: str, east_m: float) -> tuple[Bounds, float]:
+    from rasterio.warp import calculate_default_transform
+
+    shape = (dataset.width, dataset.height)
+    try:
+        transform, width, height = calculate_default_transform(dataset.crs, crs, *shape, *dataset.bounds)
+    except Exception:  # rasterio's and GDAL's errors have no common base
+        raise ImageryError(
+            f"{dataset.name} has no place on Earth: its CRS {_called(dataset.crs)} is a local one, or its coordinates "
+            "are of another; state the right one: gdal_edit.py -a_srs EPSG:.."
+        ) from None
+    west, north, step = transform.c + east_m, transform.f, transform.a
+    return Bounds(west, north + height * transform.e, west + width * step, north), step
+
+
 def _check_box(dataset: Any, box: Bounds, step: float) -> None:
     if box.east - box.west > HALF_WORLD_M or max(-box.south, box.north) > HALF_WORLD_M + step:
         raise ImageryError(
-            f"{dataset.name} reaches over the 180th meridian or past {MAX_LATITUDE_DEG:.2f} degrees of latitude, "
-            "where Web Mercator ends; cut it there: gdal_translate -projwin"
+            f"{dataset.name} spans half the world, or reaches past {MAX_LATITUDE_DEG:.2f} degrees of latitude, "
+            "where Web Mercator ends; cut it: gdal_translate -projwin"
         )
     if not (box.east > box.west and box.north > box.south):  # NaN too
         raise ImageryError(f"{dataset.name} covers no area on Earth; see gdalinfo for its transform and CRS")
@@ -56,8 +88,7 @@ def _check_datum(dataset: Any) -> None:
     from rasterio.warp import transform
 
     base = _geographic(dataset.crs.to_dict(projjson=True))
-    radius_m = base.get("datum", {}).get("ellipsoid", {}).get("semi_major_axis", _EARTH_M)
-    if radius_m == _EARTH_M:
+    if _radius_m(base) == _EARTH_M:
         return
     geographic = CRS.from_string(json.dumps(base))
     middle = (dataset.bounds.left + dataset.bounds.right) / 2, (dataset.bounds.bottom + dataset.bounds.top) / 2
@@ -76,6 +107,11 @@ def _geographic(crs: Mapping[str, Any]) -> dict[str, Any]:
         return _geographic(crs["components"][0])
     found = crs.get("base_crs", crs)
     return dict(found) if found["type"] == "GeographicCRS" else {}
+
+
+def _radius_m(geographic: Mapping[str, Any]) -> float:
+    """Of the ellipsoid that degrees are of."""
+    return float(geographic.get("datum", {}).get("ellipsoid", {}).get("semi_major_axis", _EARTH_M))
 
 
 def _called(crs: Any) -> str:

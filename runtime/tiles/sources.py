@@ -1,4 +1,4 @@
-"""Maps as users have them -- GeoTIFF of any CRS, MBTiles, XYZ folders -- turned into one MBTiles file.
+"""Maps as users have them -- GeoTIFF of any CRS, MBTiles, PMTiles, XYZ folders -- turned into one MBTiles file.
 
 Only this file and ``placing`` know rasterio, and only when a GeoTIFF is read: nothing here runs in flight.
 """
@@ -6,6 +6,7 @@ Only this file and ``placing`` know rasterio, and only when a GeoTIFF is read: n
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
 import shutil
 import warnings
@@ -18,10 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import ImageryError
-from runtime.files import whole_file
+from runtime.files import sha256_of, whole_file
 from runtime.geo.mercator import TILE_PX, Tile, metres_per_px, north_west_of
-from runtime.tiles.imagery import Imagery, decode_tile, tiles_over, write_mbtiles
-from runtime.tiles.placing import mercator_box
+from runtime.tiles.imagery import Imagery, decode_tile
+from runtime.tiles.mbtiles import tiles_over, write_mbtiles, write_tiles
+from runtime.tiles.placing import mercator_box, warping
+from runtime.tiles.pmtiles import pmtiles_tiles
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -36,17 +39,36 @@ def import_imagery(source: Path, out: Path, *, name: str, date: str, attribution
     """Write ``source`` as the MBTiles file ``out`` and open it; raises ImageryError."""
     metadata = {"name": name, "format": "jpg", "type": "baselayer", "date": date, "attribution": attribution}
     if source.is_dir():
-        write_mbtiles(out, _xyz_tiles(source, tick), metadata)
+        write_tiles(out, _xyz_tiles(source, tick), metadata)
     elif source.suffix.lower() == ".mbtiles":
         _copy_mbtiles(source, out)
+    elif source.suffix.lower() == ".pmtiles" and source.is_file():
+        write_tiles(out, pmtiles_tiles(source, tick), metadata)
     elif source.is_file():
         _import_geotiff(source, out, metadata, tick)
     else:
-        raise ImageryError(f"{source} is missing; --imagery takes a GeoTIFF, an MBTiles file or an XYZ folder")
-    imagery = Imagery(out)
+        raise ImageryError(
+            f"{source} is missing; --imagery takes a GeoTIFF, an MBTiles or PMTiles file, or an XYZ folder"
+        )
+    return open_imported(out, date=date, attribution=attribution)
+
+
+def open_imported(path: Path, *, date: str, attribution: str) -> Imagery:
+    """A map that was imported; raises ImageryError."""
+    imagery = Imagery(path)
     said = {"date": date, "attribution": attribution}  # goes before what an MBTiles file says of itself
     imagery.metadata.update({key: text for key, text in said.items() if text})
     return imagery
+
+
+def identity(source: Path) -> str:
+    """Tells a source from another, or from what it was before: SHA-256 of a file, or of a folder's names and sizes."""
+    if source.is_file():
+        return sha256_of(source)
+    digest = hashlib.sha256()
+    for path in sorted(source.rglob("*")):
+        digest.update(f"{path.relative_to(source)} {path.stat().st_size}\n".encode())
+    return digest.hexdigest()
 
 
 def _copy_mbtiles(source: Path, out: Path) -> None:
@@ -113,10 +135,11 @@ def _geotiff_tiles(dataset: Any, tick: Tick) -> Iterator[tuple[Tile, Picture, Ma
     columns = [t.x for t in tiles if t.y == tiles[0].y]
     has_alpha = ColorInterp.alpha in dataset.colorinterp  # a fourth band may also be near infrared
     has_mask = dataset.nodata is not None or has_alpha
-    options = {"crs": "EPSG:3857", "resampling": Resampling.cubic, "height": TILE_PX, "width": TILE_PX * len(columns)}
+    crs, east_m = warping(dataset, bounds)
+    options = {**crs, "resampling": Resampling.cubic, "height": TILE_PX, "width": TILE_PX * len(columns)}
     for start in range(0, len(tiles), len(columns)):
         corner = north_west_of(tiles[start])
-        strip_transform = Affine(step, 0.0, corner.x, 0.0, -step, corner.y)
+        strip_transform = Affine(step, 0.0, corner.x - east_m, 0.0, -step, corner.y)
         with WarpedVRT(dataset, transform=strip_transform, add_alpha=not has_alpha, **options) as strip:
             picture = np.ascontiguousarray(np.moveaxis(strip.read(colour_bands(dataset)), 0, 2))
             mask = strip.read(strip.count) > 127
@@ -139,8 +162,8 @@ def black_collar(picture: Picture) -> Mask:
     return np.asarray(cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((_COLLAR_PX, _COLLAR_PX), np.uint8))) > 0
 
 
-def _xyz_tiles(folder: Path, tick: Tick) -> Iterator[tuple[Tile, Picture, Mask]]:
-    """The deepest zoom of a ``z/x/y.png|jpg`` folder."""
+def _xyz_tiles(folder: Path, tick: Tick) -> Iterator[tuple[Tile, bytes]]:
+    """The deepest zoom of a ``z/x/y.png|jpg`` folder, byte by byte."""
     zooms = sorted(int(p.name) for p in folder.iterdir() if p.is_dir() and p.name.isdigit())
     if not zooms:
         raise ImageryError(f"{folder} is no XYZ folder: it has no zoom folders like 18/x/y.png")
@@ -150,6 +173,7 @@ def _xyz_tiles(folder: Path, tick: Tick) -> Iterator[tuple[Tile, Picture, Mask]]
     for i, path in enumerate(paths):
         if not (path.stem.isdigit() and path.parent.name.isdigit()):
             raise ImageryError(f"{path} is not named z/x/y by numbers")
-        picture, mask = decode_tile(path.read_bytes(), str(path))
-        yield Tile(zooms[-1], int(path.parent.name), int(path.stem)), picture, mask
+        data = path.read_bytes()
+        if decode_tile(data, str(path))[1].any():
+            yield Tile(zooms[-1], int(path.parent.name), int(path.stem)), data
         tick(i + 1, len(paths))

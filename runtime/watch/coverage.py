@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import SkyfixError
 from runtime.files import whole_file
-from runtime.geo.mercator import LatLon, Metres, to_metres
+from runtime.geo.mercator import HALF_WORLD_M, LatLon, Metres, to_metres
 from runtime.tiles.cache import TileCache
 from runtime.watch.picture import check_ending
 
@@ -48,7 +48,9 @@ def draw_coverage(cache: TileCache, path: Path) -> None:
 def _panel(cache: TileCache, level: int, picture: Picture, middle: Metres, metres_per_px: float) -> Picture:
     rows = np.flatnonzero(cache.level == level)
     at = np.array([to_metres(LatLon(*place)) for place in cache.centre[rows].tolist()]).reshape(-1, 2)
-    pixel = (at - np.array(middle)) * (1, -1) / metres_per_px + (_PANEL_PX - 1) / 2
+    off = at - np.array(middle)
+    off[:, 0] = (off[:, 0] + HALF_WORLD_M) % (2 * HALF_WORLD_M) - HALF_WORLD_M  # across the 180th meridian
+    pixel = off * (1, -1) / metres_per_px + (_PANEL_PX - 1) / 2
     told = cache.metadata["levels"][level]
     stride_m = told["stride_m"] / math.cos(math.radians(float(cache.centre[rows, 0].mean()))) if len(rows) else 0.0
     half_px = max(stride_m / metres_per_px / 2, 0.5)

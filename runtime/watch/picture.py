@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from runtime.errors import SettingsError, SkyfixError
 from runtime.files import whole_file
 from runtime.fix import Fix, Verdict
-from runtime.geo.mercator import LatLon, Metres, ground_scale, to_latlon, to_metres
+from runtime.geo.mercator import HALF_WORLD_M, LatLon, Metres, ground_scale, to_latlon, to_metres
 from runtime.sensors.flight import Truth
 from runtime.tiles.imagery import Imagery
 
@@ -46,7 +47,7 @@ class _Canvas:
     def at(self, place: LatLon) -> tuple[float, float]:
         point, middle = to_metres(place), (SIDE_PX - 1) / 2
         return (
-            middle + (point.x - self.centre.x) / self.metres_per_px,
+            middle + _short_way_m(point.x - self.centre.x) / self.metres_per_px,
             middle - (point.y - self.centre.y) / self.metres_per_px,
         )
 
@@ -87,7 +88,8 @@ def check_ending(path: Path) -> None:
 
 def _canvas(imagery: Imagery, places: Sequence[LatLon]) -> _Canvas:
     """The map about the flight, a little darkened so that what is drawn on it stands out."""
-    points = np.array([to_metres(p) for p in places]) if places else np.array([to_metres(imagery.bounds.centre)])
+    points = np.array([to_metres(p) for p in places or [imagery.bounds.centre]])
+    points[:, 0] = points[0, 0] + _short_way_m(points[:, 0] - points[0, 0])
     low, high = points.min(axis=0), points.max(axis=0)
     side_m = float((high - low).max()) * 1.15 + 60.0
     if not places:
@@ -96,6 +98,11 @@ def _canvas(imagery: Imagery, places: Sequence[LatLon]) -> _Canvas:
     picture, seen = imagery.window(centre, side_m, SIDE_PX)
     picture = np.where(seen[..., None], (picture * 0.72).astype(np.uint8), np.array(_INK, np.uint8))
     return _Canvas(np.ascontiguousarray(picture), centre, side_m / SIDE_PX)
+
+
+def _short_way_m(off_m: Any) -> Any:
+    """Of a difference of Web Mercator's x, across the 180th meridian too."""
+    return (off_m + HALF_WORLD_M) % (2 * HALF_WORLD_M) - HALF_WORLD_M
 
 
 def _fixed_point(x: float, y: float) -> tuple[int, int]:

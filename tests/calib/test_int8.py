@@ -15,7 +15,7 @@ from calib.sets import read_set
 from runtime.errors import DataError
 from runtime.geo.mercator import Tile
 from runtime.model.bundle import FORMAT, write_manifest
-from runtime.tiles.imagery import write_mbtiles
+from runtime.tiles.mbtiles import write_mbtiles
 from runtime.tiles.sources import import_imagery
 
 SIDE_PX = 48

@@ -36,8 +36,7 @@ def write_map(path: Path, crs: str, west: float, north: float, step: float) -> P
         ("EPSG:32632", 8.2, 47.5, 4e-6, "m a pixel by its CRS EPSG:32632, expected 0.001 to 20 m"),
         ("EPSG:3857", 912_819, 6_024_072, 500, "shows 500 m a pixel"),
         ("EPSG:4326", 8.2, 85.0512, 4e-6, "past 85.05 degrees of latitude"),
-        ("EPSG:4326", 179.9999, -17.0, 4e-6, "over the 180th meridian"),
-        ("EPSG:4326", -180.0, 90.0, 2.0, "over the 180th meridian"),
+        ("EPSG:4326", -180.0, 80.0, 4.5, "spans half the world"),
         ("EPSG:3857", 912_819, 6_024_072, float("nan"), "covers no area on Earth"),
         ("EPSG:4214", 116.0, 39.0, 4e-6, "is on the datum Beijing 1954"),
         ("EPSG:4214+5773", 116.0, 39.0, 4e-6, "is on the datum Beijing 1954"),  # with a height

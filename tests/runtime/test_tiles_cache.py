@@ -286,4 +286,4 @@ def test_the_metadata_is_json_with_what_the_contract_lists(toy_tiles: Path) -> N
     assert set(metadata["encoder"]) == {"name", "sha256", "precision", "dim"}
     assert set(metadata["imagery"]) == {"accuracy_ce90_m", "sha256", "bytes", "corners"}
     assert all(set(source) == {"name", "date", "attribution"} for source in metadata["sources"])
-    assert all(set(level) == {"footprint_m", "stride_m", "rows"} for level in metadata["levels"])
+    assert all(set(level) == {"footprint_m", "stride_m", "rows", "left_out"} for level in metadata["levels"])

@@ -16,8 +16,9 @@ from runtime.errors import CacheError
 from runtime.geo.mercator import Metres, Tile, metres_per_px, north_west_of
 from runtime.tiles.cache import TileCache
 from runtime.tiles.guard import CHUNK, MapGuard, map_hashes
-from runtime.tiles.imagery import Imagery, write_mbtiles
+from runtime.tiles.imagery import Imagery
 from runtime.tiles.layout import ROW_TENSORS, Rows, write_rows
+from runtime.tiles.mbtiles import write_mbtiles
 
 COUNT, DIM = 20_000, 300  # some six MiB
 WIDTH = {"centre": 16, "scale": 4, "level": 1, "embedding": DIM}

@@ -16,7 +16,8 @@ from rasterio.warp import transform
 
 from runtime.errors import ImageryError
 from runtime.geo.mercator import TILE_PX, LatLon, Metres, Tile, ground_scale, north_west_of, to_metres
-from runtime.tiles.imagery import Bounds, Imagery, write_mbtiles
+from runtime.tiles.imagery import Bounds, Imagery
+from runtime.tiles.mbtiles import write_mbtiles
 from runtime.tiles.sources import import_imagery
 
 Picture = NDArray[np.uint8]

@@ -1,0 +1,113 @@
+"""Caches of one encoder and the same levels as one: rows of the same place are kept once, the first cache's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import CacheError
+from runtime.files import whole_file
+from runtime.tiles.cache import TileCache, imagery_facts
+from runtime.tiles.grid import Grid
+from runtime.tiles.imagery import Imagery
+from runtime.tiles.layout import Rows, write_rows
+from runtime.tiles.mosaic import sources_of, write_mosaic
+
+_PART_ROWS = 16_384
+
+
+def merge(caches: Sequence[TileCache], out: Path, tick: Callable[[int, int], None]) -> int:
+    """Write the rows of all caches in the order of a build, and their imagery as a mosaic; returns how many rows.
+
+    A map cut in pieces that overlap by a footprint gives the rows of the whole. Raises CacheError where encoders or
+    levels differ, or ImageryError.
+    """
+    _check_alike(caches)
+    cache, row = _ordered(caches)
+    level = np.concatenate([one.level for one in caches])[row + _starts(caches)[cache]]
+    with whole_file(out.with_suffix(".mbtiles")) as partial:
+        write_mosaic([one.open_imagery() for one in caches], partial, tick)
+        imagery = Imagery(partial)
+        metadata = {
+            **caches[0].metadata,
+            "levels": _levels(caches, np.bincount(level, minlength=len(caches[0].footprints_m)).tolist()),
+            "imagery": imagery_facts(imagery, max(one.accuracy_ce90_m for one in caches)),
+            "bounds_deg": imagery.bounds.as_degrees(),
+            "sources": sources_of(imagery),
+        }
+        write_rows(out, metadata, _parts(caches, cache, row), (partial, imagery.zoom))
+        imagery.close()
+    return len(row)
+
+
+def _check_alike(caches: Sequence[TileCache]) -> None:
+    """Raises CacheError where rows of two caches cannot lie in one."""
+    first = caches[0]
+    for other in caches[1:]:
+        for what, of in (("encoder", _encoder), ("levels", _level_lengths)):
+            if of(first) != of(other):
+                raise CacheError(
+                    f"{other.path} has another {what} than {first.path} ({of(other)}, not {of(first)}); build it again "
+                    "with the same --bundle, --precision, --footprints and --stride: python -m runtime.tiles build"
+                )
+
+
+def _encoder(cache: TileCache) -> tuple[Any, ...]:
+    held = cache.metadata["encoder"]
+    return held["name"], held["sha256"][:12], held["precision"], held["dim"]
+
+
+def _level_lengths(cache: TileCache) -> list[tuple[float, float]]:
+    return [(level["footprint_m"], level["stride_m"]) for level in cache.metadata["levels"]]
+
+
+def _starts(caches: Sequence[TileCache]) -> NDArray[np.int64]:
+    return np.cumsum([0, *(len(cache.level) for cache in caches[:-1])])
+
+
+def _ordered(caches: Sequence[TileCache]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of which cache each row of the merged one is, and which of its rows."""
+    keys = np.concatenate([_keys(cache) for cache in caches])  # (N, 3)
+    cache = np.repeat(np.arange(len(caches)), [len(one.level) for one in caches])
+    order = np.lexsort((cache, *keys.T[::-1]))
+    again = (np.diff(keys[order], axis=0) == 0).all(axis=1)
+    kept = order[np.concatenate([[True], ~again])]
+    return cache[kept], kept - _starts(caches)[cache[kept]]
+
+
+def _keys(cache: TileCache) -> NDArray[np.int64]:  # (N, 3)
+    keys = np.empty((len(cache.level), 3), np.int64)
+    for level, (footprint_m, stride_m) in enumerate(_level_lengths(cache)):
+        rows = cache.level == level
+        keys[rows, 0] = level
+        try:
+            keys[rows, 1:] = Grid(level, footprint_m, stride_m).order(cache.centre[rows])
+        except ValueError as error:
+            raise CacheError(f"{cache.path}: {error}; build it again: python -m runtime.tiles build") from None
+    return keys
+
+
+def _levels(caches: Sequence[TileCache], rows: Sequence[int]) -> list[dict[str, Any]]:
+    """Windows that were left out of two caches count twice."""
+    of_each = [cache.metadata["levels"] for cache in caches]
+    left_out = [
+        {reason: sum(level["left_out"][reason] for level in same) for reason in same[0]["left_out"]}
+        for same in zip(*of_each, strict=True)
+    ]
+    zipped = zip(of_each[0], rows, left_out, strict=True)
+    return [{**level, "rows": count, "left_out": windows} for level, count, windows in zipped]
+
+
+def _parts(caches: Sequence[TileCache], cache: NDArray[np.int64], row: NDArray[np.int64]) -> Iterator[Rows]:
+    """The merged rows, some at a time."""
+    for first in range(0, len(row), _PART_ROWS):
+        of, rows = cache[first : first + _PART_ROWS], row[first : first + _PART_ROWS]
+        back = np.argsort(np.argsort(of, kind="stable"), kind="stable")
+        grouped = [(one, rows[of == i]) for i, one in enumerate(caches)]
+        yield Rows(
+            *(np.concatenate([getattr(one, name)[some] for one, some in grouped])[back] for name in Rows._fields)
+        )

@@ -1,0 +1,60 @@
+"""Blocks embedded by several threads: some read pictures while others embed, one-thread engines side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+from runtime.model.engine import Engine
+from runtime.tiles.grid import Block
+from runtime.tiles.imagery import Imagery
+from runtime.tiles.job import Job
+
+_LOOK_EVERY_S = 0.2
+
+
+class _StoppedError(Exception):
+    """Another worker has failed, or the user has had enough."""
+
+
+def in_threads(
+    job: Job,
+    engine: Engine,
+    blocks: Sequence[Block],
+    workers: int,
+    *,
+    keep: Callable[[Block, bytes], None],
+    tick: Callable[[int], None],
+) -> None:
+    """Embed blocks and ``keep`` each; ``tick`` is told of windows that were done. The first error ends them all."""
+    ahead, lock, stop = iter(blocks), threading.Lock(), threading.Event()
+    done = queue.SimpleQueue[int]()
+
+    def tell(windows: int) -> None:
+        if stop.is_set():
+            raise _StoppedError
+        done.put(windows)
+
+    def work() -> None:
+        with contextlib.closing(Imagery(job.map_path)) as imagery, contextlib.suppress(_StoppedError):
+            while True:
+                with lock:
+                    block = next(ahead, None)
+                if block is None:
+                    return
+                keep(block, job.embed(imagery, engine, block, tell))
+
+    with ThreadPoolExecutor(workers) as pool:
+        running = {pool.submit(work) for _ in range(workers)}
+        try:
+            while running:
+                ended, running = wait(running, _LOOK_EVERY_S, FIRST_COMPLETED)
+                while not done.empty():
+                    tick(done.get())
+                for one in ended:
+                    one.result()
+        finally:
+            stop.set()

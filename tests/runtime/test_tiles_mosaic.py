@@ -1,0 +1,158 @@
+"""Several maps as one, and maps as PMTiles: whose pixels are shown, what is said of them, and which bytes stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pmtiles.tile import Compression, TileType, zxy_to_tileid
+from pmtiles.writer import Writer
+
+from runtime.errors import ImageryError
+from runtime.geo.mercator import Metres, Tile, metres_per_px, north_west_of
+from runtime.tiles.__main__ import main
+from runtime.tiles.cache import TileCache
+from runtime.tiles.imagery import Imagery, Mask, Picture
+from runtime.tiles.mbtiles import write_mbtiles
+from runtime.tiles.mosaic import write_mosaic
+from runtime.tiles.sources import import_imagery
+
+ZOOM, X, Y = 18, 137_040, 91_776
+
+
+def silent(done: int, total: int) -> None:
+    assert done <= total
+
+
+def textured(seed: int, tint: tuple[int, int, int]) -> Picture:
+    noise = np.random.default_rng(seed).normal(0, 30, (256, 256, 3))
+    return np.clip(cv2.GaussianBlur(noise, (0, 0), 2) * 3 + tint, 0, 255).astype(np.uint8)
+
+
+RED, BLUE = (180, 60, 60), (60, 60, 180)
+
+
+def write(path: Path, tint: tuple[int, int, int], masks: dict[tuple[int, int, int], Mask], date: str) -> Imagery:
+    tiles = [(Tile(z, x, y), textured(x + y, tint), mask) for (z, x, y), mask in masks.items()]
+    write_mbtiles(path, tiles, {"name": path.stem, "date": date, "attribution": f"of {path.stem}"})
+    return Imagery(path)
+
+
+def redness(imagery: Imagery, tile: Tile) -> tuple[Picture, Mask]:
+    """Where a tile of 64 pixels is red; where anything is seen."""
+    side_m, corner = 256 * metres_per_px(tile.z), north_west_of(tile)
+    picture, seen = imagery.window(Metres(corner.x + side_m / 2, corner.y - side_m / 2), side_m, 64)
+    return picture[..., 0].astype(int) > picture[..., 2], seen
+
+
+WHOLE = np.ones((256, 256), np.bool_)
+LEFT = np.zeros((256, 256), np.bool_)
+LEFT[:, :128] = True
+
+
+def test_the_first_map_that_shows_a_place_is_taken_and_others_fill_it(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.mbtiles", RED, {(ZOOM, X, Y): WHOLE, (ZOOM, X + 1, Y): LEFT}, "2024")
+    second = write(tmp_path / "b.mbtiles", BLUE, {(ZOOM, X + i, Y): WHOLE for i in range(3)}, "2020")
+    write_mosaic([first, second], tmp_path / "c.mbtiles", silent)
+    both = Imagery(tmp_path / "c.mbtiles")
+    assert both.stored(Tile(ZOOM, X, Y)) == first.stored(Tile(ZOOM, X, Y)), "byte by byte, not encoded again"
+    assert both.stored(Tile(ZOOM, X + 2, Y)) == second.stored(Tile(ZOOM, X + 2, Y))
+    red, seen = redness(both, Tile(ZOOM, X + 1, Y))
+    assert seen.all()
+    assert red[:, :31].all()
+    assert not red[:, 33:].any()
+
+
+@pytest.mark.parametrize(("zoom", "columns"), [(17, range(-1, 2)), (19, range(-1, 5))])
+def test_a_map_of_another_zoom_fills_where_it_lies(zoom: int, columns: range, tmp_path: Path) -> None:
+    """A tile of zoom 17 is four of 18; the finer zoom of the two is kept."""
+    scale = 2.0 ** (zoom - 18)
+    other = {(zoom, int(X * scale) + i, int(Y * scale) + j): WHOLE for i in columns for j in columns}
+    parts = [
+        write(tmp_path / "a.mbtiles", RED, {(ZOOM, X, Y): WHOLE, (ZOOM, X + 1, Y): LEFT}, ""),
+        write(tmp_path / "b.mbtiles", BLUE, other, ""),
+    ]
+    write_mosaic(parts, tmp_path / "c.mbtiles", silent)
+    both = Imagery(tmp_path / "c.mbtiles")
+    assert both.zoom == max(zoom, ZOOM)
+    red, seen = redness(both, Tile(ZOOM, X + 1, Y))
+    assert seen.all()
+    assert red[:, :31].all()
+    assert not red[:, 33:].any()
+    assert not redness(both, Tile(ZOOM, X + 1, Y + 1))[0].any()
+
+
+def test_each_map_s_date_and_attribution_are_kept(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "a.mbtiles", RED, {(ZOOM, X, Y): WHOLE, (ZOOM, X + 1, Y): LEFT}, "2024").close()
+    write(tmp_path / "b.mbtiles", BLUE, {(ZOOM, X + i, Y): WHOLE for i in range(3)}, "2020").close()
+    command = ["build", "--imagery", str(tmp_path / "a.mbtiles"), str(tmp_path / "b.mbtiles"), "--bundle",
+               str(toy_bundle), "--footprints", "64", "--stride", "32"]  # fmt: skip
+    assert main([*command, "--out", str(tmp_path / "c.tiles"), "--attribution", "us", "them"]) == 0
+    wanted = [{"name": "a", "date": "2024", "attribution": "us"}, {"name": "b", "date": "2020", "attribution": "them"}]
+    assert TileCache.open(tmp_path / "c.tiles").metadata["sources"] == wanted
+    assert not (tmp_path / "c.tiles.building").exists()
+    again = ["build", "--imagery", str(tmp_path / "c.mbtiles"), *command[4:], "--out", str(tmp_path / "d.tiles")]
+    assert main(again) == 0
+    assert TileCache.open(tmp_path / "d.tiles").metadata["sources"] == wanted, "the map itself says so"
+    assert main([*command, "--out", str(tmp_path / "e.tiles"), "--date", "1", "2", "3"]) == 1
+    assert "--date was given 3 times for 2 maps" in capsys.readouterr().err
+
+
+def write_pmtiles(path: Path, tiles: dict[tuple[int, int, int], bytes], kind: TileType = TileType.JPEG) -> Path:
+    with path.open("wb") as file:
+        writer = Writer(file)
+        for (z, x, y), data in sorted(tiles.items(), key=lambda one: zxy_to_tileid(*one[0])):
+            writer.write_tile(zxy_to_tileid(z, x, y), data)
+        zooms = [z for z, _, _ in tiles]
+        writer.finalize(
+            {
+                "tile_type": kind,
+                "tile_compression": Compression.NONE,
+                "min_zoom": min(zooms),
+                "max_zoom": max(zooms),
+                **dict.fromkeys(("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7"), 0),
+                **dict.fromkeys(("center_zoom", "center_lon_e7", "center_lat_e7"), 0),
+            },
+            {},
+        )
+    return path
+
+
+def jpeg(seed: int) -> bytes:
+    return cv2.imencode(".jpg", textured(seed, RED))[1].tobytes()
+
+
+def imported(source: Path, out: Path) -> Imagery:
+    return import_imagery(source, out, name="n", date="2024", attribution="us", tick=silent)
+
+
+def test_pmtiles_give_their_deepest_zoom_byte_by_byte(tmp_path: Path) -> None:
+    tiles = {(ZOOM, X + i, Y + j): jpeg(i + j) for i in range(5) for j in range(4)}  # equal ones are stored once
+    source = write_pmtiles(tmp_path / "a.pmtiles", {**tiles, (ZOOM - 1, X // 2, Y // 2): jpeg(99)})
+    imagery = imported(source, tmp_path / "a.mbtiles")
+    assert imagery.zoom == ZOOM
+    assert {at: imagery.stored(Tile(*at)) for at in tiles} == tiles
+    assert imagery.stored(Tile(ZOOM, X + 5, Y)) is None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "said"),
+    [
+        (lambda data: b"", TileType.JPEG, "no PMTiles file"),
+        (lambda data: b"II*" + data[3:], TileType.JPEG, "no PMTiles file"),
+        (lambda data: data[:140], TileType.JPEG, "is broken"),
+        (lambda data: data[:-30], TileType.JPEG, "18/137040/91776 is not a 256-pixel"),
+        (lambda data: data, TileType.MVT, "tiles of the kind MVT"),
+    ],
+)
+def test_what_is_wrong_with_a_pmtiles_file_is_told(spoil: object, kind: TileType, said: str, tmp_path: Path) -> None:
+    source = write_pmtiles(tmp_path / "a.pmtiles", {(ZOOM, X, Y): jpeg(0)}, kind)
+    assert callable(spoil)
+    source.write_bytes(spoil(source.read_bytes()))
+    with pytest.raises(ImageryError, match=said):
+        imported(source, tmp_path / "a.mbtiles")
+    assert not (tmp_path / "a.mbtiles").exists()
