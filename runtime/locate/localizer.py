@@ -210,7 +210,7 @@ class Localizer:
         if not self._belief.weigh(Sighting(frame.t_us, found.position(self._frame), cov, strong)):
             return self._carried(frame, "unconfirmed", found.look)
         if strong:
-            self._mount.learn(found.look.first_cov, pose.offset, pose.cov[2:, 2:])
+            self._mount.learn(found.look.uncertainty, pose.offset, pose.cov[2:, 2:])
         axis = axis_ground(pose.rotation, pose.height_m)
         ground = None
         if axis is not None:
@@ -220,7 +220,7 @@ class Localizer:
 
     def _carried(self, frame: Frame, reason: str, look: Look | None = None) -> Verdict:
         """Without a registration; with the look at the likeliest place, if there was one."""
-        axis_cov_m2 = None if look is None else look.axis_cov_m2(self._mount.frame_cov(look.first_cov))
+        axis_cov_m2 = None if look is None else look.axis_cov_m2(self._mount.frame_cov(look.uncertainty))
         where = self._belief.unregistered(self._limits, axis_cov_m2)
         return NoFix(frame.t_us, reason) if where is None else self._fix(frame, where)
 
