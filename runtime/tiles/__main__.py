@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         help="how well the map is placed on Earth, CE90 in metres (default 8.5); it bounds every fix's covariance",
     )
     build.add_argument("--workers", type=int, default=0, help="read and embed side by side; 0: one a core")
+    build.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="embed on a Ray cluster, for areas beyond one machine: host:port, auto or local",
+    )
     build.add_argument("--threads", type=int, default=0, help="of the encoder for each worker; 0: one, on a CPU")
     for name, text in (("info", "what a cache holds"), ("verify", "check its hashes, its map's and sampled rows")):
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
