@@ -138,9 +138,10 @@ class Belief:
             raise ValueError("nothing was registered")
         return Where("registration", self.track.position_en_m, self.track.position_cov_m2, self.anchored_us, quality)
 
-    def unregistered(self, limits: Limits, *, looked: bool) -> Where | None:
+    def unregistered(self, limits: Limits, axis_cov_m2: FloatArray | None) -> Where | None:
         """Without a registration: the track, or what retrieval has come to be sure of; None is not worth saying.
 
+        ``axis_cov_m2`` (2, 2) is how well the way from the drone to the ground it looked at is known; None: no look.
         A wrong map has likest tiles too. Retrieval is heard where a registration has shown the map to be the right one.
         """
         found = []
@@ -148,11 +149,17 @@ class Belief:
             found.append(
                 Where("dead_reckoning", self.track.position_en_m, self.track.position_cov_m2, self.anchored_us, 0)
             )
-        if looked and self._newest_us is not None and (self.anchored_us is not None or self._recognises()):
+        if (
+            axis_cov_m2 is not None
+            and self._newest_us is not None
+            and (self.anchored_us is not None or self._recognises())
+        ):
             mode = self.grid.mode()
             if mode.probability >= limits.min_mode_probability:
                 quality = round(50 * mode.probability)
-                found.append(Where("retrieval", mode.position_en_m, mode.cov_m2, self._newest_us, quality))
+                found.append(
+                    Where("retrieval", mode.position_en_m, mode.cov_m2 + axis_cov_m2, self._newest_us, quality)
+                )
         best = min(found, key=lambda where: where.sigma_m, default=None)
         return best if best is not None and best.sigma_m <= limits.max_unregistered_sigma_m else None
 

@@ -132,7 +132,7 @@ class Finder:
             look.view.alt_agl_m,
             pixel,
             place_en_m,
-            prior_cov=mount.frame_cov(look.first_cov),
+            prior_cov=mount.frame_cov(look.uncertainty),
             floor_m=self._floor_m,
             trust=trust,
         )
@@ -151,7 +151,7 @@ def _trust(agreement: float) -> float:
 
 
 def _is_plausible(look: Look, mount: MountEstimate, fit: Registration) -> bool:
-    cov = mount.frame_cov(look.first_cov)
+    cov = mount.frame_cov(look.uncertainty)
     return is_plausible(np.asarray(look.view.attitude), cov, scale=fit.scale, turn_deg=fit.turn_deg)
 
 

@@ -47,7 +47,7 @@ class Flow:
         shift_en_m = _shift(last[1], points)
         if shift_en_m is None:
             return None
-        cov = mount.frame_cov(look.first_cov)
+        cov = mount.frame_cov(look.uncertainty)
         up = np.asarray(look.view.attitude).T @ np.array([0.0, 0.0, 1.0])
         share2 = cov[0, 0] + up @ cov[1:, 1:] @ up  # scale and heading tilt the whole way
         variance = float(share2 * (shift_en_m @ shift_en_m) + (_TILT_SIGMA * look.view.alt_agl_m) ** 2)

@@ -111,7 +111,8 @@ class PlaceGrid:
         probability = float(near.sum())
         mean = np.einsum("rc,rci->i", near, place) / probability
         away = place - mean
-        return Mode(probability, mean, np.einsum("rc,rci,rcj->ij", near, away, away) / probability)
+        spread = np.einsum("rc,rci,rcj->ij", near, away, away) / probability
+        return Mode(probability, mean, spread + np.eye(2) * self._cell_m**2 / 12)  # anywhere in a cell
 
     def _weigh(self, likelihood: FloatImage, outlier_share: float) -> None:
         total = float(likelihood.sum())

@@ -125,11 +125,11 @@ class Localizer:
         if not places:
             return self._carried(frame, "no_ground_seen")
         if self._finder is None:
-            return self._carried(frame, "unconfirmed", looked=True)
+            return self._carried(frame, "unconfirmed", places[0].look)
         tracking = self._belief.sigma_m <= VOUCHING_SIGMA_M
         found, reason = self._finder.best(places, self._mount, self._least_agreement[tracking], alone=not tracking)
         if found is None:
-            return self._carried(frame, reason or "no_match", looked=True)
+            return self._carried(frame, reason or "no_match", places[0].look)
         return self._from_registration(frame, found)
 
     def _ran_backwards(self, t_us: int) -> bool:
@@ -208,9 +208,9 @@ class Localizer:
         supported = found.registration.support >= self._limits.min_support_alone
         strong = supported and found.agreement >= self._least_agreement[0]
         if not self._belief.weigh(Sighting(frame.t_us, found.position(self._frame), cov, strong)):
-            return self._carried(frame, "unconfirmed", looked=True)
+            return self._carried(frame, "unconfirmed", found.look)
         if strong:
-            self._mount.learn(found.look.first_cov, pose.offset, pose.cov[2:, 2:])
+            self._mount.learn(found.look.uncertainty, pose.offset, pose.cov[2:, 2:])
         axis = axis_ground(pose.rotation, pose.height_m)
         ground = None
         if axis is not None:
@@ -218,8 +218,10 @@ class Localizer:
         quality = round(100 * min(found.agreement / _FULL_AGREEMENT, 1.0))
         return self._fix(frame, self._belief.registered(quality), ground=ground, yaw_deg=yaw_of(pose.rotation))
 
-    def _carried(self, frame: Frame, reason: str, *, looked: bool = False) -> Verdict:
-        where = self._belief.unregistered(self._limits, looked=looked)
+    def _carried(self, frame: Frame, reason: str, look: Look | None = None) -> Verdict:
+        """Without a registration; with the look at the likeliest place, if there was one."""
+        axis_cov_m2 = None if look is None else look.axis_cov_m2(self._mount.frame_cov(look.uncertainty))
+        where = self._belief.unregistered(self._limits, axis_cov_m2)
         return NoFix(frame.t_us, reason) if where is None else self._fix(frame, where)
 
     def _fix(self, frame: Frame, where: Where, *, ground: LatLon | None = None, yaw_deg: float | None = None) -> Fix:

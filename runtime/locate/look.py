@@ -9,16 +9,17 @@ import numpy as np
 
 from runtime.geo.camera import Attitude, Camera, FloatArray, axis_ground
 from runtime.geo.rectify import View, visible_outline
-from runtime.locate.mount import MountEstimate, first_uncertainty
+from runtime.locate.mount import HEADINGS_APART_DEG, MountEstimate, Uncertainty, first_uncertainty
+from runtime.locate.pose import rotation_from_vector
 from runtime.sensors.frame import Frame, Telemetry
 
-UNKNOWN_HEADINGS_DEG = tuple(float(a) for a in range(0, 360, 45))
-"""Tried when the heading is unknown: encoder and local features bear some 25 degrees."""
+UNKNOWN_HEADINGS_DEG = tuple(float(a) for a in range(0, 360, round(HEADINGS_APART_DEG)))
+"""Tried when the heading is unknown."""
 
-_YAW_SIGMA_DEG = 10.0  # a heading taken from the track crabs in wind; a supposed one is up to 22.5 off
 _MAX_PITCH_DEG = -15.0  # nearer to the horizon there is too little ground
 _MIN_CONTRAST = 4.0  # grey levels: night, fog, a covered lens
 _MAX_SIDE_HEIGHTS = 3.0
+_STEP = 1e-4  # for numeric derivatives, radians or of the logarithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,21 @@ class Look:
     """What is needed to search for a frame; positions are metres from the point under the camera."""
 
     view: View
-    first_cov: FloatArray  # (4, 4) how wrong attitude and height may be, before a flight has shown it
+    uncertainty: Uncertainty  # of attitude and height
     middle_en_m: tuple[float, float]  # of the ground that is seen
     side_m: float  # of a square about it that holds what is seen
     axis_en_m: tuple[float, float]  # where the optical axis meets the ground
+
+    def axis_cov_m2(self, cov: FloatArray) -> FloatArray:
+        """(2, 2) of where the axis meets the ground, when log height and rotation are uncertain by ``cov`` (4, 4)."""
+        moved = []
+        for i in range(4):
+            offset = np.eye(4)[i] * _STEP
+            rotation = np.asarray(self.view.attitude) @ rotation_from_vector(offset[1:])
+            axis = axis_ground(rotation, self.view.alt_agl_m * math.exp(offset[0]))
+            moved.append(np.subtract(self.axis_en_m if axis is None else axis, self.axis_en_m) / _STEP)
+        jacobian = np.column_stack(moved)
+        return np.asarray(jacobian @ cov @ jacobian.T)
 
 
 def unusable(frame: Frame, camera: Camera) -> str | None:
@@ -78,7 +90,7 @@ def _look(blank: View, telemetry: Telemetry, yaw_deg: float, mount: MountEstimat
     low, high = outline.min(axis=0), outline.max(axis=0)
     return Look(
         view,
-        first_uncertainty(nominal, roll_known=roll_known, yaw_sigma_deg=_YAW_SIGMA_DEG),
+        first_uncertainty(nominal, roll_known=roll_known, yaw_known=not math.isnan(telemetry.cam_yaw_deg)),
         (float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2),
         min(float((high - low).max()), _MAX_SIDE_HEIGHTS * height_m),
         axis,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
-from runtime.locate.retrieve import Prior, Retriever, _log_prior
+from runtime.locate.retrieve import Retriever
 from runtime.model.score_map import ScoreMap
 from runtime.tiles import search
 from runtime.tiles.cache import TileCache
@@ -42,7 +42,10 @@ def cache_of(count: int, dim: int, seed: int = 0) -> TileCache:
     level = np.repeat([0, 1], [count // 3, count - count // 3]).astype(np.uint8)
     frame = LocalFrame(ORIGIN)
     centre = np.array([frame.to_latlon(e, n) for e, n in zip(rng.uniform(-2000, 2000, count), north, strict=True)])
-    levels = [{"footprint_m": 64.0, "rows": count // 3}, {"footprint_m": 128.0, "rows": count - count // 3}]
+    levels = [
+        {"footprint_m": 64.0, "stride_m": 16.0, "rows": count // 3},
+        {"footprint_m": 128.0, "stride_m": 32.0, "rows": count - count // 3},
+    ]
     metadata = {"levels": levels, "encoder": {}}
     return TileCache(Path("drawn.tiles"), metadata, rows, scale, centre, level)
 
@@ -152,22 +155,22 @@ def retriever(cache: TileCache, monkeypatch: pytest.MonkeyPatch) -> Retriever:
     return Retriever(cache, _Engine(), LocalFrame(ORIGIN), ScoreMap(0.03, 0.0), threads=1)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("sigma_m", [None, 3.0, 60.0, 900.0])
+@pytest.mark.parametrize("width", [0.0, 1.0, 8.0])
 @pytest.mark.parametrize("seed", range(6))
-def test_candidates_are_those_of_a_slow_loop(sigma_m: float | None, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_candidates_are_those_of_a_slow_loop(width: float, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row scored exactly, with its prior; the best first, none within half a footprint of a better one."""
     cache, most = cache_of(3000, 64), 6
     query, rows = queries_near(cache, 1, seed), level_rows(cache, 1)
-    rng = np.random.default_rng(seed)
-    prior = None if sigma_m is None else Prior(rng.uniform(-1800, 1800, 2), np.diag([1.0, 2.0]) * sigma_m**2)
+    log_prior = np.random.default_rng(seed).uniform(-width, 0, rows.stop - rows.start).astype(np.float32)
     place_en_m = np.array([LocalFrame(ORIGIN).to_en(LatLon(*c)) for c in cache.centre[rows]])
-    score = similarities(cache, query, rows)[0].astype(np.float64) / 0.03
-    if prior is not None:
-        score += _log_prior(place_en_m, prior, 128.0)
+    score = similarities(cache, query, rows)[0].astype(np.float64) / 0.03 + log_prior
     wanted: list[int] = []
     for row in np.argsort(-score, kind="stable").tolist():
         if all(np.abs(place_en_m[row] - place_en_m[other]).max() >= 64.0 for other in wanted):
             wanted.append(row)
-    found = retriever(cache, monkeypatch).search(query, 1, prior, most)
+    asked = retriever(cache, monkeypatch)
+    scored = asked.score(query, 1, (0.0, 0.0))
+    np.testing.assert_allclose(scored.place_en_m, place_en_m, atol=1e-6)
+    found = asked.search(query, 1, scored, log_prior, most)
     assert [tuple(c.place) for c in found] == [tuple(cache.centre[rows][row]) for row in wanted[:most]]
     assert [c.score for c in found] == pytest.approx(score[wanted[:most]].tolist(), abs=1e-3)
