@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         help="how well the map is placed on Earth, CE90 in metres (default 8.5); it bounds every fix's covariance",
     )
     build.add_argument("--workers", type=int, default=0, help="read and embed side by side; 0: one a core")
+    build.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="embed on a Ray cluster, for areas beyond one machine: host:port, auto or local",
+    )
     build.add_argument("--threads", type=int, default=0, help="of the encoder for each worker; 0: one, on a CPU")
     for name, text in (("info", "what a cache holds"), ("verify", "check its hashes, its map's and sampled rows")):
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
@@ -107,20 +112,10 @@ def _build(args: argparse.Namespace) -> None:
 
 def _info(args: argparse.Namespace) -> None:
     from runtime.tiles.cache import TileCache
+    from runtime.tiles.info import print_info
 
     cache = TileCache.open(args.cache)
-    held, imagery = cache.metadata["encoder"], cache.metadata["imagery"]
-    west, south, east, north = cache.metadata["bounds_deg"]
-    print(
-        f"{cache.path}: {len(cache.centre)} tiles, {held['dim']} dimensions, {args.cache.stat().st_size / 1e6:.2f} MB"
-    )
-    print(f"encoder   {held['name']}, {held['sha256'][:12]}")
-    print(f"bounds    lat {south:.6f} to {north:.6f}, lon {west:.6f} to {east:.6f}")
-    for source in cache.metadata["sources"]:
-        print(f"imagery   {source['name']} {source['date']} {source['attribution']}".rstrip())
-    print(f"map       {imagery['bytes'] / 1e6:.1f} MB, placed to {imagery['accuracy_ce90_m']:g} m (CE90)")
-    for level in cache.metadata["levels"]:
-        print(f"level     {level['footprint_m']:g} m tiles every {level['stride_m']:g} m: {level['rows']}")
+    print_info(cache)
     if args.map:
         from runtime.watch.coverage import draw_coverage
 

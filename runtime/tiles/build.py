@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from runtime.tiles.job import Job
 from runtime.tiles.layout import write_rows
 from runtime.tiles.look import LeftOut
 from runtime.tiles.mosaic import sources_of
-from runtime.tiles.workers import in_threads
+from runtime.tiles.workers import Embedder, in_threads
 
 Tick = Callable[[int, int], None]  # done, total
 
@@ -55,15 +56,15 @@ def build(
     footprints_m: Sequence[float] = FOOTPRINTS_M,
     stride_m: float | None = None,
     accuracy_ce90_m: float = ACCURACY_CE90_M,
-    workers: int = 2,
+    embedder: Embedder | None = None,
     building: Building | None = None,
     tick: Tick = lambda done, total: None,
 ) -> BuildResult:
     """Embed every window of the map and write the cache ``out``.
 
-    ``stride_m`` None is a quarter of each footprint. ``workers`` threads read and embed block by block: more than one,
-    so that pictures are read while others are embedded. What a killed build has finished is not done again. Raises
-    ImageryError when nothing can be seen, CacheError when the folder of another unfinished build lies there.
+    ``stride_m`` None is a quarter of each footprint; ``embedder`` None two threads, so that pictures are read while
+    others are embedded. The bytes are the same whichever embeds. What a killed build has finished is not done again.
+    Raises ImageryError when nothing can be seen, CacheError when the folder of another unfinished build lies there.
     """
     job = Job(imagery.path, grids_of(footprints_m, stride_m), _inner(imagery, engine.side_px, max(footprints_m)))
     facts = imagery_facts(imagery, accuracy_ce90_m)
@@ -72,7 +73,7 @@ def build(
         blocks = _blocks(job, imagery)
         left = [block for block in blocks if not building.has(block)]
         done = _Counter(job.count(blocks) - job.count(left), job.count(blocks), tick)
-        in_threads(job, engine, left, workers, keep=building.keep, tick=done.more)
+        (embedder or partial(in_threads, workers=2))(job, engine, left, keep=building.keep, tick=done.more)
         levels = _levels(job.grids, blocks, building)
         if not any(level["rows"] for level in levels):
             raise ImageryError(f"the map shows nothing: of {done.total} windows {left_out_text(_left_out(levels))}")

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from runtime.errors import CacheError, SettingsError, SkyfixError
@@ -18,6 +19,7 @@ from runtime.tiles.building import Building
 from runtime.tiles.imagery import Imagery
 from runtime.tiles.mosaic import write_mosaic
 from runtime.tiles.sources import identity, import_imagery, open_imported
+from runtime.tiles.workers import Embedder, in_threads
 
 Told = dict[str, str]  # name, date, attribution of a map
 
@@ -41,7 +43,7 @@ def build_command(args: argparse.Namespace) -> None:
                 footprints_m=footprints_m,
                 stride_m=args.stride,
                 accuracy_ce90_m=args.accuracy,
-                workers=args.workers or os.cpu_count() or 1,
+                embedder=_embedder(args),
                 building=building,
                 tick=tick,
             )
@@ -50,6 +52,14 @@ def build_command(args: argparse.Namespace) -> None:
         raise
     _say(args.out, result, footprints_m, time.perf_counter() - started)
     print(f"map: {args.out.with_suffix('.mbtiles')}, zoom {imagery.zoom}; encoder: {engine.name}")
+
+
+def _embedder(args: argparse.Namespace) -> Embedder:
+    if args.ray is not None:
+        from runtime.tiles.cluster import on_ray
+
+        return partial(on_ray, address=args.ray, bundle=args.bundle)
+    return partial(in_threads, workers=args.workers or os.cpu_count() or 1)
 
 
 def _checked(args: argparse.Namespace) -> list[Told]:

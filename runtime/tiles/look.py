@@ -18,8 +18,9 @@ Picture = NDArray[np.uint8]
 MIN_SEEN = 0.75  # of a window, or it is left out
 MIN_CONTRAST = 2.0  # standard deviation in grey levels: less is a blank sheet
 _CLOUD_SHARE = 0.9  # of a window: a roof or a yard has an edge somewhere
-_CLOUD_LEAST = 190  # of the darkest channel
+_CLOUD_LEAST = 205  # of the darkest channel
 _CLOUD_TINT = 28  # between channels
+_CLOUD_WARMTH = 6  # of red over blue: bright sand has more
 _CLOUD_STEP = 6.0  # grey levels a pixel: seams of roofs, cracks, tracks in snow and tree tops are steeper
 
 
@@ -58,7 +59,8 @@ def is_cloud(
 ) -> bool:
     """Near-white, smooth, and so nearly everywhere in what is seen."""
     darkest, lightest = picture.min(axis=2), picture.max(axis=2)
-    white = (darkest >= _CLOUD_LEAST) & (lightest - darkest <= _CLOUD_TINT) & seen
+    cold = picture[..., 0].astype(np.int16) - picture[..., 2] <= _CLOUD_WARMTH
+    white = (darkest >= _CLOUD_LEAST) & (lightest - darkest <= _CLOUD_TINT) & cold & seen
     least = _CLOUD_SHARE * int(seen.sum())
     if white.sum() < least:
         return False

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from typing import Protocol
 
 from runtime.model.engine import Engine
 from runtime.tiles.grid import Block
@@ -14,6 +15,22 @@ from runtime.tiles.imagery import Imagery
 from runtime.tiles.job import Job
 
 _LOOK_EVERY_S = 0.2
+
+
+class Embedder(Protocol):
+    """Embeds blocks somewhere: ``keep`` gets each, ``tick`` is told of windows that were done."""
+
+    def __call__(
+        self,
+        job: Job,
+        engine: Engine,
+        blocks: Sequence[Block],
+        *,
+        keep: Callable[[Block, bytes], None],
+        tick: Callable[[int], None],
+    ) -> None:
+        """Returns when all are kept; raises what went wrong first."""
+        ...
 
 
 class _StoppedError(Exception):
@@ -24,12 +41,13 @@ def in_threads(
     job: Job,
     engine: Engine,
     blocks: Sequence[Block],
-    workers: int,
     *,
+    workers: int,
     keep: Callable[[Block, bytes], None],
     tick: Callable[[int], None],
 ) -> None:
-    """Embed blocks and ``keep`` each; ``tick`` is told of windows that were done. The first error ends them all."""
+    """An :class:`Embedder` of so many threads; the largest blocks first, so that none is left over for the end."""
+    blocks = sorted(blocks, key=lambda block: -job.count([block]))
     ahead, lock, stop = iter(blocks), threading.Lock(), threading.Event()
     done = queue.SimpleQueue[int]()
 

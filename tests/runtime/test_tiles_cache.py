@@ -139,10 +139,22 @@ def test_info_and_verify_speak_of_a_sound_cache(
 ) -> None:
     assert main(["info", str(toy_tiles)]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"level +32 m tiles every 8 m: \d+", said)
+    assert re.search(r"level +32 m tiles every 8 m: \d+; left out: \d+ missing\n", said)
     assert re.search(r"bounds +lat 47\.4\d+ to 47\.50", said)
     assert main(["verify", str(toy_tiles), "--bundle", str(toy_bundle)]) == 0
     assert "worst cosine 0.99" in capsys.readouterr().out
+
+
+def test_on_a_terminal_the_levels_are_a_table(
+    toy_tiles: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert main(["info", str(toy_tiles)]) == 0
+    said = capsys.readouterr().out
+    levels = TileCache.open(toy_tiles).metadata["levels"]
+    for level in levels:
+        row = next(line for line in said.splitlines() if f"{level['footprint_m']:g} m" in line)
+        assert {f"{level['rows']:,}", f"{level['left_out']['missing']:,}"} <= set(row.split())
 
 
 @pytest.fixture
@@ -229,7 +241,18 @@ def flat_map(path: Path, shade: int, side_px: int = 300) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("shade", "side_px", "footprint", "said"), [(128, 300, "45", "blank"), (0, 300, "45", ""), (99, 60, "300", "small")]
+    ("shade", "side_px", "footprint", "said"),
+    [
+        (128, 300, "45", "blank"),
+        (0, 300, "45", ""),
+        (99, 60, "300", "small"),
+        (
+            99,
+            300,
+            "5",
+            "a tile of 5 m would be 12.4 pixels wide, expected 16; give a finer map, or --footprints from 7 m",
+        ),
+    ],
 )
 def test_a_map_that_shows_nothing_leaves_nothing_behind(
     *,

@@ -1,0 +1,86 @@
+"""However many threads or machines embed a map, the cache has the same bytes; what goes wrong is told in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+from runtime.tiles.__main__ import main
+
+# Ray warns of its own older names, and leaves sockets and log files to the garbage collector.
+QUIET = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray", "ignore::ResourceWarning"
+)
+
+
+def command(small_world: Path, bundle: Path, out: Path) -> list[str]:
+    """As the cache ``toy_tiles`` was built."""
+    return ["build", "--imagery", str(small_world / "map.tif"), "--bundle", str(bundle), "--out", str(out),
+            "--footprints", "32", "45"]  # fmt: skip
+
+
+def check_same(out: Path, wanted: Path) -> None:
+    for suffix in (".tiles", ".mbtiles"):
+        assert out.with_suffix(suffix).read_bytes() == wanted.with_suffix(suffix).read_bytes()
+    assert sorted(path.name for path in out.parent.iterdir()) == [out.with_suffix(".mbtiles").name, out.name]
+
+
+@pytest.mark.parametrize("options", [("--workers", "1"), ("--workers", "5"), ("--workers", "3", "--threads", "2")])
+def test_any_number_of_workers_writes_the_same_bytes(
+    options: tuple[str, ...], small_world: Path, toy_bundle: Path, toy_tiles: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "town.tiles"
+    assert main([*command(small_world, toy_bundle, out), *options]) == 0
+    check_same(out, toy_tiles)
+
+
+@QUIET
+def test_a_ray_cluster_writes_the_same_bytes(
+    small_world: Path, toy_bundle: Path, toy_tiles: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'skyfix[ray]'")
+    out = tmp_path / "town.tiles"
+    assert main([*command(small_world, toy_bundle, out), "--ray", "local"]) == 0
+    check_same(out, toy_tiles)
+
+
+def test_a_missing_ray_is_told_with_the_command_that_mends_it(
+    small_world: Path,
+    toy_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main([*command(small_world, toy_bundle, tmp_path / "town.tiles"), "--ray", "local"]) == 1
+    error = capsys.readouterr().err
+    assert "pip install 'skyfix[ray]'" in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@QUIET
+@pytest.mark.parametrize("options", [("--workers", "2"), ("--ray", "local")])
+def test_what_a_worker_finds_wrong_is_told_in_one_line(
+    options: tuple[str, str], toy_tiles: Path, toy_bundle: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A tile of the map that is no picture."""
+    if options[0] == "--ray":
+        pytest.importorskip("ray", reason="Ray is not installed: pip install 'skyfix[ray]'")
+    source = Path(shutil.copy(toy_tiles.with_suffix(".mbtiles"), tmp_path / "broken.mbtiles"))
+    with contextlib.closing(sqlite3.connect(source)) as db:
+        column, row = db.execute("SELECT tile_column, tile_row FROM tiles LIMIT 1 OFFSET 20").fetchone()
+        db.execute("UPDATE tiles SET tile_data = x'00' WHERE tile_column = ? AND tile_row = ?", (column, row))
+        db.commit()
+    arguments = ["build", "--imagery", str(source), "--bundle", str(toy_bundle), "--out", str(tmp_path / "a.tiles")]
+    assert main([*arguments, "--footprints", "45", *options]) == 1
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1
+    assert f"/{column}/" in error
+    assert "is not a 256-pixel JPEG or PNG" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.mbtiles"]
