@@ -20,7 +20,7 @@ from runtime.tiles.cache import TileCache
 from runtime.tiles.search import Searcher, best, level_rows
 
 WELL_SEEN, BARELY_SEEN = 0.8, 0.5  # shares of a patch
-UNFITTED = ScoreMap(temperature=0.03, outlier_share=0.2)  # of a bundle that ``calib.score`` has not seen
+UNFITTED = ScoreMap(temperature=0.03, outlier_share=0.0)  # of a bundle that ``calib.score`` has not seen
 _SHORTLIST = 256  # rows a candidate: neighbours of the best fill it first
 
 
