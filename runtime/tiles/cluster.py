@@ -53,7 +53,8 @@ class Worker:
             with contextlib.closing(Imagery(path)) as imagery:
                 data = self._job.embed(imagery, self._engine, Block(*map(int, item["block"])), lambda windows: None)
         except SkyfixError as error:
-            return {"block": item["block"], "data": b"", "wrong": str(error)}
+            wrong = str(error).replace(str(path), str(self._job.map_path))
+            return {"block": item["block"], "data": b"", "wrong": wrong}
         return {"block": item["block"], "data": data, "wrong": ""}
 
 
@@ -85,12 +86,15 @@ def on_ray(
             if not wave.items:
                 continue
             items = ray.data.from_items(wave.items, override_num_blocks=len(wave.items))
+            wrong = ""
             for row in items.map(Worker, fn_constructor_args=told, compute=actors, num_cpus=1).iter_rows():
-                if row["wrong"]:
-                    raise SkyfixError(row["wrong"])
-                block = Block(*map(int, row["block"]))
-                keep(block, row["data"])
-                tick(job.count([block]))
+                wrong = wrong or row["wrong"]
+                if not wrong:
+                    block = Block(*map(int, row["block"]))
+                    keep(block, row["data"])
+                    tick(job.count([block]))
+            if wrong:  # told after the wave: Ray complains of workers that are ended in the middle
+                raise SkyfixError(wrong)
     except ray.exceptions.RayError as error:
         raise SkyfixError(f"the Ray cluster gave up: {type(error).__name__}: {str(error).splitlines()[0]}") from None
     except ConnectionError as error:
