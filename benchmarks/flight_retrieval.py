@@ -60,7 +60,7 @@ def main() -> None:
             level = retriever.level_for(look.view, look.axis_en_m)
             if level is None:
                 continue
-            embedding = retriever.embed(look.view, look.axis_en_m, level)
+            embedding = retriever.embed([(look.view, look.axis_en_m, level)])
             found = retriever.search(embedding, level, None, max(FIRST))
             ranked["candidates"] += [(one.cosine, distance_m(true, one.place)) for one in found]
             ranked["rows"] += nearest_rows(cache, level, embedding, true)

@@ -110,7 +110,7 @@ class Peer:
         for look in at_hand:
             level = self._retriever.level_for(look.view, look.axis_en_m) or 0
             rows = level_rows(self._cache, level)
-            cosine = similarities(self._cache, self._retriever.embed(look.view, look.axis_en_m, level), rows)[0]
+            cosine = similarities(self._cache, self._retriever.embed([(look.view, look.axis_en_m, level)]), rows)[0]
             for k in np.argsort(-cosine, kind="stable")[:FIRST_TILES]:
                 place = LatLon(*self._cache.centre[rows.start + k].tolist())
                 ranked.append((float(cosine[k]), look, place, self._retriever.footprint_m(level)))

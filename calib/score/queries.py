@@ -101,7 +101,7 @@ def _unusable(frame: Frame, flight: Flight, truth: Truth) -> str | None:
 
 
 def _search(look: Look, level: int, cache: TileCache, retriever: Retriever) -> FloatArray:
-    embedding = retriever.embed(look.view, look.axis_en_m, level)
+    embedding = retriever.embed([(look.view, look.axis_en_m, level)])
     return np.asarray(similarities(cache, embedding, level_rows(cache, level))[0], np.float64)
 
 

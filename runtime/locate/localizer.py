@@ -34,6 +34,7 @@ from runtime.sensors.frame import Frame
 from runtime.tiles.cache import TileCache
 
 _CANDIDATES_LOST, _CANDIDATES_TRACKING = 6, 3
+_TRACKED = 20.0  # log-probability: a tight track goes before retrieval, which still ranks the headings
 _PIXEL_FLOOR = 1.5  # pixels of the map: what its keypoints are good to
 _GROUND_SIGMA_M = 1.0  # ground is not flat
 _SIGMA_OF_CE90 = 1.0 / 2.146  # a circle that holds 90% of a round Gaussian has a radius of 2.146 sigma
@@ -181,25 +182,26 @@ class Localizer:
         """Where to look on the map, best first; first where a tight track points. Retrieval's word is taken in."""
         track = self._belief.track if self._belief.sigma_m <= VOUCHING_SIGMA_M else None
         most = _CANDIDATES_LOST if track is None else _CANDIDATES_TRACKING
+        levelled = [(look, self._retriever.level_for(look.view, look.axis_en_m)) for look in at_hand]
+        seen = [(look, level) for look, level in levelled if level is not None]
+        if not seen:
+            return []
+        with self._stages.timed("embed"):
+            embeddings = self._retriever.embed([(look.view, look.axis_en_m, level) for look, level in seen])
         pooled: list[Place] = []
         scores: list[Score] = []
-        for look in at_hand:
-            level = self._retriever.level_for(look.view, look.axis_en_m)
-            if level is None:
-                continue
-            with self._stages.timed("embed"):
-                embedding = self._retriever.embed(look.view, look.axis_en_m, level)
-            with self._stages.timed("search"):
-                score = self._retriever.score(embedding, level, look.axis_en_m)
-                found = self._retriever.search(embedding, level, score, self._belief.grid.log_prior(score), most)
-            if track is not None:
-                axis_en_m = track.position_en_m + look.axis_en_m
-                found.append(Candidate(self._frame.to_latlon(*axis_en_m.tolist()), math.inf, math.nan))
-            scores.append(score)
-            pooled += [Place(look, candidate, score.footprint_m) for candidate in found]
-        if scores:
-            with self._stages.timed("search"):
-                self._belief.see_retrieval(scores, self._score_map, frame.telemetry.alt_agl_m)
+        with self._stages.timed("search"):
+            for (look, level), embedding in zip(seen, embeddings, strict=True):
+                score = self._retriever.score(embedding[None], level, look.axis_en_m)
+                log_prior = self._belief.grid.log_prior(score)
+                found = self._retriever.search(embedding[None], level, score, log_prior, most)
+                if track is not None:
+                    axis_en_m = track.position_en_m + look.axis_en_m
+                    place = self._frame.to_latlon(*axis_en_m.tolist())
+                    found.append(Candidate(place, found[0].score + _TRACKED, math.nan))
+                scores.append(score)
+                pooled += [Place(look, candidate, score.footprint_m) for candidate in found]
+            self._belief.see_retrieval(scores, self._score_map, frame.telemetry.alt_agl_m)
         return sorted(pooled, key=lambda place: -place.candidate.score)[:most]
 
     def _from_registration(self, frame: Frame, found: Found) -> Verdict:

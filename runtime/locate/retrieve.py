@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,10 +72,13 @@ class Retriever:
         """Side of the tiles of a level."""
         return self._cache.footprints_m[level]
 
-    def embed(self, view: View, centre_en_m: tuple[float, float], level: int) -> NDArray[np.float32]:
-        """(1, D) embedding of the ground about a point, as a tile of ``level``."""
-        patch = rectify(view, centre_en_m, self._cache.footprints_m[level], self._engine.side_px)
-        return self._engine.embed(encoder_input(patch.picture, patch.seen, self._engine.side_px)[None])
+    def embed(self, grounds: Sequence[tuple[View, tuple[float, float], int]]) -> NDArray[np.float32]:
+        """(Q, D) embeddings, in one batch, of ground about points, metres from under the camera, as tiles of levels."""
+        side_px, inputs = self._engine.side_px, []
+        for view, centre_en_m, level in grounds:
+            patch = rectify(view, centre_en_m, self._cache.footprints_m[level], side_px)
+            inputs.append(encoder_input(patch.picture, patch.seen, side_px))
+        return self._engine.embed(np.array(inputs))
 
     def score(self, embedding: NDArray[np.float32], level: int, axis_en_m: tuple[float, float]) -> Score:
         """How like all tiles of a level are to one embedding (1, D)."""
