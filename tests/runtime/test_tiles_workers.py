@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
 import sqlite3
 import sys
 from pathlib import Path
@@ -96,6 +97,19 @@ def test_a_missing_ray_is_told_with_the_command_that_mends_it(
     assert main([*command(small_world, toy_bundle, tmp_path / "town.tiles"), "--ray", "local"]) == 1
     error = capsys.readouterr().err
     assert "pip install 'skyfix[ray]'" in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cluster_that_does_not_answer_is_told_at_once(
+    small_world: Path, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'skyfix[ray]'")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    assert main([*command(small_world, toy_bundle, tmp_path / "town.tiles"), "--ray", address]) == 1
+    error = capsys.readouterr().err
+    assert f"no Ray cluster answers at --ray {address}" in error
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
