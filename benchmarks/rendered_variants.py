@@ -1,7 +1,7 @@
 """Rendered flights at other tilts and altitudes, with telemetry as poor as it gets; replayed and scored.
 
     python benchmarks/rendered_variants.py [--seed 11] [--frames 24] [--ground PICTURES ...] [--strength 0.5]
-        [--map-gsd 0.25] [--matcher BUNDLE] [--keep FOLDER]
+        [--map-gsd 0.25] [--no-heading] [--matcher BUNDLE | --retrieval-alone] [--keep FOLDER]
 
 Roll is blank; pitch, altitude and yaw are wrong by a constant drawn for each flight (up to 5 degrees, 15% and 15
 degrees), yaw by 3 degrees a frame besides; one frame in five seconds, no velocity, no start position. The ground is a
@@ -50,8 +50,10 @@ def main() -> None:
     parser.add_argument("--ground", type=Path, nargs="*", default=[], help="folders of overhead pictures, one map each")
     parser.add_argument("--strength", type=float, default=0.5, help="of what changes between map and flight (0.5)")
     parser.add_argument("--map-gsd", type=float, default=world.MAP_GSD_M, metavar="M", help="metres a pixel (0.25)")
+    parser.add_argument("--no-heading", action="store_true", help="yaw is blank, too")
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--matcher", type=Path)
+    parser.add_argument("--retrieval-alone", dest="matcher", action="store_const", const=False, help="no registration")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep maps, caches and flights there")
     args = parser.parse_args()
     print(f"{'ground':<16} pitch altitude  fixes  ", *HEADINGS, sep="  ")
@@ -76,7 +78,7 @@ def fly_over(ground: Path | None, args: argparse.Namespace) -> None:
         cache = TileCache.open(area.with_suffix(".tiles"))
         for pitch_deg, alt_agl_m in VARIANTS:
             flown = folder / f"{pitch_deg:.0f}_{alt_agl_m:.0f}"
-            write_variant(flown, spec, flown_over, pitch_deg, alt_agl_m)
+            write_variant(flown, spec, flown_over, pitch_deg, alt_agl_m, heading=not args.no_heading)
             print(f"{name:<16} {pitch_deg:5.0f} {alt_agl_m:5.0f} m  {line(flown, cache, args)}", flush=True)
 
 
@@ -124,7 +126,13 @@ def ground_of(grid: list[world.Picture], spec: world.FlightSpec) -> world.Pictur
 
 
 def write_variant(
-    folder: Path, spec: world.FlightSpec, ground: world.Picture, pitch_deg: float, alt_agl_m: float
+    folder: Path,
+    spec: world.FlightSpec,
+    ground: world.Picture,
+    pitch_deg: float,
+    alt_agl_m: float,
+    *,
+    heading: bool,
 ) -> None:
     """The flight's usual track, seen at another tilt from another altitude."""
     rng = np.random.default_rng(spec.seed)
@@ -138,9 +146,8 @@ def write_variant(
         picture = world.render(ground, camera, pose, np.random.default_rng((spec.seed, k)))
         (folder / world.image_name(k)).write_bytes(world.jpeg(picture))
         yaw_deg = (pose.attitude.yaw_deg + yaw_bias_deg + rng.normal(0.0, 3.0)) % 360.0
-        rows.append(
-            (pose.t_us, world.image_name(k), f"{pose.alt_agl_m * scale:.1f}", "", f"{stated_deg:.1f}", f"{yaw_deg:.1f}")
-        )
+        yaw = f"{yaw_deg:.1f}" if heading else ""
+        rows.append((pose.t_us, world.image_name(k), f"{pose.alt_agl_m * scale:.1f}", "", f"{stated_deg:.1f}", yaw))
     camera.to_yaml(folder / "camera.yaml")
     (folder / "flight.json").write_text(json.dumps({"name": folder.name}))
     write_csv(folder / "telemetry.csv", "t_us,image,alt_agl_m,cam_roll_deg,cam_pitch_deg,cam_yaw_deg", rows)
@@ -168,7 +175,11 @@ def line(flown: Path, cache: TileCache, args: argparse.Namespace) -> str:
     if not drone["count"]:
         return f"{0:2d}/{report['frames']}"
     shares = f"{report['fixes']:2d}/{report['frames']}", f"{report['coverage']['90%']:10.0%}"
-    errors = [f"{e['median']:10.1f} m  {e['p90']:5.1f}  {e['worst']:5.1f}" for e in (ground, drone)]
+    none = {"median": math.nan, "p90": math.nan, "worst": math.nan}
+    errors = [
+        f"{e['median']:10.1f} m  {e['p90']:5.1f}  {e['worst']:5.1f}"
+        for e in (ground if ground["count"] else none, drone)
+    ]
     return "  ".join([shares[0], *errors, shares[1], f"{report['latency_ms']['frame']['p50']:4.0f}"])
 
 

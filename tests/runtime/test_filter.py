@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from runtime.locate import filter as kalman
 from runtime.locate.filter import Track
 
-SPEED2 = kalman._FIRST_SPEED_SIGMA_MPS**2
+SPEED2 = kalman.FIRST_SPEED_SIGMA_MPS**2
 PSD = kalman._ACCELERATION_PSD
 
 
