@@ -280,7 +280,7 @@ def test_the_right_tile_is_the_one_nearest_to_the_truth(town: Town) -> None:
         level = retriever.level_for(look.view, look.axis_en_m)
         assert ground is not None
         assert level is not None
-        embedding = retriever.embed(look.view, look.axis_en_m, level)
+        embedding = retriever.embed([(look.view, look.axis_en_m, level)])
         away = {i: distance_m(ground, LatLon(*cache.centre[i])) for i in np.flatnonzero(cache.level == level)}
         nearest = min(away, key=lambda i: away[i])
         cosine = float(embedding[0] @ (cache.embedding[nearest] * cache.scale[nearest]))
