@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import DataError
-from runtime.geo.local import LocalFrame
+from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
 from runtime.locate.look import Look, looks, unusable
 from runtime.locate.mount import MountEstimate
@@ -107,8 +107,9 @@ def _search(look: Look, level: int, cache: TileCache, retriever: Retriever) -> F
 
 def _away_m(cache: TileCache, level: int, ground: LatLon) -> FloatArray:
     """(N, 2) metres east and north from the truth to each tile."""
-    centre = cache.centre[level_rows(cache, level)][:, ::-1]
-    return np.asarray((centre - (ground.lon, ground.lat)) * LocalFrame(ground).metres_per_degree(), np.float64)
+    lat, lon = cache.centre[level_rows(cache, level)].T
+    off = np.column_stack([short_way_deg(lon - ground.lon), lat - ground.lat])
+    return np.asarray(off * LocalFrame(ground).metres_per_degree(), np.float64)
 
 
 def judged(

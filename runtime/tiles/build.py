@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import ImageryError, SkyfixError
+from runtime.errors import CacheError, ImageryError
 from runtime.geo.mercator import ground_scale
 from runtime.model.engine import Engine
 from runtime.tiles.building import Building
@@ -86,7 +86,7 @@ def build(
         }
         rows = (building.rows(block) for block in blocks)
         write_rows(building.cache_path, metadata, rows, (imagery.path, imagery.zoom))
-    except SkyfixError:
+    except (ImageryError, CacheError):  # of the map or the encoder: what is finished is of no use
         building.remove()
         raise
     building.finish()

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import EngineError, MissingPackageError, SkyfixError
+from runtime.errors import EngineError, ImageryError, MissingPackageError, SettingsError, SkyfixError
 from runtime.model.engine import Engine
 from runtime.model.load import open_engine
 from runtime.tiles.grid import BLOCK, Block
@@ -24,6 +25,7 @@ from runtime.tiles.job import Job
 from runtime.tiles.mbtiles import tiles_over, write_tiles
 
 _WAVE_BYTES = 256 << 20  # of the map in flight at once
+_ANSWER_S = 5.0
 _BLOCKS_A_CPU = 8  # of a wave
 _RIM = 0.05  # of a window, about a block: more than what a raster reaches beyond
 
@@ -53,7 +55,8 @@ class Worker:
             with contextlib.closing(Imagery(path)) as imagery:
                 data = self._job.embed(imagery, self._engine, Block(*map(int, item["block"])), lambda windows: None)
         except SkyfixError as error:
-            return {"block": item["block"], "data": b"", "wrong": str(error)}
+            wrong = str(error).replace(str(path), str(self._job.map_path))
+            return {"block": item["block"], "data": b"", "wrong": wrong}
         return {"block": item["block"], "data": data, "wrong": ""}
 
 
@@ -71,25 +74,18 @@ def on_ray(
 
     Raises MissingPackageError without Ray, SkyfixError for what goes wrong on the cluster.
     """
-    ray = _ray()
+    ray = import_ray()
     files = {} if bundle is None else {p.name: p.read_bytes() for p in sorted(bundle.iterdir()) if p.is_file()}
     told = (job, files, engine.precision, engine.encoder_sha256)
     imagery = Imagery(job.map_path)
     try:
         _start(ray, address)
         cpus = max(int(ray.cluster_resources().get("CPU", 1)), 1)
-        actors = ray.data.ActorPoolStrategy(min_size=1, max_size=cpus)
         for wave in _waves(job, imagery, blocks, _BLOCKS_A_CPU * cpus):
             for block in wave.empty:
                 keep(block, job.embed(imagery, engine, block, tick))
-            if not wave.items:
-                continue
-            items = ray.data.from_items(wave.items, override_num_blocks=len(wave.items))
-            for row in items.map(Worker, fn_constructor_args=told, compute=actors, num_cpus=1).iter_rows():
-                if row["wrong"]:
-                    raise SkyfixError(row["wrong"])
-                block = Block(*map(int, row["block"]))
-                keep(block, row["data"])
+            for block, data in _embedded(ray, wave.items, told, cpus):
+                keep(block, data)
                 tick(job.count([block]))
     except ray.exceptions.RayError as error:
         raise SkyfixError(f"the Ray cluster gave up: {type(error).__name__}: {str(error).splitlines()[0]}") from None
@@ -100,7 +96,36 @@ def on_ray(
         ray.shutdown()
 
 
-def _ray() -> Any:
+def _embedded(ray: Any, items: list[dict[str, Any]], told: tuple[Any, ...], cpus: int) -> Iterator[tuple[Block, bytes]]:
+    """The blocks of a wave as they are finished; raises ImageryError for what a worker found wrong."""
+    if not items:
+        return
+    wave = ray.data.from_items(items, override_num_blocks=len(items))
+    actors, wrong = ray.data.ActorPoolStrategy(min_size=1, max_size=cpus), ""
+    for row in wave.map(Worker, fn_constructor_args=told, compute=actors, num_cpus=1).iter_rows():
+        wrong = wrong or row["wrong"]
+        if not wrong:
+            yield Block(*map(int, row["block"])), row["data"]
+    if wrong:  # told after the wave: Ray complains of workers that are ended in the middle
+        raise ImageryError(wrong)
+
+
+def check_cluster(address: str) -> None:
+    """Raises MissingPackageError without Ray, SettingsError where nobody answers: Ray itself would try for minutes."""
+    import_ray()
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):
+        return  # ``local``, ``auto``
+    try:
+        socket.create_connection((host, int(port)), _ANSWER_S).close()
+    except OSError as error:
+        raise SettingsError(
+            f"no Ray cluster answers at --ray {address} ({error}); start one: ray start --head --port {port}"
+        ) from None
+
+
+def import_ray() -> Any:
+    """Ray with its Data; raises MissingPackageError."""
     try:
         import ray.data
     except ModuleNotFoundError:

@@ -28,6 +28,7 @@ def build_command(args: argparse.Namespace) -> None:
     """Import the map, build the cache, say what was done; raises SkyfixError."""
     started = time.perf_counter()
     told = _checked(args)
+    embedder = _embedder(args)
     engine = open_engine(args.bundle, args.precision, args.threads or 1)
     footprints_m = tuple(sorted(args.footprints)) if args.footprints else FOOTPRINTS_M
     sources = [{"sha256": identity(path), **one} for path, one in zip(args.imagery, told, strict=True)]
@@ -43,7 +44,7 @@ def build_command(args: argparse.Namespace) -> None:
                 footprints_m=footprints_m,
                 stride_m=args.stride,
                 accuracy_ce90_m=args.accuracy,
-                embedder=_embedder(args),
+                embedder=embedder,
                 building=building,
                 tick=tick,
             )
@@ -56,8 +57,9 @@ def build_command(args: argparse.Namespace) -> None:
 
 def _embedder(args: argparse.Namespace) -> Embedder:
     if args.ray is not None:
-        from runtime.tiles.cluster import on_ray
+        from runtime.tiles.cluster import check_cluster, on_ray
 
+        check_cluster(args.ray)  # before the map is imported
         return partial(on_ray, address=args.ray, bundle=args.bundle)
     return partial(in_threads, workers=args.workers or os.cpu_count() or 1)
 

@@ -280,7 +280,7 @@ def test_the_right_tile_is_the_one_nearest_to_the_truth(town: Town) -> None:
         level = retriever.level_for(look.view, look.axis_en_m)
         assert ground is not None
         assert level is not None
-        embedding = retriever.embed(look.view, look.axis_en_m, level)
+        embedding = retriever.embed([(look.view, look.axis_en_m, level)])
         away = {i: distance_m(ground, LatLon(*cache.centre[i])) for i in np.flatnonzero(cache.level == level)}
         nearest = min(away, key=lambda i: away[i])
         cosine = float(embedding[0] @ (cache.embedding[nearest] * cache.scale[nearest]))
@@ -309,7 +309,7 @@ def test_too_few_frames_are_counted_by_reason(
 def test_flights_whose_best_tile_is_wrong_give_no_calibration(
     town: Town, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    corner = ("truth.csv", {"true_ground_lat": "47.49985", "true_ground_lon": "8.20025"})  # no frame looks there
+    corner = ("truth.csv", {"true_ground_lat": "47.49979", "true_ground_lon": "8.20034"})  # no frame looks there
     flights = [edited(town.flights / name, *corner, tmp_path / name) for name in ("one", "two")]
     assert main([*command(town, tmp_path / "s.json", *flights), "--bundle", str(bundle)]) == 1
     said = capsys.readouterr().err

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from runtime.daemon import main as daemon
 from runtime.errors import CacheError
-from runtime.geo.mercator import Metres, Tile, metres_per_px, north_west_of
+from runtime.geo.mercator import LatLon, Metres, Tile, metres_per_px, north_west_of
+from runtime.tiles import search
 from runtime.tiles.cache import TileCache
 from runtime.tiles.guard import CHUNK, MapGuard, map_hashes
 from runtime.tiles.imagery import Imagery
 from runtime.tiles.layout import ROW_TENSORS, Rows, write_rows
 from runtime.tiles.mbtiles import write_mbtiles
+from runtime.tiles.search import Searcher
 
 COUNT, DIM = 20_000, 300  # some six MiB
 WIDTH = {"centre": 16, "scale": 4, "level": 1, "embedding": DIM}
@@ -44,16 +48,20 @@ def starts(path: Path) -> dict[str, int]:
     return {name: 8 + length + header[name]["data_offsets"][0] for name in ROW_TENSORS}
 
 
+# Any row, and often one of those of whose embedding a part lies in the next MiB.
+ROW = st.one_of(st.integers(0, COUNT - 1), st.sampled_from([k * CHUNK // DIM for k in range(1, 6)]))
+
+
 @given(
     name=st.sampled_from(ROW_TENSORS),
-    row=st.integers(0, COUNT - 1),
-    asked=st.lists(st.integers(0, COUNT - 1), min_size=1, max_size=5),
+    row=ROW,
+    asked=st.lists(ROW, min_size=1, max_size=5),
     last=st.integers(0, COUNT),
 )
 def test_only_rows_of_an_altered_mib_are_refused(
     *, name: str, row: int, asked: list[int], last: int, large: Path
 ) -> None:
-    at, width = row * WIDTH[name], WIDTH[name]
+    at, width = (row + 1) * WIDTH[name] - 1, WIDTH[name]  # its last byte
     place = starts(large)[name] + at
     with large.open("r+b") as file:
         file.seek(place)
@@ -87,6 +95,43 @@ def test_the_metadata_and_the_hashes_are_checked_at_once(large: Path, tmp_path: 
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         with pytest.raises(CacheError):
             TileCache.open(path, lazy=True)
+
+
+SEARCHES: dict[str, Callable[[Searcher, NDArray[np.float32], LatLon], object]] = {
+    "scan": lambda searcher, query, place: searcher.scan(query, slice(None)),
+    "top": lambda searcher, query, place: searcher.top(query, 1),
+    "exact": lambda searcher, query, place: searcher.exact(query[0], np.arange(COUNT)),
+    "near": lambda searcher, query, place: searcher.near(place, 50.0, slice(None)),
+    "top_near": lambda searcher, query, place: searcher.top_near(query, 1, place, 50.0, slice(None)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "refusing"),
+    [
+        ("embedding", {"scan", "top", "exact", "top_near"}),
+        ("scale", {"scan", "top", "exact", "top_near"}),
+        ("centre", {"exact", "near", "top_near"}),
+    ],
+)
+@pytest.mark.parametrize("sketched_rows", [COUNT // 2, 2 * COUNT])
+def test_no_search_reads_a_row_that_was_altered(
+    *, name: str, refusing: set[str], sketched_rows: int, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_SKETCHED_ROWS", sketched_rows)
+    data, row = bytearray(large.read_bytes()), 7777
+    data[starts(large)[name] + row * WIDTH[name]] ^= 1
+    (tmp_path / "a.tiles").write_bytes(data)
+    place = LatLon(*TileCache.open(large).centre[row])
+    query = np.random.default_rng(1).normal(size=(1, DIM)).astype(np.float32)
+    refused = set()
+    for how, ask in SEARCHES.items():
+        try:
+            ask(Searcher(TileCache.open(tmp_path / "a.tiles", lazy=True), threads=2), query, place)
+        except CacheError:
+            refused.add(how)
+    by_signs = {"top"} if name == "scale" and sketched_rows < COUNT else set()  # of a shortlist that lies elsewhere
+    assert refusing - by_signs <= refused
 
 
 ZOOM, CORNER = 18, (137_040, 91_776)

@@ -18,6 +18,7 @@ from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
+from runtime.tiles.layout import Rows, write_rows
 
 pytest.importorskip("cryptography", reason="cryptography is not installed: pip install 'skyfix[sign]'")
 
@@ -79,6 +80,19 @@ def test_a_map_built_in_two_halves_and_merged_has_the_rows_of_the_whole(
         assert getattr(merged, name).tobytes() == getattr(whole, name).tobytes()
     assert merged.metadata["bounds_deg"] == whole.metadata["bounds_deg"]
     assert main(["verify", str(out), "--bundle", str(toy_bundle)]) == 0
+
+
+def test_of_rows_of_the_same_place_the_first_cache_s_is_kept(toy_tiles: Path, tmp_path: Path) -> None:
+    cache = TileCache.open(toy_tiles)
+    for name, embedding in (("one", cache.embedding), ("two", -cache.embedding)):
+        shutil.copy(toy_tiles.with_suffix(".mbtiles"), tmp_path / f"{name}.mbtiles")
+        zoom = cache.metadata["imagery"]["corners"][0]
+        rows = Rows(embedding, cache.scale, cache.centre, cache.level)
+        write_rows(tmp_path / f"{name}.tiles", cache.metadata, [rows], (tmp_path / f"{name}.mbtiles", zoom))
+    for names, sign in ((("one", "two"), 1), (("two", "one"), -1)):
+        both = [str(tmp_path / f"{name}.tiles") for name in names]
+        assert main(["merge", *both, "--out", str(tmp_path / "both.tiles")]) == 0
+        assert (TileCache.open(tmp_path / "both.tiles").embedding == sign * cache.embedding).all()
 
 
 def test_caches_that_do_not_belong_together_are_not_merged(

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
 import sqlite3
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from runtime.tiles.__main__ import main
+from runtime.tiles.cluster import _piece
+from runtime.tiles.grid import Grid
+from runtime.tiles.imagery import Imagery
+from runtime.tiles.job import Job
 
 # Ray warns of its own older names, and leaves sockets and log files to the garbage collector.
 QUIET = pytest.mark.filterwarnings(
@@ -39,6 +46,36 @@ def test_any_number_of_workers_writes_the_same_bytes(
     check_same(out, toy_tiles)
 
 
+class Seeing:
+    """An engine whose embedding is some of the picture itself."""
+
+    name, encoder_sha256, precision, side_px, dim = "seeing", "", "fp32", 64, 192
+
+    def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        rows = pictures[:, ::8, ::8].reshape(len(pictures), -1).astype(np.float32) + 1
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("side_m", [40.0, 90.0])
+def test_a_block_s_piece_of_the_map_holds_all_that_its_windows_show(
+    side_m: float, toy_tiles: Path, tmp_path: Path
+) -> None:
+    """Blocks of 64 m and of 144 m, so that many of their edges lie within the map."""
+    whole, engine = Imagery(toy_tiles.with_suffix(".mbtiles")), Seeing()
+    grid = Grid(0, side_m, side_m / 20)
+    job = Job(whole.path, (grid,), whole.bounds)
+    pieces = 0
+    for block in grid.blocks(whole.bounds):
+        data = _piece(job, whole, block)
+        (tmp_path / "piece.mbtiles").write_bytes(data)
+        with contextlib.closing(Imagery(tmp_path / "piece.mbtiles")) as piece:
+            same = job.embed(piece, engine, block, lambda windows: None)
+        assert same == job.embed(whole, engine, block, lambda windows: None)
+        pieces += len(data) < whole.path.stat().st_size
+    assert pieces
+    whole.close()
+
+
 @QUIET
 def test_a_ray_cluster_writes_the_same_bytes(
     small_world: Path, toy_bundle: Path, toy_tiles: Path, tmp_path: Path
@@ -60,6 +97,19 @@ def test_a_missing_ray_is_told_with_the_command_that_mends_it(
     assert main([*command(small_world, toy_bundle, tmp_path / "town.tiles"), "--ray", "local"]) == 1
     error = capsys.readouterr().err
     assert "pip install 'skyfix[ray]'" in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cluster_that_does_not_answer_is_told_at_once(
+    small_world: Path, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'skyfix[ray]'")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    assert main([*command(small_world, toy_bundle, tmp_path / "town.tiles"), "--ray", address]) == 1
+    error = capsys.readouterr().err
+    assert f"no Ray cluster answers at --ray {address}" in error
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
