@@ -6,7 +6,7 @@ Only differences of height are used, so it does not matter which sea level they 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,22 @@ class Terrain:
     north_west_en_m: tuple[float, float]  # of the first node
     step_en_m: tuple[float, float]  # between columns and between rows, both positive
 
+    @property
+    def is_level(self) -> bool:
+        """Whether all heights are the same."""
+        return float(self.height_m.min()) == float(self.height_m.max())
+
+    def moved(self, east_m: float, north_m: float) -> Terrain:
+        """The same ground, told about another origin."""
+        return replace(self, north_west_en_m=(self.north_west_en_m[0] + east_m, self.north_west_en_m[1] + north_m))
+
     def up_m(
         self,
         place_en_m: FloatArray,  # (N, 2) finite
     ) -> FloatArray:  # (N,)
         """Height of the ground at places."""
         rows, columns = self.height_m.shape
-        if rows == columns == 1:
+        if rows == columns == 1:  # FLAT costs nothing
             return np.full(len(place_en_m), float(self.height_m[0, 0]))
         x = np.clip((place_en_m[:, 0] - self.north_west_en_m[0]) / self.step_en_m[0], 0, columns - 1)
         y = np.clip((self.north_west_en_m[1] - place_en_m[:, 1]) / self.step_en_m[1], 0, rows - 1)
@@ -57,13 +66,13 @@ class Terrain:
         down = -directions[:, 2:]
         with np.errstate(divide="ignore", invalid="ignore"):
             across = np.where(down > 1e-6, directions[:, :2] / down, np.nan)  # (N, 2) metres a metre of fall
-        lowest_m, highest_m = float(self.height_m.min()), float(self.height_m.max())
-        if lowest_m == highest_m:
+        if self.is_level:
             return np.asarray(place_en_m + across * height_m)
         ground = np.full((len(across), 2), np.nan)
         falls = np.isfinite(across).all(axis=1)
         camera_m = height_m + float(self.up_m(place_en_m[None])[0])
-        fall_m = self._falls(place_en_m, camera_m, across[falls], (min(highest_m, camera_m), lowest_m))
+        levels_m = min(float(self.height_m.max()), camera_m), float(self.height_m.min())
+        fall_m = self._falls(place_en_m, camera_m, across[falls], levels_m)
         ground[falls] = place_en_m + across[falls] * fall_m[:, None]
         return ground
 
