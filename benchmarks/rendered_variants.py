@@ -1,13 +1,15 @@
 """Rendered flights at other tilts and altitudes, with telemetry as poor as it gets; replayed and scored.
 
     python benchmarks/rendered_variants.py [--seed 11] [--frames 24] [--ground PICTURES ...] [--strength 0.5]
-        [--map-gsd 0.25] [--no-heading] [--matcher BUNDLE | --retrieval-alone] [--keep FOLDER]
+        [--map-gsd 0.25] [--relief M] [--pitch DEG ...] [--no-heading] [--matcher BUNDLE | --retrieval-alone]
+        [--keep FOLDER]
 
 Roll is blank; pitch, altitude and yaw are wrong by a constant drawn for each flight (up to 5 degrees, 15% and 15
 degrees), yaw by 3 degrees a frame besides; one frame in five seconds, no velocity, no start position. The ground is a
 generated world of two dates, or overhead pictures of the folders given, sewn together: the map as they are, the flight
 over what another day, season and lens make of them (half strength unless you say otherwise). A folder of pairs, ``a/``
-and ``b/`` with files of the same names, gives two real dates, each picture in eight turns. Rendered flights never stand
+and ``b/`` with files of the same names, gives two real dates, each picture in eight turns. With ``--relief`` the ground
+lies on hills, and each flight is flown without heights and with a terrain model of them. Rendered flights never stand
 for accuracy: this shows what breaks.
 """
 
@@ -25,6 +27,7 @@ import cv2
 import numpy as np
 
 from runtime.geo.camera import Attitude
+from runtime.geo.terrain import FLAT, Terrain
 from runtime.locate.load import open_localizer
 from runtime.model.load import open_engine
 from runtime.replay import fly as replay
@@ -32,11 +35,15 @@ from runtime.score import score
 from runtime.sensors.flight import Flight, read_truth
 from runtime.tiles.build import build
 from runtime.tiles.cache import TileCache
+from runtime.tiles.dem import read_dem
+from runtime.tiles.heights import Heights
+from runtime.tiles.imagery import Imagery
 from runtime.tiles.sources import import_imagery
 from train.augment import augment
 from train.data.overhead import sewn
 from train.data.source import pictures_under, read_picture
 from train.world import flight as world
+from train.world.hills import draw_hills, write_dem
 
 PICTURE_M, PICTURE_PX = 90.0, 400  # what a picture of a folder shows, taken to be; its side
 HEADINGS = "ground median    p90  worst", "position median    p90  worst", "inside 90%", "ms"
@@ -51,12 +58,14 @@ def main() -> None:
     parser.add_argument("--strength", type=float, default=0.5, help="of what changes between map and flight (0.5)")
     parser.add_argument("--map-gsd", type=float, default=world.MAP_GSD_M, metavar="M", help="metres a pixel (0.25)")
     parser.add_argument("--no-heading", action="store_true", help="yaw is blank, too")
+    parser.add_argument("--relief", type=float, default=0.0, metavar="M", help="from valley to hill, 300 m across (0)")
+    parser.add_argument("--pitch", type=float, nargs="*", help="only these of the variants, degrees")
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--matcher", type=Path)
     parser.add_argument("--retrieval-alone", dest="matcher", action="store_const", const=False, help="no registration")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep maps, caches and flights there")
     args = parser.parse_args()
-    print(f"{'ground':<16} pitch altitude  fixes  ", *HEADINGS, sep="  ")
+    print(f"{'ground':<24} pitch altitude  fixes  ", *HEADINGS, sep="  ")
     for ground in args.ground or [None]:
         fly_over(ground, args)
 
@@ -74,12 +83,24 @@ def fly_over(ground: Path | None, args: argparse.Namespace) -> None:
         imagery = import_imagery(
             folder / "map.tif", area, name="", date="", attribution="", tick=lambda done, total: None
         )
-        build(imagery, open_engine(args.bundle, None, 0), area.with_suffix(".tiles"), accuracy_ce90_m=1.0)
+        terrain = draw_hills(spec, args.relief) if args.relief else FLAT
+        heights = heights_of(terrain, folder / "dem.tif", imagery) if args.relief else None
+        engine = open_engine(args.bundle, None, 0)
+        build(imagery, engine, area.with_suffix(".tiles"), accuracy_ce90_m=1.0, heights=heights)
         cache = TileCache.open(area.with_suffix(".tiles"))
-        for pitch_deg, alt_agl_m in VARIANTS:
+        known = {"no DEM": replace(cache, height=None), "DEM": cache} if args.relief else {"": cache}
+        for pitch_deg, alt_agl_m in (one for one in VARIANTS if args.pitch is None or one[0] in args.pitch):
             flown = folder / f"{pitch_deg:.0f}_{alt_agl_m:.0f}"
-            write_variant(flown, spec, flown_over, pitch_deg, alt_agl_m, heading=not args.no_heading)
-            print(f"{name:<16} {pitch_deg:5.0f} {alt_agl_m:5.0f} m  {line(flown, cache, args)}", flush=True)
+            write_variant(flown, spec, flown_over, pitch_deg, alt_agl_m, heading=not args.no_heading, terrain=terrain)
+            for what, held in known.items():
+                said = f"{name:<16} {what:<7} {pitch_deg:5.0f} {alt_agl_m:5.0f} m  {line(flown, held, args)}"
+                print(said, flush=True)
+
+
+def heights_of(terrain: Terrain, dem: Path, imagery: Imagery) -> Heights:
+    """As a user's DEM of the hills tells them."""
+    write_dem(dem, terrain)
+    return read_dem(dem, imagery)
 
 
 def generated(spec: world.FlightSpec) -> tuple[world.Picture, world.Picture]:
@@ -133,6 +154,7 @@ def write_variant(
     alt_agl_m: float,
     *,
     heading: bool,
+    terrain: Terrain,
 ) -> None:
     """The flight's usual track, seen at another tilt from another altitude."""
     rng = np.random.default_rng(spec.seed)
@@ -143,7 +165,7 @@ def write_variant(
     rows = []
     (folder / "frames").mkdir(parents=True)
     for k, pose in enumerate(poses):
-        picture = world.render(ground, camera, pose, np.random.default_rng((spec.seed, k)))
+        picture = world.render(ground, camera, pose, np.random.default_rng((spec.seed, k)), terrain)
         (folder / world.image_name(k)).write_bytes(world.jpeg(picture))
         yaw_deg = (pose.attitude.yaw_deg + yaw_bias_deg + rng.normal(0.0, 3.0)) % 360.0
         yaw = f"{yaw_deg:.1f}" if heading else ""
@@ -151,7 +173,7 @@ def write_variant(
     camera.to_yaml(folder / "camera.yaml")
     (folder / "flight.json").write_text(json.dumps({"name": folder.name}))
     write_csv(folder / "telemetry.csv", "t_us,image,alt_agl_m,cam_roll_deg,cam_pitch_deg,cam_yaw_deg", rows)
-    truth = [world.truth(pose) for pose in poses]
+    truth = [world.truth(pose, terrain) for pose in poses]
     write_csv(folder / "truth.csv", ",".join(truth[0]), [tuple(row.values()) for row in truth])
 
 

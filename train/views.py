@@ -1,8 +1,8 @@
 """A drone view rendered from a georeferenced overhead picture.
 
-The ground is taken as flat, so a view is one homography: pixels of the ground picture -> metres -> pixels of the camera
-(:func:`runtime.geo.camera.pixels_from_ground`). Buildings and trees lie flat in it; a rendered view trains and tests
-geometry and appearance, not parallax.
+On flat ground a view is one homography: pixels of the ground picture -> metres -> pixels of the camera
+(:func:`runtime.geo.camera.pixels_from_ground`); on hills each pixel's ray meets the terrain. Buildings and trees lie
+flat on it; a rendered view trains and tests geometry and appearance, not their parallax.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.geo.camera import Attitude, Camera, ground_from_pixels, pixels_from_ground
+from runtime.geo.terrain import FLAT, Terrain
 from runtime.model.preprocess import FILL
 
 Picture = NDArray[np.uint8]
 FloatArray = NDArray[np.float64]
 
+_RAY_EVERY_PX = 8  # on hills: between them the ground is taken as straight
 _MAX_SUPERSAMPLING = 4  # near the horizon a pixel sees any length of ground: more would not help there
 
 
@@ -59,6 +61,7 @@ def render_view(
     alt_agl_m: float,
     rng: np.random.Generator,
     optics: Optics | None = None,
+    terrain: Terrain = FLAT,  # about the point under the camera
 ) -> Picture:  # (camera.height_px, camera.width_px, 3) RGB
     """The picture that a drone would take above ``centre_px``.
 
@@ -77,7 +80,10 @@ def render_view(
         half = (shrink - 1) / 2  # pixel centres are at whole numbers
         metres_from_px = metres_from_px @ np.array([[shrink, 0, half], [0, shrink, half], [0, 0, 1.0]])
     large = camera.resized(camera.width_px * supersampling, camera.height_px * supersampling)
-    view = _warp(ground, metres_from_px, large, attitude, alt_agl_m)
+    if terrain.is_level:
+        view = _warp(ground, metres_from_px, large, attitude, alt_agl_m)
+    else:
+        view = _drape(ground, metres_from_px, large, attitude, alt_agl_m, terrain=terrain)
     if supersampling > 1:
         size = camera.width_px, camera.height_px
         view = np.asarray(cv2.resize(view, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -133,6 +139,29 @@ def _warp(ground: Picture, metres_from_px: FloatArray, camera: Camera, attitude:
     view = np.asarray(cv2.warpPerspective(ground, homography, size, borderValue=FILL), np.uint8)
     view[_sky(camera, attitude)] = FILL
     return view
+
+
+def _drape(
+    ground: Picture,
+    metres_from_px: FloatArray,
+    camera: Camera,
+    attitude: Attitude,
+    alt_agl_m: float,
+    *,
+    terrain: Terrain,
+) -> Picture:
+    """The view of a ground picture that lies on hills."""
+    across, down = (np.arange(0.0, n + _RAY_EVERY_PX, _RAY_EVERY_PX) for n in (camera.width_px, camera.height_px))
+    pixel = np.stack(np.meshgrid(across, down), axis=-1)
+    rays = camera.rays(pixel.reshape(-1, 2)) @ attitude.enu_from_camera().T
+    met = terrain.meet(np.zeros(2), alt_agl_m, rays)
+    shown = np.column_stack([met, np.ones(len(met))]) @ np.linalg.inv(metres_from_px).T
+    coarse = np.nan_to_num(shown[:, :2], nan=-1e4).reshape(pixel.shape).astype(np.float32)
+    u, v = np.meshgrid(*(np.arange(n, dtype=np.float32) / _RAY_EVERY_PX for n in (camera.width_px, camera.height_px)))
+    at = cv2.remap(coarse, u, v, cv2.INTER_LINEAR)
+    view = cv2.remap(ground, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderValue=FILL)
+    view[_sky(camera, attitude)] = FILL
+    return np.asarray(view, np.uint8)
 
 
 def _sky(camera: Camera, attitude: Attitude) -> NDArray[np.bool_]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.geo.camera import FloatArray, ground_from_pixels
+from runtime.geo.camera import FloatArray
 from runtime.geo.local import LocalFrame
+from runtime.geo.mercator import LatLon
+from runtime.geo.terrain import FLAT, Terrain
 from runtime.locate.limits import Limits
 from runtime.locate.look import Look
 from runtime.locate.mount import MountEstimate, is_plausible
@@ -15,6 +18,7 @@ from runtime.locate.pose import Pose, solve_pose
 from runtime.locate.register import FramePoints, Registrar, Registration
 from runtime.locate.retrieve import Candidate
 from runtime.locate.stages import Stages
+from runtime.tiles.heights import Heights
 
 _MAX_TURN_DEG = 30.0
 _VERIFIED = 3  # fits looked at closely
@@ -30,10 +34,16 @@ class Found:
     registration: Registration
     pose: Pose
     agreement: float
+    terrain: Terrain  # about the registration's origin
 
     def position(self, frame: LocalFrame) -> FloatArray:
         """(2,) of the drone, about the map's middle."""
         return np.array(frame.to_en(self.registration.origin.to_latlon(self.pose.east_m, self.pose.north_m)))
+
+    def axis_ground(self) -> LatLon | None:
+        """Where the optical axis meets the ground; None at and above the horizon."""
+        east_m, north_m = self.pose.ground_en_m(np.array([[0.0, 0.0, 1.0]]), self.terrain)[0].tolist()
+        return self.registration.origin.to_latlon(east_m, north_m) if math.isfinite(east_m) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +60,32 @@ class _Fit:
     look: Look
     points: FramePoints
     registration: Registration
+    terrain: Terrain  # about the registration's origin
+
+    def places(self, pose: Pose) -> FloatArray:
+        """(N, 2) where a pose puts each of the points, about the registration's origin."""
+        return pose.ground_en_m(self.look.view.camera.rays(self.points.pixel), self.terrain)
 
 
 class Finder:
     """Looks closely at the places that retrieval and the track name."""
 
-    def __init__(self, registrar: Registrar, limits: Limits, *, lat: float, floor_m: float, stages: Stages) -> None:
-        """``lat`` is the map's middle's, ``floor_m`` what a residual on its ground means at least."""
+    def __init__(
+        self,
+        registrar: Registrar,
+        limits: Limits,
+        *,
+        lat: float,
+        floor_m: float,
+        stages: Stages,
+        heights: Heights | None = None,
+    ) -> None:
+        """``lat`` is the map's middle's, ``floor_m`` what a residual on its ground means at least.
+
+        Without ``heights`` the ground is flat.
+        """
         self._registrar, self._limits, self._lat, self._floor_m = registrar, limits, lat, floor_m
-        self._stages = stages
+        self._stages, self._heights = stages, heights
         self._picture: object = None
         self._points: dict[int, FramePoints] = {}
 
@@ -103,29 +130,36 @@ class Finder:
             near = LocalFrame(place.candidate.place).to_latlon(float(shift[0]), float(shift[1]))
             found = self._registrar.register(points, near, reach_m=place.footprint_m / 2, max_turn_deg=_MAX_TURN_DEG)
             if found is not None and found.support >= self._limits.min_support and _is_plausible(look, mount, found):
-                fits.append(_Fit(look, points, found))
+                fits.append(_Fit(look, points, found, self._terrain(look, points, found)))
         return sorted(fits, key=lambda fit: -fit.registration.support)
+
+    def _terrain(self, look: Look, points: FramePoints, found: Registration) -> Terrain:
+        """Of what may be seen and of the ground under the camera."""
+        if self._heights is None:
+            return FLAT
+        return self._heights.about(found.origin, 2 * points.patch.side_m + math.hypot(*look.middle_en_m))
 
     def _verified(self, fit: _Fit, mount: MountEstimate, least_agreement: float) -> Found | None:
         """The pose of a fit, and again from all points that agree with it; None when too few do."""
-        look, points, registration = fit.look, fit.points, fit.registration
-        pose = self._pose(look, mount, registration.pixel, registration.place_en_m)
+        points, registration = fit.points, fit.registration
+        pose = self._pose(fit, mount, registration.pixel, registration.place_en_m)
         if pose is None:
             return None
-        agreement = self._registrar.agreement(points, registration, _places_of(fit, pose))
+        agreement = self._registrar.agreement(points, registration, fit.places(pose))
         if not agreement.share >= least_agreement:
             return None
-        pose = self._pose(look, mount, agreement.pixel, agreement.place_en_m, trust=_trust(agreement.share))
-        return None if pose is None else Found(look, registration, pose, agreement.share)
+        pose = self._pose(fit, mount, agreement.pixel, agreement.place_en_m, trust=_trust(agreement.share))
+        return None if pose is None else Found(fit.look, registration, pose, agreement.share, fit.terrain)
 
     def _has_double(self, fit: _Fit, pose: Pose) -> bool:
         with self._stages.timed("register"):
-            support = self._registrar.double(fit.points, fit.registration, _places_of(fit, pose))
+            support = self._registrar.double(fit.points, fit.registration, fit.places(pose))
         return support >= self._limits.min_support_alone
 
     def _pose(
-        self, look: Look, mount: MountEstimate, pixel: FloatArray, place_en_m: FloatArray, *, trust: float = 1.0
+        self, fit: _Fit, mount: MountEstimate, pixel: FloatArray, place_en_m: FloatArray, *, trust: float = 1.0
     ) -> Pose | None:
+        look = fit.look
         return solve_pose(
             look.view.camera,
             np.asarray(look.view.attitude),
@@ -135,14 +169,8 @@ class Finder:
             prior_cov=mount.frame_cov(look.uncertainty),
             floor_m=self._floor_m,
             trust=trust,
+            terrain=fit.terrain,
         )
-
-
-def _places_of(fit: _Fit, pose: Pose) -> FloatArray:
-    """(N, 2) where a pose puts each of the points, about the registration's origin."""
-    ground = ground_from_pixels(fit.look.view.camera, pose.rotation, pose.height_m, fit.points.pixel)
-    place_en_m: FloatArray = ground + np.array([pose.east_m, pose.north_m])
-    return place_en_m
 
 
 def _trust(agreement: float) -> float:

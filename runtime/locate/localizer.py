@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.fix import Fix, NoFix, Verdict
-from runtime.geo.camera import Camera, axis_ground, yaw_of
+from runtime.geo.camera import Camera, yaw_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, Sighting, Where
@@ -77,6 +77,7 @@ class Localizer:
                 lat=imagery.bounds.centre.lat,
                 floor_m=_PIXEL_FLOOR * imagery.metres_per_px,
                 stages=self._stages,
+                heights=cache.heights,
             )
         self._map_variance_m2 = (cache.accuracy_ce90_m * _SIGMA_OF_CE90) ** 2
         self._camera = camera
@@ -213,10 +214,7 @@ class Localizer:
             return self._carried(frame, "unconfirmed", found.look)
         if strong:
             self._mount.learn(found.look.uncertainty, pose.offset, pose.cov[2:, 2:])
-        axis = axis_ground(pose.rotation, pose.height_m)
-        ground = None
-        if axis is not None:
-            ground = found.registration.origin.to_latlon(pose.east_m + axis[0], pose.north_m + axis[1])
+        ground = found.axis_ground()
         quality = round(100 * min(found.agreement / _FULL_AGREEMENT, 1.0))
         return self._fix(frame, self._belief.registered(quality), ground=ground, yaw_deg=yaw_of(pose.rotation))
 

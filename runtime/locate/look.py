@@ -24,7 +24,11 @@ _STEP = 1e-4  # for numeric derivatives, radians or of the logarithm
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is needed to search for a frame; positions are metres from the point under the camera."""
+    """What is needed to search for a frame; positions are metres from the point under the camera.
+
+    The ground is taken as flat, also over a map with heights: retrieval's tiles are tens of metres apart, and the
+    optical flow compares two frames that are wrong alike. What is registered is put on the terrain.
+    """
 
     view: View
     uncertainty: Uncertainty  # of attitude and height

@@ -1,9 +1,10 @@
 """The camera's pose from pixels and the ground they show, with the attitude and altitude that it claims as a prior.
 
 Six unknowns: place, the logarithm of height, and a small rotation in camera axes (yaw-pitch-roll is singular straight
-down). Iteratively reweighted Gauss-Newton with Cauchy weights; residuals are metres on the ground. Roofs and crowns
-stand off the plane and do so together, so many matches do not make the errors as small as their number claims: they
-weigh against the prior as ``_EFFECTIVE`` points at most, and the covariance takes ``_BELIEVED`` of what they say.
+down). Iteratively reweighted Gauss-Newton with Cauchy weights; residuals are metres on the ground, each on the level
+of the place that was matched, and the height is above the ground under the camera, wherever that comes to be. Roofs and
+crowns stand off the ground and do so together, so many matches do not make the errors as small as their number claims:
+they weigh against the prior as ``_EFFECTIVE`` points at most, and the covariance takes ``_BELIEVED`` of what they say.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 
 from runtime.geo.camera import Camera, FloatArray
+from runtime.geo.terrain import FLAT, Terrain
 
 _ROUNDS = 12
 _STEP = np.array([1e-2, 1e-2, 1e-5, 1e-5, 1e-5, 1e-5])  # metres, metres, 1, radians: for the numeric Jacobian
@@ -29,11 +31,15 @@ class Pose:
 
     east_m: float
     north_m: float
-    height_m: float
+    height_m: float  # above the ground under it
     rotation: FloatArray  # (3, 3) east-north-up from camera
     offset: FloatArray  # (4,) log height and rotation vector found, against the nominal ones
     cov: FloatArray  # (6, 6) of east, north, log height, rotation vector
     residual_m: float  # robust standard deviation of the ground residuals
+
+    def ground_en_m(self, rays: FloatArray, terrain: Terrain) -> FloatArray:
+        """(N, 2) where (N, 3) rays in camera axes meet the ground; NaN at and above the horizon."""
+        return terrain.meet(np.array([self.east_m, self.north_m]), self.height_m, rays @ self.rotation.T)
 
 
 def solve_pose(
@@ -46,30 +52,32 @@ def solve_pose(
     prior_cov: FloatArray,
     floor_m: float,
     trust: float = 1.0,
+    terrain: Terrain = FLAT,
 ) -> Pose | None:
     """The most probable pose; None when it sees a point above the horizon or does not settle.
 
+    ``height_m`` is above the ground under the camera, ``terrain`` in the frame of the places.
     ``prior_cov`` (4, 4) is of log height and rotation vector about the nominal ones. ``floor_m`` is the least that a
     residual can be believed to mean, about a pixel of the map. ``trust``, 0 to 1, is what share of their usual say the
     points have.
     """
-    rays = camera.rays(pixel)
+    sight = _Sight(camera.rays(pixel), rotation, height_m, terrain, terrain.up_m(place_en_m))
     state = np.zeros(6)
-    start = _ground(rays, rotation, height_m, state)
+    start = sight.ground(state)
     if not np.isfinite(start).all():
         return None
     state[:2] = np.median(place_en_m - start, axis=0)
     prior_information = np.zeros((6, 6))
     prior_information[2:, 2:] = np.linalg.inv(prior_cov)
     for _ in range(_ROUNDS):
-        predicted = _ground(rays, rotation, height_m, state)
+        predicted = sight.ground(state)
         if not np.isfinite(predicted).all():
             return None
         residual = place_en_m - predicted
         sigma_m = max(_spread(residual), floor_m)
         weight = 1.0 / (1.0 + (residual / (_CAUCHY * sigma_m)) ** 2).ravel()
         weight *= min(1.0, trust * _EFFECTIVE / (weight.sum() / 2)) / sigma_m**2
-        jacobian = _jacobian(rays, rotation, height_m, state, predicted)
+        jacobian = sight.jacobian(state, predicted)
         seen = jacobian.T @ (weight[:, None] * jacobian)
         gradient = jacobian.T @ (weight * residual.ravel()) - prior_information @ state
         step = np.linalg.solve(seen + prior_information, gradient)
@@ -87,29 +95,39 @@ def solve_pose(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What was matched, and where a state of the solver sees it."""
+
+    rays: FloatArray  # (N, 3) in camera axes
+    rotation: FloatArray  # (3, 3) nominal
+    height_m: float
+    terrain: Terrain
+    up_m: FloatArray  # (N,) height of the places that were matched
+
+    def ground(self, state: FloatArray) -> FloatArray:
+        """(N, 2) where rays come down to the level of the place that was matched; NaN above the horizon."""
+        directions = self.rays @ (self.rotation @ rotation_from_vector(state[3:])).T
+        down = -directions[:, 2:]
+        over_m = self.height_m * math.exp(state[2]) + self.terrain.up_m(state[None, :2]) - self.up_m  # (N,)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reach = np.where(down > 1e-6, over_m[:, None] / down, np.nan)
+        ground: FloatArray = state[:2] + directions[:, :2] * reach
+        return ground
+
+    def jacobian(self, state: FloatArray, at: FloatArray) -> FloatArray:
+        """(2 N, 6) by forward differences from ``at``, the ground of this state."""
+        columns = []
+        for i, step in enumerate(_STEP):
+            moved = state.copy()
+            moved[i] += step
+            columns.append((self.ground(moved) - at).ravel() / step)
+        return np.column_stack(columns)
+
+
 def rotation_from_vector(vector: FloatArray) -> FloatArray:
     """(3, 3) rotation by |vector| radians about it (Rodrigues)."""
     return np.asarray(cv2.Rodrigues(np.asarray(vector, np.float64))[0])
-
-
-def _ground(rays: FloatArray, rotation: FloatArray, height_m: float, state: FloatArray) -> FloatArray:
-    """(N, 2) where rays meet the ground; NaN above the horizon."""
-    directions = rays @ (rotation @ rotation_from_vector(state[3:])).T
-    down = -directions[:, 2:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reach = np.where(down > 1e-6, height_m * math.exp(state[2]) / down, np.nan)
-    ground: FloatArray = state[:2] + directions[:, :2] * reach
-    return ground
-
-
-def _jacobian(rays: FloatArray, rotation: FloatArray, height_m: float, state: FloatArray, at: FloatArray) -> FloatArray:
-    """(2 N, 6) by forward differences."""
-    columns = []
-    for i, step in enumerate(_STEP):
-        moved = state.copy()
-        moved[i] += step
-        columns.append((_ground(rays, rotation, height_m, moved) - at).ravel() / step)
-    return np.column_stack(columns)
 
 
 def _spread(residual: FloatArray) -> float:

@@ -60,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="M",
         help="how well the map is placed on Earth, CE90 in metres (default 8.5); it bounds every fix's covariance",
     )
+    build.add_argument(
+        "--dem",
+        type=Path,
+        metavar="DEM.tif",
+        help="heights of the ground in metres, a GeoTIFF of any CRS: on hills positions are off without",
+    )
     build.add_argument("--workers", type=int, default=0, help="read and embed side by side; 0: one a core")
     build.add_argument(
         "--ray",

@@ -15,6 +15,7 @@ from runtime.model.engine import Engine
 from runtime.tiles.building import Building
 from runtime.tiles.cache import imagery_facts
 from runtime.tiles.grid import Block, Grid
+from runtime.tiles.heights import Heights
 from runtime.tiles.imagery import Bounds, Imagery
 from runtime.tiles.job import Job
 from runtime.tiles.layout import write_rows
@@ -56,19 +57,22 @@ def build(
     footprints_m: Sequence[float] = FOOTPRINTS_M,
     stride_m: float | None = None,
     accuracy_ce90_m: float = ACCURACY_CE90_M,
+    heights: Heights | None = None,
     embedder: Embedder | None = None,
     building: Building | None = None,
     tick: Tick = lambda done, total: None,
 ) -> BuildResult:
     """Embed every window of the map and write the cache ``out``.
 
-    ``stride_m`` None is a quarter of each footprint; ``embedder`` None two threads, so that pictures are read while
-    others are embedded. The bytes are the same whichever embeds. What a killed build has finished is not done again.
-    Raises ImageryError when nothing can be seen, CacheError when the folder of another unfinished build lies there.
+    ``stride_m`` None is a quarter of each footprint; ``heights`` are of the ground under all of the map; ``embedder``
+    None two threads, so that pictures are read while others are embedded. The bytes are the same whichever embeds. What
+    a killed build has finished is not done again. Raises ImageryError when nothing can be seen, CacheError when the
+    folder of another unfinished build lies there.
     """
     job = Job(imagery.path, grids_of(footprints_m, stride_m), _inner(imagery, engine.side_px, max(footprints_m)))
     facts = imagery_facts(imagery, accuracy_ce90_m)
-    building = building or Building(out, {"map": facts["sha256"], **asked_of(engine, job.grids, accuracy_ce90_m)})
+    asked = asked_of(engine, job.grids, accuracy_ce90_m, None if heights is None else heights.told())
+    building = building or Building(out, {"map": facts["sha256"], **asked})
     try:
         blocks = _blocks(job, imagery)
         left = [block for block in blocks if not building.has(block)]
@@ -85,7 +89,7 @@ def build(
             "sources": sources_of(imagery),
         }
         rows = (building.rows(block) for block in blocks)
-        write_rows(building.cache_path, metadata, rows, (imagery.path, imagery.zoom))
+        write_rows(building.cache_path, metadata, rows, (imagery.path, imagery.zoom), heights)
     except (ImageryError, CacheError):  # of the map or the encoder: what is finished is of no use
         building.remove()
         raise
@@ -93,15 +97,16 @@ def build(
     return result_of(metadata)
 
 
-def asked_of(engine: Engine, grids: Sequence[Grid], accuracy_ce90_m: float) -> dict[str, Any]:
-    """What tells one build from another, beside its imagery."""
-    return {
+def asked_of(engine: Engine, grids: Sequence[Grid], accuracy_ce90_m: float, dem: object = None) -> dict[str, Any]:
+    """What tells one build from another, beside its imagery; ``dem`` tells its terrain model from another."""
+    asked = {
         "encoder": engine.encoder_sha256,
         "precision": engine.precision,
         "footprints_m": [grid.footprint_m for grid in grids],
         "strides_m": [grid.stride_m for grid in grids],
         "accuracy_ce90_m": accuracy_ce90_m,
     }
+    return asked if dem is None else {**asked, "dem": dem}
 
 
 def result_of(metadata: Mapping[str, Any]) -> BuildResult:

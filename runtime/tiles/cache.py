@@ -5,7 +5,8 @@ uint8, ordered by :mod:`runtime.tiles.grid`; ``hash`` (B, 32), SHA-256 of each M
 int32 and ``map_hash`` (M, 32), of the imagery (:mod:`runtime.tiles.guard`). Metadata key ``skyfix``: JSON with format,
 encoder (name, sha256, precision, dim), levels (footprint_m, stride_m, rows, left_out), bounds_deg, imagery
 (accuracy_ce90_m, sha256, bytes, corners), sources (name, date, attribution) and ``sha256`` over all of these and the
-hashes.
+hashes. Format 3 is the same with ``height`` (H, W) float32, hashed after the four, and its ``terrain`` in the metadata:
+cells, top, left, shape, sources (:mod:`runtime.tiles.heights`).
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from runtime.files import sha256_of
 from runtime.geo.mercator import Tile
 from runtime.model.engine import Engine
 from runtime.tiles.guard import BUILD, Hashes, MapGuard, RowGuard, hashes_of
+from runtime.tiles.heights import Heights
 from runtime.tiles.imagery import Imagery
-from runtime.tiles.layout import FORMAT, ROW_TENSORS, dtype_of, root_hash, shapes
+from runtime.tiles.layout import FORMAT, HEIGHT, ROW_TENSORS, TERRAIN_FORMAT, dtype_of, hashed, root_hash, shapes
 
 
 def _no_squares() -> NDArray[np.int32]:
@@ -49,6 +51,7 @@ class TileCache:
     level: NDArray[np.uint8]  # (N,)
     map_square: NDArray[np.int32] = field(default_factory=_no_squares)  # (M, 2)
     map_hash: Hashes = field(default_factory=_no_hashes)  # (M, 32)
+    height: NDArray[np.float32] | None = None  # (H, W) of the ground
     guard: RowGuard | None = None  # of a cache that was opened lazily
 
     @classmethod
@@ -64,23 +67,31 @@ class TileCache:
             raise CacheError(
                 f"{path} was altered: it does not have the hash that it states; build it again: {BUILD} {path}"
             )
-        guard = RowGuard(path, {name: tensors[name] for name in ROW_TENSORS}, hashes)
+        guard = RowGuard(path, {name: tensors[name] for name in hashed(tensors)}, hashes)
         if not lazy:
             guard.check(slice(None))
         return cls(path, metadata, **tensors, guard=guard if lazy else None)
 
     def check_rows(self, rows: slice | NDArray[np.int64], names: Iterable[str] = ()) -> None:
-        """Compare what holds these rows with its hashes, each piece once; of some tensors (all when none is named).
+        """Compare what holds these rows with its hashes, each piece once; of some tensors (the rows' four by default).
 
         Raises CacheError where it was altered. Does nothing in a cache that was checked when it was opened.
         """
         if self.guard is not None:
-            self.guard.check(rows, names)
+            self.guard.check(rows, names or ROW_TENSORS)
+
+    @property
+    def heights(self) -> Heights | None:
+        """Of the ground, where the cache was built with a terrain model; checked where they are read."""
+        if self.height is None:
+            return None
+        return Heights.of(self.metadata["terrain"], self.height, lambda rows: self.check_rows(rows, (HEIGHT,)))
 
     @property
     def sha256(self) -> str:
         """Over all of it but the imagery beside it, whose own hash is part of it."""
-        hashes = np.concatenate([hashes_of(getattr(self, name)) for name in ROW_TENSORS])
+        held = ROW_TENSORS if self.height is None else (*ROW_TENSORS, HEIGHT)
+        hashes = np.concatenate([hashes_of(getattr(self, name)) for name in held])
         tensors: dict[str, Any] = {"hash": hashes, "map_square": self.map_square, "map_hash": self.map_hash}
         return root_hash(self.metadata, tensors)
 
@@ -149,10 +160,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     except json.JSONDecodeError:
         raise CacheError(f"{path} is no tile cache of Skyfix's; build one: {BUILD} {path}") from None
     held = metadata.get("format")
-    if held != FORMAT:
+    if held not in {FORMAT, TERRAIN_FORMAT}:
         older = isinstance(held, int) and held < FORMAT
         mend = f"build it again: {BUILD} {path}" if older else "update it"
-        raise CacheError(f"{path} has cache format {held}; this Skyfix reads {FORMAT}: {mend}")
+        raise CacheError(f"{path} has cache format {held}; this Skyfix reads {FORMAT} and {TERRAIN_FORMAT}: {mend}")
     return metadata, _map_tensors(path, metadata)
 
 

@@ -16,6 +16,7 @@ from runtime.model.load import open_engine
 from runtime.progress import progress
 from runtime.tiles.build import FOOTPRINTS_M, BuildResult, asked_of, build, grids_of, left_out_text
 from runtime.tiles.building import Building
+from runtime.tiles.heights import Heights
 from runtime.tiles.imagery import Imagery
 from runtime.tiles.mosaic import write_mosaic
 from runtime.tiles.sources import identity, import_imagery, open_imported
@@ -32,9 +33,9 @@ def build_command(args: argparse.Namespace) -> None:
     engine = open_engine(args.bundle, args.precision, args.threads or 1)
     footprints_m = tuple(sorted(args.footprints)) if args.footprints else FOOTPRINTS_M
     sources = [{"sha256": identity(path), **one} for path, one in zip(args.imagery, told, strict=True)]
-    building = Building(
-        args.out, {"imagery": sources, **asked_of(engine, grids_of(footprints_m, args.stride), args.accuracy)}
-    )
+    dem = None if args.dem is None else identity(args.dem)
+    asked = asked_of(engine, grids_of(footprints_m, args.stride), args.accuracy, dem)
+    building = Building(args.out, {"imagery": sources, **asked})
     try:
         with contextlib.closing(_imported(args.imagery, building, told)) as imagery, progress("tiles") as tick:
             result = build(
@@ -44,6 +45,7 @@ def build_command(args: argparse.Namespace) -> None:
                 footprints_m=footprints_m,
                 stride_m=args.stride,
                 accuracy_ce90_m=args.accuracy,
+                heights=None if args.dem is None else _heights(args.dem, imagery, building),
                 embedder=embedder,
                 building=building,
                 tick=tick,
@@ -100,6 +102,16 @@ def _imported(maps: Sequence[Path], building: Building, told: Sequence[Told]) ->
                 part.close()
                 part.path.unlink()
         return Imagery(building.map_path)
+    except SkyfixError:
+        building.remove()
+        raise
+
+
+def _heights(dem: Path, imagery: Imagery, building: Building) -> Heights:
+    from runtime.tiles.dem import read_dem
+
+    try:
+        return read_dem(dem, imagery)
     except SkyfixError:
         building.remove()
         raise

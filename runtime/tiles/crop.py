@@ -45,7 +45,8 @@ def crop(cache: TileCache, around: LatLon, radius_m: float, out: Path) -> int:
             "bounds_deg": imagery.bounds.as_degrees(),
         }
         rows = Rows(cache.embedding[kept], cache.scale[kept], cache.centre[kept], cache.level[kept])
-        write_rows(out, metadata, [rows], (partial, imagery.zoom))
+        heights = None if cache.heights is None else cache.heights.within(imagery.bounds)
+        write_rows(out, metadata, [rows], (partial, imagery.zoom), heights)
         imagery.close()
     return len(kept)
 

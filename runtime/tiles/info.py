@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from runtime.geo.mercator import ground_scale
 from runtime.tiles.build import left_out_text
 from runtime.tiles.cache import TileCache
 
@@ -20,6 +21,11 @@ def print_info(cache: TileCache) -> None:
     for source in cache.metadata["sources"]:
         print(f"imagery   {source['name']} {source['date']} {source['attribution']}".rstrip())
     print(f"map       {imagery['bytes'] / 1e6:.1f} MB, placed to {imagery['accuracy_ce90_m']:g} m (CE90)")
+    if cache.heights is not None:
+        low, high = float(cache.heights.height_m.min()), float(cache.heights.height_m.max())
+        apart_m = cache.heights.step_m * ground_scale((south + north) / 2)
+        names = ", ".join(source["name"] for source in cache.heights.sources)
+        print(f"terrain   {names}, {low:.0f} to {high:.0f} m, a height every {apart_m:.0f} m")
     if sys.stdout.isatty():
         _print_table(cache)
         return

@@ -15,11 +15,22 @@ from numpy.typing import NDArray
 from runtime.errors import CacheError
 from runtime.files import whole_file
 from runtime.tiles.guard import CHUNK, chunks_of, map_hashes
+from runtime.tiles.heights import Heights
 
-FORMAT = 2
+FORMAT, TERRAIN_FORMAT = 2, 3  # the latter of a cache with heights, which an older reader must not fly without
 ROW_TENSORS = ("centre", "scale", "level", "embedding")  # what rows are made of, in the file's and the hashes' order
-_TYPES = {"map_square": "I32", "centre": "F64", "scale": "F32", "level": "U8", "embedding": "I8"}
-_ORDER = ("centre", "map_square", "scale", "map_hash", "hash", "level", "embedding")  # the widest first: aligned
+HEIGHT = "height"  # of the ground, hashed after these, where there are any
+_TYPES = {"map_square": "I32", "centre": "F64", "scale": "F32", HEIGHT: "F32", "level": "U8", "embedding": "I8"}
+_ORDER = (
+    "centre",
+    "map_square",
+    "scale",
+    HEIGHT,
+    "map_hash",
+    "hash",
+    "level",
+    "embedding",
+)  # the widest first: aligned
 _DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(dtype)
     for name, dtype in (("I8", "i1"), ("I32", "<i4"), ("F32", "<f4"), ("F64", "<f8"), ("U8", "u1"))
@@ -63,9 +74,19 @@ def quantise_rows(
 def shapes(metadata: Mapping[str, Any], squares: int) -> dict[str, tuple[int, ...]]:
     """Of all tensors, by the rows and dimensions that the metadata states and the squares of the map."""
     count, dim = sum(level["rows"] for level in metadata["levels"]), metadata["encoder"]["dim"]
-    shape = {"embedding": (count, dim), "scale": (count,), "centre": (count, 2), "level": (count,)}
-    chunks = sum(chunks_of(math.prod(shape[name]) * dtype_of(name).itemsize) for name in ROW_TENSORS)
+    shape: dict[str, tuple[int, ...]] = {
+        "embedding": (count, dim), "scale": (count,), "centre": (count, 2), "level": (count,)
+    }  # fmt: skip
+    if "terrain" in metadata:
+        shape[HEIGHT] = tuple(metadata["terrain"]["shape"])
+    chunks = sum(chunks_of(math.prod(shape[name]) * dtype_of(name).itemsize) for name in hashed(shape))
     return {**shape, "hash": (chunks, 32), "map_square": (squares, 2), "map_hash": (squares, 32)}
+
+
+def hashed(tensors: Iterable[str]) -> list[str]:
+    """Which of a cache's tensors have their hashes in it, in their order."""
+    held = set(tensors)
+    return [name for name in (*ROW_TENSORS, HEIGHT) if name in held]
 
 
 def dtype_of(tensor: str) -> np.dtype[Any]:
@@ -82,27 +103,33 @@ def root_hash(metadata: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
 
 
 def write_rows(
-    path: Path, metadata: Mapping[str, Any], parts: Iterable[Rows], imagery: tuple[Path, int] | None = None
+    path: Path,
+    metadata: Mapping[str, Any],
+    parts: Iterable[Rows],
+    imagery: tuple[Path, int] | None = None,
+    heights: Heights | None = None,
 ) -> None:
     """Write rows in the order they come, whole or not at all; ``metadata`` states how many there are.
 
     ``imagery`` is the map that goes beside the file, and its zoom.
     """
-    said = {"format": FORMAT, **metadata}
+    said = {**metadata, "format": FORMAT}
+    if heights is not None:
+        said |= {"format": TERRAIN_FORMAT, "terrain": heights.told()}
     square, map_hash = map_hashes(*imagery) if imagery else (np.empty((0, 2), np.int32), np.empty((0, 32), np.uint8))
     shape = shapes(said, len(square))
     with whole_file(path) as partial, partial.open("w+b") as file:
         starts = _write_header(file, said, "0" * 64, shape)
         _write_parts(file, starts, parts, shape["level"][0])
-        hashed: dict[str, NDArray[Any]] = {
+        if heights is not None:
+            _write_tensors(file, starts, {HEIGHT: heights.height_m})
+        hashes: dict[str, NDArray[Any]] = {
             "hash": _hash_chunks(file, starts, shape),
             "map_square": square,
             "map_hash": map_hash,
         }
-        for name, tensor in hashed.items():
-            file.seek(starts[name])
-            file.write(tensor.tobytes())
-        _write_header(file, said, root_hash(said, hashed), shape)
+        _write_tensors(file, starts, hashes)
+        _write_header(file, said, root_hash(said, hashes), shape)
 
 
 def _write_header(file: BinaryIO, said: Mapping[str, Any], root: str, shape: dict[str, Any]) -> dict[str, int]:
@@ -110,7 +137,8 @@ def _write_header(file: BinaryIO, said: Mapping[str, Any], root: str, shape: dic
     text = json.dumps({**said, "sha256": root}, sort_keys=True)
     header: dict[str, Any] = {"__metadata__": {"skyfix": text}}
     at = 0
-    for name in _ORDER:
+    order = [name for name in _ORDER if name in shape]
+    for name in order:
         end = at + math.prod(shape[name]) * dtype_of(name).itemsize
         header[name] = {"dtype": _TYPES.get(name, "U8"), "shape": shape[name], "data_offsets": [at, end]}
         at = end
@@ -118,7 +146,13 @@ def _write_header(file: BinaryIO, said: Mapping[str, Any], root: str, shape: dic
     data += b" " * (-len(data) % 8)
     file.seek(0)
     file.write(len(data).to_bytes(8, "little") + data)
-    return {name: 8 + len(data) + header[name]["data_offsets"][0] for name in _ORDER}
+    return {name: 8 + len(data) + header[name]["data_offsets"][0] for name in order}
+
+
+def _write_tensors(file: BinaryIO, starts: Mapping[str, int], tensors: Mapping[str, NDArray[Any]]) -> None:
+    for name, tensor in tensors.items():
+        file.seek(starts[name])
+        file.write(np.ascontiguousarray(tensor, dtype_of(name)).tobytes())
 
 
 def _write_parts(file: BinaryIO, starts: Mapping[str, int], parts: Iterable[Rows], count: int) -> None:
@@ -137,7 +171,7 @@ def _write_parts(file: BinaryIO, starts: Mapping[str, int], parts: Iterable[Rows
 def _hash_chunks(file: BinaryIO, starts: Mapping[str, int], shape: Mapping[str, Any]) -> NDArray[np.uint8]:
     """Read the tensors back, a MiB at a time: what is hashed is what the file holds."""
     digests = []
-    for name in ROW_TENSORS:
+    for name in hashed(shape):
         left = math.prod(shape[name]) * dtype_of(name).itemsize
         file.seek(starts[name])
         while left:

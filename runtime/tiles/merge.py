@@ -13,6 +13,7 @@ from runtime.errors import CacheError
 from runtime.files import whole_file
 from runtime.tiles.cache import TileCache, imagery_facts
 from runtime.tiles.grid import Grid
+from runtime.tiles.heights import Heights, joined
 from runtime.tiles.imagery import Imagery
 from runtime.tiles.layout import Rows, write_rows
 from runtime.tiles.mosaic import sources_of, write_mosaic
@@ -39,7 +40,7 @@ def merge(caches: Sequence[TileCache], out: Path, tick: Callable[[int, int], Non
             "bounds_deg": imagery.bounds.as_degrees(),
             "sources": sources_of(imagery),
         }
-        write_rows(out, metadata, _parts(caches, cache, row), (partial, imagery.zoom))
+        write_rows(out, metadata, _parts(caches, cache, row), (partial, imagery.zoom), _heights(caches, imagery))
         imagery.close()
     return len(row)
 
@@ -54,6 +55,26 @@ def _check_alike(caches: Sequence[TileCache]) -> None:
                     f"{other.path} has another {what} than {first.path} ({of(other)}, not {of(first)}); build it again "
                     "with the same --bundle, --precision, --footprints and --stride: python -m runtime.tiles build"
                 )
+
+
+def _heights(caches: Sequence[TileCache], imagery: Imagery) -> Heights | None:
+    """Over all of the map; none where no cache has any. Raises CacheError where they do not lie on one lattice."""
+    pieces = [cache.heights for cache in caches]
+    held = [piece for piece in pieces if piece is not None]
+    if not held:
+        return None
+    lattices = [0 if piece is None else piece.cells for piece in pieces]
+    if len(set(lattices)) > 1:
+        other = next(i for i, cells in enumerate(lattices) if cells != lattices[0])
+        first, second = (f"{caches[i].path} has {_lattice(pieces[i])}" for i in (0, other))
+        raise CacheError(
+            f"{first}, {second}; build them again with one DEM, or without: python -m runtime.tiles build --dem DEM.tif"
+        )
+    return joined(held, imagery.bounds)
+
+
+def _lattice(heights: Heights | None) -> str:
+    return "no heights" if heights is None else f"heights every {heights.step_m:.2f} m of Web Mercator"
 
 
 def _encoder(cache: TileCache) -> tuple[Any, ...]:

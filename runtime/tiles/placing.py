@@ -17,17 +17,17 @@ _SAME_DEG = 1e-9
 _MERCATOR_180 = "+proj=merc +a=6378137 +b=6378137 +lon_0=180 +units=m +nadgrids=@null +wktext +no_defs"
 
 
-def mercator_box(dataset: Any) -> tuple[Bounds, float]:
+def mercator_box(dataset: Any, *, coarsest_m: float = _PIXEL_M[1]) -> tuple[Bounds, float]:
     """The box of a rasterio dataset and the side of its pixels, in Web Mercator metres; raises ImageryError.
 
-    Across the 180th meridian the box's east is beyond the half world.
+    Pixels may be as large as ``coarsest_m``. Across the 180th meridian the box's east is beyond the half world.
     """
     box, step = _box(dataset, "EPSG:3857", 0.0)
     if box.east - box.west > HALF_WORLD_M:
         shifted, shifted_step = _box(dataset, _MERCATOR_180, HALF_WORLD_M)
         if shifted.east - shifted.west < HALF_WORLD_M:
             box, step = shifted, shifted_step
-    _check_box(dataset, box, step)
+    _check_box(dataset, box, step, coarsest_m)
     _check_datum(dataset)
     return box, step
 
@@ -67,7 +67,7 @@ def _box(dataset: Any, crs: str, east_m: float) -> tuple[Bounds, float]:
     return Bounds(west, north + height * transform.e, west + width * step, north), step
 
 
-def _check_box(dataset: Any, box: Bounds, step: float) -> None:
+def _check_box(dataset: Any, box: Bounds, step: float, coarsest_m: float) -> None:
     if box.east - box.west > HALF_WORLD_M or max(-box.south, box.north) > HALF_WORLD_M + step:
         raise ImageryError(
             f"{dataset.name} spans half the world, or reaches past {MAX_LATITUDE_DEG:.2f} degrees of latitude, "
@@ -75,10 +75,10 @@ def _check_box(dataset: Any, box: Bounds, step: float) -> None:
         )
     if not (box.east > box.west and box.north > box.south):  # NaN too
         raise ImageryError(f"{dataset.name} covers no area on Earth; see gdalinfo for its transform and CRS")
-    if not _PIXEL_M[0] <= step <= _PIXEL_M[1]:
+    if not _PIXEL_M[0] <= step <= coarsest_m:
         raise ImageryError(
             f"{dataset.name} shows {step:.3g} m a pixel by its CRS {_called(dataset.crs)}, expected {_PIXEL_M[0]:g} to "
-            f"{_PIXEL_M[1]:g} m: too coarse, or coordinates of another CRS; state that: gdal_edit.py -a_srs EPSG:.."
+            f"{coarsest_m:g} m: too coarse, or coordinates of another CRS; state that: gdal_edit.py -a_srs EPSG:.."
         )
 
 

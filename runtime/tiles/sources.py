@@ -86,6 +86,13 @@ def _import_geotiff(source: Path, out: Path, metadata: dict[str, str], tick: Tic
 
 def open_geotiff(source: Path) -> Any:
     """A rasterio dataset in 8-bit grey or colour that has a place on Earth; raises ImageryError."""
+    dataset = open_raster(source)
+    _check_geotiff(source, dataset)
+    return dataset
+
+
+def open_raster(source: Path) -> Any:
+    """A rasterio dataset that has a place on Earth; raises ImageryError."""
     try:
         import rasterio
         from rasterio.errors import NotGeoreferencedWarning
@@ -94,7 +101,10 @@ def open_geotiff(source: Path) -> Any:
     with geotiff_errors(source), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we say so ourselves
         dataset = rasterio.open(source)
-    _check_geotiff(source, dataset)
+    if dataset.crs is None or dataset.transform.is_identity:
+        raise ImageryError(
+            f"{source} has no place on Earth (no CRS or transform): gdal_translate -a_srs EPSG:.. -a_ullr .."
+        )
     return dataset
 
 
@@ -110,10 +120,6 @@ def geotiff_errors(source: Path) -> Iterator[None]:
 
 
 def _check_geotiff(source: Path, dataset: Any) -> None:
-    if dataset.crs is None or dataset.transform.is_identity:
-        raise ImageryError(
-            f"{source} has no place on Earth (no CRS or transform): gdal_translate -a_srs EPSG:.. -a_ullr .."
-        )
     if dataset.dtypes[0] != "uint8":
         raise ImageryError(f"{source} has {dataset.dtypes[0]} pixels, expected 8 bits: gdal_translate -ot Byte -scale")
     if dataset.count == 2 or dataset.count > 4:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from runtime.geo.camera import Attitude, Camera, ground_from_pixels
+from runtime.geo.terrain import FLAT
 from runtime.locate.pose import Pose, rotation_from_vector, solve_pose
+from tests.runtime.test_terrain import hills
 
 Array = NDArray[np.float64]
 CAMERA = Camera(1280, 720, np.array([[900.0, 0.0, 639.5], [0.0, 900.0, 359.5], [0.0, 0.0, 1.0]]), np.zeros(5))
@@ -85,6 +87,28 @@ def test_the_stated_covariance_bears_out_in_many_trials(pitch_deg: float) -> Non
     assert 0.3 < np.mean(nees) < 2.8
     inside_90 = np.mean(np.array(nees) < -2 * math.log(0.1))
     assert inside_90 > 0.8
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 99), st.sampled_from([-90.0, -60.0, -45.0]), st.floats(-0.06, 0.06), st.floats(-3, 3))
+def test_over_hills_the_pose_is_recovered_where_they_are_known(
+    seed: int, pitch_deg: float, log_height: float, turn_deg: float
+) -> None:
+    terrain, rng = hills(seed, 30.0), np.random.default_rng(seed)
+    offset = np.array([log_height, *np.radians([turn_deg, -turn_deg, 2 * turn_deg])])
+    seen = scene(pitch_deg, offset, 80, rng)
+    true = Pose(*seen.place_m, HEIGHT_M * math.exp(log_height), seen.nominal @ rotation_from_vector(offset[1:]),
+                offset, np.eye(6), 0.0)  # fmt: skip
+    place_en_m = true.ground_en_m(CAMERA.rays(seen.pixel), terrain)
+    poses = [
+        solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, place_en_m, prior_cov=PRIOR, floor_m=0.05, terrain=known)
+        for known in (terrain, FLAT)
+    ]
+    known, unknown = (math.inf if p is None else math.hypot(*(seen.place_m - (p.east_m, p.north_m))) for p in poses)
+    assert known < 0.3
+    assert unknown > 3 * known
+    assert poses[0] is not None
+    assert poses[0].height_m == pytest.approx(true.height_m, rel=0.004)
 
 
 def test_a_thousand_points_claim_no_more_than_some_tens() -> None:

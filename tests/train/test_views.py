@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime.geo.camera import Attitude, Camera, pixels_from_ground
+from runtime.geo.terrain import Terrain
 from runtime.model.preprocess import FILL
 from train.views import Optics, render_view
 
@@ -130,3 +131,27 @@ def test_an_impossible_altitude_is_refused(alt_agl_m: float) -> None:
             alt_agl_m=alt_agl_m,
             rng=np.random.default_rng(0),
         )
+
+
+def test_on_hills_a_pixel_shows_what_a_march_along_its_ray_meets() -> None:
+    """The ground's colours tell its places: red its columns, green its rows, blue nothing."""
+    rows, columns = np.mgrid[:900, :800]
+    ground = np.stack([columns * 255 / 800, rows * 255 / 900, rows * 0], axis=-1).astype(np.uint8)
+    axis = np.arange(-200.0, 201.0, 5.0)
+    height_m = 400 + 12 * np.sin(axis[None] / 45) + 12 * np.cos(axis[:, None] / 60)
+    terrain, attitude, alt_agl_m = Terrain(height_m, (-200.0, 200.0), (5.0, 5.0)), Attitude(4.0, -50.0, 30.0), 40.0
+    seen = camera()
+    view = render_view(ground, GSD_M, CENTRE_PX, camera=seen, attitude=attitude, alt_agl_m=alt_agl_m,
+                       rng=np.random.default_rng(0), terrain=terrain)  # fmt: skip
+
+    def up_m(east: float, north: float) -> float:
+        across = [np.interp(east, axis, row) for row in height_m]
+        return float(np.interp(-north, axis, across))
+
+    for x, y in ((40, 60), (160, 120), (280, 200), (90, 230)):
+        step = 0.2 * attitude.enu_from_camera() @ seen.rays(np.array([[x, y]], float))[0]
+        at = np.array([0.0, 0.0, up_m(0.0, 0.0) + alt_agl_m])
+        while at[2] > up_m(at[0], at[1]):
+            at += step
+        column, row = CENTRE_PX[0] + at[0] / GSD_M, CENTRE_PX[1] - at[1] / GSD_M
+        assert view[y, x, :2] == pytest.approx((column * 255 / 800, row * 255 / 900), abs=2.0)

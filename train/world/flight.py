@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.files import whole_file, write_text_whole
-from runtime.geo.camera import Attitude, Camera, axis_ground
+from runtime.geo.camera import Attitude, Camera
 from runtime.geo.mercator import LatLon, Metres, ground_scale, to_latlon, to_metres
+from runtime.geo.terrain import FLAT, Terrain
 from train.views import Optics, render_view
 from train.world.covers import AUTUMN, SUMMER
 from train.world.picture import paint
@@ -68,11 +69,11 @@ class Pose:
     attitude: Attitude
     velocity_north_east_mps: tuple[float, float]
 
-    def ground_xy(self) -> tuple[float, float]:
+    def ground_xy(self, terrain: Terrain = FLAT) -> tuple[float, float]:
         """Where the optical axis meets the ground."""
-        ahead = axis_ground(self.attitude, self.alt_agl_m)
-        assert ahead is not None
-        return self.x + ahead[0], self.y - ahead[1]
+        axis = self.attitude.enu_from_camera()[:, 2]
+        east, north = terrain.meet(np.array([self.x, -self.y]), self.alt_agl_m, axis[None])[0].tolist()
+        return east, -north
 
 
 def write_world(out: Path, spec: FlightSpec, tick: Callable[[int, int], object] = lambda done, total: None) -> None:
@@ -175,8 +176,8 @@ def _swing(t_s: NDArray[np.floating], rng: np.random.Generator) -> FloatArray:
     return np.asarray(np.sum(waves, axis=0) / 2, np.float64)
 
 
-def render(ground: Picture, camera: Camera, pose: Pose, rng: np.random.Generator) -> Picture:
-    """The frame that the drone takes at ``pose``."""
+def render(ground: Picture, camera: Camera, pose: Pose, rng: np.random.Generator, terrain: Terrain = FLAT) -> Picture:
+    """The frame that the drone takes at ``pose``; the terrain is about the map's north-west corner."""
     under_px = pose.x / PICTURE_GSD_M - 0.5, pose.y / PICTURE_GSD_M - 0.5
     optics = Optics(
         motion_px=float(rng.uniform(0, 2.5)),
@@ -195,6 +196,7 @@ def render(ground: Picture, camera: Camera, pose: Pose, rng: np.random.Generator
         alt_agl_m=pose.alt_agl_m,
         rng=rng,
         optics=optics,
+        terrain=terrain.moved(-pose.x, pose.y),
     )
 
 
@@ -232,9 +234,9 @@ def telemetry(poses: Sequence[Pose], rng: np.random.Generator) -> list[dict[str,
     return lines
 
 
-def truth(pose: Pose) -> dict[str, object]:
+def truth(pose: Pose, terrain: Terrain = FLAT) -> dict[str, object]:
     """What only the scorer reads."""
-    drone, ground = place(pose.x, pose.y), place(*pose.ground_xy())
+    drone, ground = place(pose.x, pose.y), place(*pose.ground_xy(terrain))
     return {
         "t_us": pose.t_us,
         "true_lat": f"{drone.lat:.9f}",

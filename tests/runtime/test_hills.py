@@ -1,0 +1,117 @@
+"""Flights over hills: with a terrain model a drone is where it is, without it stands off by what the ground does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.fix import Fix
+from runtime.geo.camera import Camera
+from runtime.geo.local import distance_m
+from runtime.geo.mercator import LatLon
+from runtime.locate.features import LocalFeatures
+from runtime.locate.localizer import Localizer
+from runtime.model.bundle import Bundle
+from runtime.model.load import open_engine
+from runtime.sensors.frame import Frame, Telemetry
+from runtime.tiles.build import build
+from runtime.tiles.cache import TileCache
+from runtime.tiles.dem import read_dem
+from runtime.tiles.imagery import Imagery
+from runtime.tiles.sources import import_imagery
+from train.world import flight as world
+from train.world.hills import draw_hills, write_dem
+
+RELIEF_M = 35.0
+SPEC = world.FlightSpec(
+    width_m=440.0,
+    height_m=420.0,
+    frames=4,
+    interval_s=4.0,
+    alt_agl_m=100.0,
+    margin_m=150.0,
+    width_px=640,
+    height_px=360,
+)
+Flown = tuple[list[Frame], list[LatLon]]  # frames and where the drone was
+
+
+@pytest.fixture(scope="module")
+def ground() -> world.Picture:
+    plan = world.draw_plan(SPEC.seed, SPEC.width_m, SPEC.height_m)
+    return world.paint(plan, world.SUMMER, world.PICTURE_GSD_M)
+
+
+@pytest.fixture(scope="module")
+def imagery(ground: world.Picture, tmp_path_factory: pytest.TempPathFactory) -> Imagery:
+    folder = tmp_path_factory.mktemp("hills")
+    world.write_map(folder / "map.tif", world.shrunk(ground))
+    return import_imagery(folder / "map.tif", folder / "a.mbtiles", name="", date="", attribution="",
+                          tick=lambda done, total: None)  # fmt: skip
+
+
+def cache_over(imagery: Imagery, toy_bundle: Path, relief_m: float) -> TileCache:
+    """Of the map with a DEM of hills that high."""
+    write_dem(imagery.path.with_name("dem.tif"), draw_hills(SPEC, relief_m))
+    out = imagery.path.with_suffix(".tiles")
+    build(imagery, open_engine(toy_bundle, None, 2), out, footprints_m=(64.0, 90.0),
+          heights=read_dem(imagery.path.with_name("dem.tif"), imagery))  # fmt: skip
+    return TileCache.open(out)
+
+
+def flown_over(ground: world.Picture, relief_m: float) -> Flown:
+    """Seen 45 degrees ahead; telemetry is true."""
+    terrain, camera = draw_hills(SPEC, relief_m), world.camera_of(SPEC)
+    frames, drones = [], []
+    for k, pose in enumerate(world.fly(SPEC)):
+        true = replace(pose.attitude, pitch_deg=pose.attitude.pitch_deg + 20.0)
+        picture = world.render(ground, camera, replace(pose, attitude=true), np.random.default_rng(k), terrain)
+        told = Telemetry(
+            pose.t_us, pose.alt_agl_m, true.roll_deg, true.pitch_deg, true.yaw_deg, *pose.velocity_north_east_mps
+        )
+        frames.append(Frame(told, picture))
+        drones.append(world.place(pose.x, pose.y))
+    return frames, drones
+
+
+def fixes(cache: TileCache, toy_bundle: Path, default_bundle: Path, flown: Flown) -> list[Fix]:
+    frames, drones = flown
+    camera: Camera = world.camera_of(SPEC)
+    features = LocalFeatures(Bundle.open(default_bundle), threads=2)
+    localizer = Localizer(cache, open_engine(toy_bundle, None, 2), camera, features, start=(drones[0], 30.0))
+    verdicts = [localizer.step(frame) for frame in frames]
+    found = [verdict for verdict in verdicts if isinstance(verdict, Fix) and verdict.source == "registration"]
+    assert len(found) == len(frames)
+    return found
+
+
+def test_with_a_dem_the_drone_is_off_by_a_fraction_of_what_it_is_without(
+    ground: world.Picture, imagery: Imagery, toy_bundle: Path, default_bundle: Path
+) -> None:
+    cache, flown = cache_over(imagery, toy_bundle, RELIEF_M), flown_over(ground, RELIEF_M)
+    off_m = {}
+    for held in (cache, replace(cache, height=None)):
+        found = fixes(held, toy_bundle, default_bundle, flown)
+        off_m[held.height is not None] = [
+            distance_m(LatLon(fix.lat, fix.lon), drone) for fix, drone in zip(found, flown[1], strict=True)
+        ]
+    assert max(off_m[True]) < 1.5
+    assert min(off_m[False]) > 3.0
+    assert np.mean(off_m[True]) < 0.2 * np.mean(off_m[False])
+
+
+def test_a_level_dem_is_as_none(
+    ground: world.Picture, imagery: Imagery, toy_bundle: Path, default_bundle: Path
+) -> None:
+    cache, flown = cache_over(imagery, toy_bundle, 0.0), flown_over(ground, 0.0)
+    assert cache.height is not None
+    with_dem, without = (
+        fixes(held, toy_bundle, default_bundle, flown) for held in (cache, replace(cache, height=None))
+    )
+    for a, b in zip(with_dem, without, strict=True):
+        assert distance_m(LatLon(a.lat, a.lon), LatLon(b.lat, b.lon)) < 1e-6
+        assert a.ground_lat == pytest.approx(b.ground_lat, abs=1e-11)
+        assert a.cov_en_m2 == pytest.approx(b.cov_en_m2, rel=1e-6)
