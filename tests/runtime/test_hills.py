@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,14 +28,14 @@ RELIEF_M = 35.0
 SPEC = world.FlightSpec(
     width_m=440.0,
     height_m=420.0,
-    frames=4,
+    frames=8,
     interval_s=4.0,
     alt_agl_m=100.0,
     margin_m=150.0,
     width_px=640,
     height_px=360,
 )
-Flown = tuple[list[Frame], list[LatLon]]  # frames and where the drone was
+Seen = tuple[list[Frame], list[LatLon], list[LatLon]]  # frames, the drone and the ground at the picture's centre
 
 
 @pytest.fixture(scope="module")
@@ -62,24 +61,26 @@ def cache_over(imagery: Imagery, toy_bundle: Path, relief_m: float) -> TileCache
     return TileCache.open(out)
 
 
-def seen_over(ground: world.Picture, relief_m: float) -> Flown:
+def seen_over(ground: world.Picture, relief_m: float) -> Seen:
     """Seen 45 degrees ahead; telemetry is true."""
     terrain, camera = draw_hills(SPEC, relief_m), world.camera_of(SPEC)
-    frames, drones = [], []
+    frames, drones, shown = [], [], []
     for k, pose in enumerate(world.fly(SPEC)):
         true = replace(pose.attitude, pitch_deg=pose.attitude.pitch_deg + 20.0)
-        picture = world.render(ground, camera, replace(pose, attitude=true), np.random.default_rng(k), terrain)
+        pose = replace(pose, attitude=true)  # noqa: PLW2901
+        picture = world.render(ground, camera, pose, np.random.default_rng(k), terrain)
         told = Telemetry(
             pose.t_us, pose.alt_agl_m, true.roll_deg, true.pitch_deg, true.yaw_deg, *pose.velocity_north_east_mps
         )
         frames.append(Frame(told, picture))
         drones.append(world.place(pose.x, pose.y))
-    return frames, drones
+        shown.append(world.place(*pose.ground_xy(terrain)))
+    return frames, drones, shown
 
 
-def flown(cache: TileCache, toy_bundle: Path, default_bundle: Path, seen: Flown) -> list[Fix | None]:
+def flown(cache: TileCache, toy_bundle: Path, default_bundle: Path, seen: Seen) -> list[Fix | None]:
     """What was registered of each frame."""
-    frames, drones = seen
+    frames, drones, _ = seen
     features = LocalFeatures(Bundle.open(default_bundle), threads=2)
     engine, start = open_engine(toy_bundle, None, 2), (drones[0], 30.0)
     localizer = Localizer(cache, engine, world.camera_of(SPEC), features, start=start)
@@ -91,16 +92,19 @@ def test_with_a_dem_the_drone_is_off_by_a_fraction_of_what_it_is_without(
     ground: world.Picture, imagery: Imagery, toy_bundle: Path, default_bundle: Path
 ) -> None:
     cache, seen = cache_over(imagery, toy_bundle, RELIEF_M), seen_over(ground, RELIEF_M)
+    with_dem = flown(cache, toy_bundle, default_bundle, seen)
+    without = flown(replace(cache, height=None), toy_bundle, default_bundle, seen)
     known, unknown = (
-        [
-            math.nan if fix is None else distance_m(LatLon(fix.lat, fix.lon), drone)
-            for fix, drone in zip(flown(held, toy_bundle, default_bundle, seen), seen[1], strict=True)
-        ]
-        for held in (cache, replace(cache, height=None))
+        [distance_m(LatLon(fix.lat, fix.lon), drone) for fix, drone in zip(fixes, seen[1], strict=True) if fix]
+        for fixes in (with_dem, without)
     )
-    assert max(known) < 1.5, "every frame is registered"
-    assert np.nanmin(unknown) > 2.5
-    assert np.mean(known) < 0.15 * np.nanmean(unknown)
+    assert len(known) == len(seen[0]), "every frame is registered"
+    assert max(known) < 1.5
+    assert min(unknown) > 2.5
+    assert np.mean(known) < 0.15 * np.mean(unknown)
+    for fix, shown in zip(with_dem, seen[2], strict=True):
+        assert fix is not None and fix.ground_lat is not None and fix.ground_lon is not None
+        assert distance_m(LatLon(fix.ground_lat, fix.ground_lon), shown) < 1.5
 
 
 def test_a_level_dem_is_as_none(
