@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from runtime.geo.camera import FloatArray
 
-_PLANE_M, _MOST_PLANES = 1.0, 64  # between the levels at which a ray is tried; a ridge lower than that may be missed
+_PLANE_M, _MOST_PLANES = 2.0, 64  # between the levels at which a ray is tried; a ridge lower than that may be missed
 _HALVINGS = 10  # of the way between two levels: to a millimetre of height
 
 

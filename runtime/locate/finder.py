@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from runtime.geo.camera import FloatArray
+from runtime.geo.camera import FloatArray, rotation_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.geo.terrain import FLAT, Terrain
@@ -125,19 +125,21 @@ class Finder:
         """Plausible fits to the map at each place, best supported first."""
         fits = []
         for place in places:
-            look, points = place.look, self.points(place.look)
+            look = place.look
             shift = np.subtract(look.middle_en_m, look.axis_en_m)
             near = LocalFrame(place.candidate.place).to_latlon(float(shift[0]), float(shift[1]))
+            terrain = self._terrain(look, near)
+            points = _laid(self.points(look), look, terrain)
             found = self._registrar.register(points, near, reach_m=place.footprint_m / 2, max_turn_deg=_MAX_TURN_DEG)
             if found is not None and found.support >= self._limits.min_support and _is_plausible(look, mount, found):
-                fits.append(_Fit(look, points, found, self._terrain(look, points, found)))
+                fits.append(_Fit(look, points, found, terrain))
         return sorted(fits, key=lambda fit: -fit.registration.support)
 
-    def _terrain(self, look: Look, points: FramePoints, found: Registration) -> Terrain:
-        """Of what may be seen and of the ground under the camera."""
+    def _terrain(self, look: Look, near: LatLon) -> Terrain:
+        """Of what may be seen and of the ground under the camera, about where the middle of the look may be."""
         if self._heights is None:
             return FLAT
-        return self._heights.about(found.origin, 2 * points.patch.side_m + math.hypot(*look.middle_en_m))
+        return self._heights.about(LocalFrame(near), 2 * look.side_m + math.hypot(*look.middle_en_m))
 
     def _verified(self, fit: _Fit, mount: MountEstimate, least_agreement: float) -> Found | None:
         """The pose of a fit, and again from all points that agree with it; None when too few do."""
@@ -171,6 +173,18 @@ class Finder:
             trust=trust,
             terrain=fit.terrain,
         )
+
+
+def _laid(points: FramePoints, look: Look, terrain: Terrain) -> FramePoints:
+    """The points on the terrain under a camera whose look's middle is at its origin: hills bend what is flat's.
+
+    The picture that they were found in stays a flat one's: local features bear a fifth of scale.
+    """
+    if terrain.is_level:
+        return points
+    view, middle_en_m = look.view, np.array(look.middle_en_m)
+    rays = view.camera.rays(points.pixel) @ rotation_of(view.attitude).T
+    return replace(points, ground_en_m=terrain.meet(-middle_en_m, view.alt_agl_m, rays) + middle_en_m)
 
 
 def _trust(agreement: float) -> float:

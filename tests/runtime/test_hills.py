@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from runtime.fix import Fix
-from runtime.geo.camera import Camera
 from runtime.geo.local import distance_m
 from runtime.geo.mercator import LatLon
 from runtime.locate.features import LocalFeatures
@@ -29,14 +28,14 @@ RELIEF_M = 35.0
 SPEC = world.FlightSpec(
     width_m=440.0,
     height_m=420.0,
-    frames=4,
+    frames=8,
     interval_s=4.0,
     alt_agl_m=100.0,
     margin_m=150.0,
     width_px=640,
     height_px=360,
 )
-Flown = tuple[list[Frame], list[LatLon]]  # frames and where the drone was
+Seen = tuple[list[Frame], list[LatLon], list[LatLon]]  # frames, the drone and the ground at the picture's centre
 
 
 @pytest.fixture(scope="module")
@@ -62,56 +61,61 @@ def cache_over(imagery: Imagery, toy_bundle: Path, relief_m: float) -> TileCache
     return TileCache.open(out)
 
 
-def flown_over(ground: world.Picture, relief_m: float) -> Flown:
+def seen_over(ground: world.Picture, relief_m: float) -> Seen:
     """Seen 45 degrees ahead; telemetry is true."""
     terrain, camera = draw_hills(SPEC, relief_m), world.camera_of(SPEC)
-    frames, drones = [], []
+    frames, drones, shown = [], [], []
     for k, pose in enumerate(world.fly(SPEC)):
         true = replace(pose.attitude, pitch_deg=pose.attitude.pitch_deg + 20.0)
-        picture = world.render(ground, camera, replace(pose, attitude=true), np.random.default_rng(k), terrain)
+        pose = replace(pose, attitude=true)  # noqa: PLW2901
+        picture = world.render(ground, camera, pose, np.random.default_rng(k), terrain)
         told = Telemetry(
             pose.t_us, pose.alt_agl_m, true.roll_deg, true.pitch_deg, true.yaw_deg, *pose.velocity_north_east_mps
         )
         frames.append(Frame(told, picture))
         drones.append(world.place(pose.x, pose.y))
-    return frames, drones
+        shown.append(world.place(*pose.ground_xy(terrain)))
+    return frames, drones, shown
 
 
-def fixes(cache: TileCache, toy_bundle: Path, default_bundle: Path, flown: Flown) -> list[Fix]:
-    frames, drones = flown
-    camera: Camera = world.camera_of(SPEC)
+def flown(cache: TileCache, toy_bundle: Path, default_bundle: Path, seen: Seen) -> list[Fix | None]:
+    """What was registered of each frame."""
+    frames, drones, _ = seen
     features = LocalFeatures(Bundle.open(default_bundle), threads=2)
-    localizer = Localizer(cache, open_engine(toy_bundle, None, 2), camera, features, start=(drones[0], 30.0))
+    engine, start = open_engine(toy_bundle, None, 2), (drones[0], 30.0)
+    localizer = Localizer(cache, engine, world.camera_of(SPEC), features, start=start)
     verdicts = [localizer.step(frame) for frame in frames]
-    found = [verdict for verdict in verdicts if isinstance(verdict, Fix) and verdict.source == "registration"]
-    assert len(found) == len(frames)
-    return found
+    return [v if isinstance(v, Fix) and v.source == "registration" else None for v in verdicts]
 
 
 def test_with_a_dem_the_drone_is_off_by_a_fraction_of_what_it_is_without(
     ground: world.Picture, imagery: Imagery, toy_bundle: Path, default_bundle: Path
 ) -> None:
-    cache, flown = cache_over(imagery, toy_bundle, RELIEF_M), flown_over(ground, RELIEF_M)
-    off_m = {}
-    for held in (cache, replace(cache, height=None)):
-        found = fixes(held, toy_bundle, default_bundle, flown)
-        off_m[held.height is not None] = [
-            distance_m(LatLon(fix.lat, fix.lon), drone) for fix, drone in zip(found, flown[1], strict=True)
-        ]
-    assert max(off_m[True]) < 1.5
-    assert min(off_m[False]) > 3.0
-    assert np.mean(off_m[True]) < 0.2 * np.mean(off_m[False])
+    cache, seen = cache_over(imagery, toy_bundle, RELIEF_M), seen_over(ground, RELIEF_M)
+    with_dem = flown(cache, toy_bundle, default_bundle, seen)
+    without = flown(replace(cache, height=None), toy_bundle, default_bundle, seen)
+    known, unknown = (
+        [distance_m(LatLon(fix.lat, fix.lon), drone) for fix, drone in zip(fixes, seen[1], strict=True) if fix]
+        for fixes in (with_dem, without)
+    )
+    assert len(known) == len(seen[0]), "every frame is registered"
+    assert max(known) < 1.5
+    assert min(unknown) > 2.5
+    assert np.mean(known) < 0.15 * np.mean(unknown)
+    for fix, shown in zip(with_dem, seen[2], strict=True):
+        assert fix is not None and fix.ground_lat is not None and fix.ground_lon is not None
+        assert distance_m(LatLon(fix.ground_lat, fix.ground_lon), shown) < 1.5
 
 
 def test_a_level_dem_is_as_none(
     ground: world.Picture, imagery: Imagery, toy_bundle: Path, default_bundle: Path
 ) -> None:
-    cache, flown = cache_over(imagery, toy_bundle, 0.0), flown_over(ground, 0.0)
+    cache, seen = cache_over(imagery, toy_bundle, 0.0), seen_over(ground, 0.0)
     assert cache.height is not None
-    with_dem, without = (
-        fixes(held, toy_bundle, default_bundle, flown) for held in (cache, replace(cache, height=None))
-    )
+    with_dem, without = (flown(held, toy_bundle, default_bundle, seen) for held in (cache, replace(cache, height=None)))
     for a, b in zip(with_dem, without, strict=True):
+        assert a is not None
+        assert b is not None
         assert distance_m(LatLon(a.lat, a.lon), LatLon(b.lat, b.lon)) < 1e-6
         assert a.ground_lat == pytest.approx(b.ground_lat, abs=1e-11)
         assert a.cov_en_m2 == pytest.approx(b.cov_en_m2, rel=1e-6)

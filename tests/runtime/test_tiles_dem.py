@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runtime.errors import CacheError
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import HALF_WORLD_M, LatLon, Metres, to_latlon, to_metres
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
-from runtime.tiles.heights import Heights, nodes_over
+from runtime.tiles.heights import Heights, joined, nodes_over
 from runtime.tiles.imagery import Bounds
 from tests.runtime.test_tiles_resume import KILLS_ITSELF, check_same, run
 from tests.runtime.test_tiles_tools import piece
@@ -163,7 +165,7 @@ def test_a_build_with_a_dem_that_is_killed_goes_on_to_the_same_bytes(
 
 
 def test_a_crop_keeps_the_heights_of_its_map(hilly: Path, middle: LocalFrame, tmp_path: Path) -> None:
-    place, out = middle.to_latlon(40.0, 20.0), tmp_path / "mission.tiles"
+    place, out = middle.to_latlon(50.0, -50.0), tmp_path / "mission.tiles"
     assert main(["crop", str(hilly), "--around", f"{place.lat},{place.lon},30", "--out", str(out)]) == 0
     whole, part = heights(hilly), heights(out)
     assert part.height_m.size < whole.height_m.size
@@ -188,6 +190,35 @@ def test_halves_of_one_dem_are_merged_to_the_heights_of_the_whole(
     assert error.count("\n") == 1
     assert "no heights" in error
     assert "--dem" in error
+
+
+@given(
+    corners=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=4),
+    side=st.floats(0.1, 1),
+    west=st.sampled_from([0.0, 912_345.0, -912_345.0, HALF_WORLD_M - 500.0]),
+)
+def test_parts_joined_are_the_whole_wherever_one_of_them_lies(
+    corners: list[tuple[float, float]], side: float, west: float
+) -> None:
+    size_m, cells = 1000.0, 2_097_152
+    bounds = Bounds(west, -400.0, west + size_m, size_m - 400.0)
+    nodes = nodes_over(bounds, 2 * HALF_WORLD_M / cells)
+    height_m = np.random.default_rng(0).uniform(0, 900, (nodes.rows, nodes.columns)).astype(np.float32)
+    whole = Heights(height_m, cells, nodes.top, nodes.left, ())
+    boxes = [
+        Bounds(west + u * m, v * m - 400.0, west + u * m + side * size_m, v * m + side * size_m - 400.0)
+        for u, v in corners
+        for m in [(1 - side) * size_m]
+    ]
+    parts = [whole.within(box) for box in boxes]
+    over = joined(parts, bounds)
+    assert (over.top, over.left, over.height_m.shape) == (whole.top, whole.left, height_m.shape)
+    for part in parts:
+        at = np.s_[part.top - whole.top :, part.left - whole.left :]
+        rows, columns = part.height_m.shape
+        assert (part.height_m == height_m[at][:rows, :columns]).all()
+        assert (over.height_m[at][:rows, :columns] == part.height_m).all()
+    assert np.isin(over.height_m, height_m).all(), "the rest is filled with heights near by"
 
 
 def test_info_says_what_terrain_there_is(hilly: Path, toy_tiles: Path, capsys: pytest.CaptureFixture[str]) -> None:
