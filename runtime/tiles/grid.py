@@ -1,8 +1,8 @@
 """One grid of windows for the whole Earth: any part of a map gives the same windows in the same order, whoever cuts it.
 
-A level's rows lie a stride apart on the ground, counted from the equator. 32 of them are a band; all its rows have the
+A level's rows lie a stride apart on the ground, counted from the equator. 16 of them are a band; all its rows have the
 same number of columns round the Earth, so many that they are a stride apart or a little less where the band is longest.
-32 by 32 windows are a block. Rows of a cache are ordered by level, then along a Z-order curve: of the blocks'
+16 by 16 windows are a block. Rows of a cache are ordered by level, then along a Z-order curve: of the blocks'
 places on the Web Mercator map (columns of two bands do not lie under each other), and of the windows in a block.
 Ground metres are those of Web Mercator's sphere.
 """
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from runtime.geo.mercator import HALF_WORLD_M, RADIUS_M, LatLon, Metres, to_latlon
 from runtime.tiles.imagery import Bounds
 
-BLOCK = 32  # windows a side
+BLOCK = 16  # windows a side
 _WORLD_M = 2 * HALF_WORLD_M
 _OFF_GRID = 0.01  # strides
 _CURVE_BITS = 26  # the Earth's circle in steps of 0.6 m: no two blocks share one
 
 
 class Block(NamedTuple):
-    """32 by 32 windows of a level; ``row`` grows northwards from the equator, ``column`` eastwards from 180 W."""
+    """16 by 16 windows of a level; ``row`` grows northwards from the equator, ``column`` eastwards from 180 W."""
 
     level: int
     row: int

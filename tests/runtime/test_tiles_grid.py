@@ -38,8 +38,8 @@ def slowly(bounds: Bounds) -> set[tuple[float, float]]:
     for row in range(math.floor(south / STRIDE_M), math.ceil(north / STRIDE_M) + 1):
         lat = row * STRIDE_M / RADIUS_M
         y, half = math.asinh(math.tan(lat)) * RADIUS_M, FOOTPRINT_M / math.cos(lat) / 2
-        longest = max(math.cos(r * STRIDE_M / RADIUS_M) for r in range(row // 32 * 32, row // 32 * 32 + 32))
-        count = 32 * math.ceil(WORLD_M * longest / STRIDE_M / 32)
+        longest = max(math.cos(r * STRIDE_M / RADIUS_M) for r in range(row // 16 * 16, row // 16 * 16 + 16))
+        count = 16 * math.ceil(WORLD_M * longest / STRIDE_M / 16)
         step = WORLD_M / count
         first = math.floor((bounds.west + HALF_WORLD_M) / step)
         for column in range(first, math.ceil((bounds.east + HALF_WORLD_M) / step) + 1):
