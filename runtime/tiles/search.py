@@ -29,6 +29,7 @@ _THREADED_ROWS = 65_536  # fewer are scanned faster by one thread
 _SKETCHED_ROWS = 65_536  # fewer are scanned whole within a millisecond or two
 _SHORTLIST = 16  # times as many as are asked for, by the rounded query
 _SKETCHED_SHORTLIST = 256  # at least, of each part, by signs: they tell less than a rounded query does
+_SKETCHED_PARTS = 4  # a thread: short lists are kept in order faster than one long one
 _SAMPLED_EVERY = 61  # scores, to guess a threshold from
 _NODE_ROWS = 256  # rows along the curve that share a bounding box
 
@@ -87,7 +88,8 @@ class Searcher:
         """The ``k`` rows most like each query, with their exact cosines; large slices are searched by their signs."""
         start, stop, _ = rows.indices(len(self._cache.embedding))
         if stop - start >= _SKETCHED_ROWS:
-            short = self._by_signs(queries, k, start, stop)
+            by_signs = zip(queries, self._by_signs(queries, k, start, stop), strict=True)
+            short = [self._rounded_best(query, some, k * _SHORTLIST) for query, some in by_signs]
         else:
             short = [best(scanned, k * _SHORTLIST) + start for scanned in self.scan(queries, rows)]
         return self._exactly(queries, short, k)
@@ -143,12 +145,20 @@ class Searcher:
             cosines.append(cosine[order])
         return Found(np.stack(rows), np.stack(cosines))
 
+    def _rounded_best(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64], count: int
+    ) -> NDArray[np.int64]:  # (D,), (M,) -> (count,)
+        """The best of some rows by the rounded query."""
+        self._cache.check_rows(rows, ("embedding", "scale"))
+        scanned = dots(_rounded(query[None])[0], self._cache.embedding[rows])[0] * self._cache.scale[rows]
+        return rows[best(scanned, count)]
+
     def _by_signs(self, queries: NDArray[np.float32], k: int, start: int, stop: int) -> list[NDArray[np.int64]]:
-        """A shortlist a query, of a part of the rows a thread; none is left out of them all: ranking them is cheap."""
+        """A shortlist a query, of a part of the rows a thread."""
         if self._signs is None:
             self._signs = self._sketched()
         signs, asked, count = self._signs, sketch_of(queries), max(_SKETCHED_SHORTLIST, k * _SHORTLIST)
-        edges, found = self._edges(start, stop), {}
+        edges, found = self._edges(start, stop, _SKETCHED_PARTS), {}
 
         def part(query: int, first: int, last: int) -> None:
             found[query, first] = first + least_differing(signs[first:last], asked[query], count)
@@ -172,9 +182,9 @@ class Searcher:
         self._each(part, edges[:-1], edges[1:])
         return signs
 
-    def _edges(self, start: int, stop: int) -> list[int]:
-        """Where the parts of a slice begin, a part a thread, and where the last ends."""
-        parts = self._threads if stop - start >= _THREADED_ROWS else 1
+    def _edges(self, start: int, stop: int, each: int = 1) -> list[int]:
+        """Where the parts of a slice begin, ``each`` a thread, and where the last ends."""
+        parts = each * self._threads if stop - start >= _THREADED_ROWS else 1
         return [start + (stop - start) * i // parts for i in range(parts + 1)]
 
     def _each(self, call: Callable[..., None], *arguments: Iterable[int]) -> None:

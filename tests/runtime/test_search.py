@@ -97,12 +97,12 @@ def test_sketches_differ_where_signs_differ(rows: int, dim: int, count: int, see
 def test_a_large_slice_gives_the_best_of_a_shortlist_by_signs(
     first: int, last: int, asked: int, threads: int, seed: int
 ) -> None:
-    """Each thread's part of the rows has its own shortlist; of them all the best by exact cosine are given."""
+    """Each part of the rows, two a thread, has its own shortlist; of them all the best by exact cosine are given."""
     cache = cache_of(3000, 64)
     queries, exact = queries_near(cache, asked, seed), similarities(cache, queries_near(cache, asked, seed), ALL)
-    with patch.multiple(search, _SKETCHED_ROWS=50, _THREADED_ROWS=50, _SKETCHED_SHORTLIST=40):
+    with patch.multiple(search, _SKETCHED_ROWS=50, _THREADED_ROWS=50, _SKETCHED_SHORTLIST=40, _SKETCHED_PARTS=2):
         found = Searcher(cache, threads).top(queries, 2, slice(first, last))
-    edges = [first + (last - first) * i // threads for i in range(threads + 1)]
+    edges = [first + (last - first) * i // (2 * threads) for i in range(2 * threads + 1)]
     for i, query in enumerate(queries):
         parts = pairwise(edges)
         short = np.concatenate([a + by_signs(cache.embedding[a:b], query, 40) for a, b in parts])
