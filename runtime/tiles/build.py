@@ -134,7 +134,9 @@ def _blocks(job: Job, imagery: Imagery) -> list[Block]:
             f"the map shows {pixel_m:.3g} m a pixel: a tile of {least_m:g} m would be {least_m / pixel_m:.1f} pixels "
             f"wide, expected {_LEAST_PX}; give a finer map, or --footprints from {math.ceil(_LEAST_PX * pixel_m)} m"
         )
-    blocks = [block for grid in job.grids for block in grid.blocks(job.bounds) if grid.count(block, job.bounds)]
+    scale = ground_scale(imagery.bounds.centre.lat)
+    near = imagery.patches(max(grid.footprint_m for grid in job.grids) / scale)  # nothing is seen further from a tile
+    blocks = [block for grid in job.grids for block in grid.blocks(*near) if grid.count(block, job.bounds)]
     if not blocks:
         raise ImageryError(f"the map is too small: no tile of {least_m:.0f} m fits in it; give smaller --footprints")
     return blocks

@@ -10,6 +10,7 @@ Ground metres are those of Web Mercator's sphere.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,21 +54,25 @@ class Grid:
     footprint_m: float
     stride_m: float
 
-    def blocks(self, bounds: Bounds) -> list[Block]:
-        """The blocks that may have a window in a box, along the curve."""
+    def blocks(self, *boxes: Bounds) -> list[Block]:
+        """The blocks that may have a window whose centre is in one of the boxes, along the curve."""
+        found = list(dict.fromkeys(block for box in boxes for block in self._touching(box)))
+        if not found:
+            return []
+        order = np.argsort(self._curve(*np.array([(b.row, b.column) for b in found]).T), kind="stable")
+        return [found[i] for i in order]
+
+    def _touching(self, bounds: Bounds) -> Iterator[Block]:
         low, high = (
             math.floor(math.radians(to_latlon(Metres(0.0, y)).lat) * RADIUS_M / self.stride_m) // BLOCK
             for y in (bounds.south, bounds.north)
         )
-        found: list[Block] = []
         bands = np.arange(low, high + 1)
         for band, count in zip(bands.tolist(), self._columns(bands).tolist(), strict=True):
             first, last = (math.floor((x + HALF_WORLD_M) / _WORLD_M * count) for x in (bounds.west, bounds.east))
             around = count // BLOCK
             across = range(first // BLOCK, min(last // BLOCK, first // BLOCK + around - 1) + 1)
-            found += [Block(self.level, band, column % around) for column in across]
-        order = np.argsort(self._curve(*np.array([(b.row, b.column) for b in found]).T), kind="stable")
-        return [found[i] for i in order]
+            yield from (Block(self.level, band, column % around) for column in across)
 
     def count(self, block: Block, bounds: Bounds) -> int:
         """How many windows a block has in a box."""

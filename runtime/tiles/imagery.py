@@ -26,6 +26,7 @@ Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 _WHOLLY_SEEN = 250  # of 255: a pixel into which what is missing was mixed is darker than the ground
+_PATCH = 8  # tiles a side
 _KEPT_TILES = 512  # decoded, 256 kB each
 _OVERVIEW_ABOVE = 8.0  # native pixels a pixel asked for: more, and tiles are shrunk before they are put together
 
@@ -108,6 +109,23 @@ class Imagery:
         low, high = self._corners
         north_west, south_east = north_west_of(low), north_west_of(Tile(self.zoom, high.x + 1, high.y + 1))
         return Bounds(north_west.x, south_east.y, south_east.x, north_west.y)
+
+    def patches(self, margin_m: float) -> list[Bounds]:
+        """Boxes of some tiles each that hold all stored ones, ``margin_m`` Web Mercator metres wider on each side.
+
+        Their area follows that of the map's pictures, however far these lie apart.
+        """
+        rows = (1 << self.zoom) // _PATCH
+        found = self._db.execute(
+            f"SELECT DISTINCT tile_column / {_PATCH}, tile_row / {_PATCH} FROM tiles WHERE zoom_level = ?", (self.zoom,)
+        ).fetchall()
+        boxes = []
+        for column, row in found:
+            north_west = north_west_of(Tile(self.zoom, column * _PATCH, (rows - 1 - row) * _PATCH))
+            side_m = _PATCH * TILE_PX * self.metres_per_px
+            west, north = north_west.x - margin_m, north_west.y + margin_m
+            boxes.append(Bounds(west, north - side_m - 2 * margin_m, west + side_m + 2 * margin_m, north))
+        return boxes
 
     @property
     def metres_per_px(self) -> float:

@@ -159,3 +159,26 @@ def test_what_is_wrong_with_a_pmtiles_file_is_told(spoil: object, kind: TileType
     with pytest.raises(ImageryError, match=said):
         imported(source, tmp_path / "a.mbtiles")
     assert not (tmp_path / "a.mbtiles").exists()
+
+
+def test_maps_on_two_continents_cost_no_more_than_what_they_show(toy_bundle: Path, tmp_path: Path) -> None:
+    """The box of both is half the Earth; what lies between them is neither built nor counted."""
+    rows, left_out = [], []
+    for name, places in (
+        ("here", [(X, Y)]),
+        ("there", [(X // 3, 2 * Y // 3)]),
+        ("both", [(X, Y), (X // 3, 2 * Y // 3)]),
+    ):
+        paths = []
+        for i, (x, y) in enumerate(places):
+            paths.append(tmp_path / f"{name}{i}.mbtiles")
+            write(paths[-1], RED, {(ZOOM, x + dx, y + dy): WHOLE for dx in range(2) for dy in range(2)}, "2024").close()
+        out = tmp_path / f"{name}.tiles"
+        assert main(["build", "--imagery", *map(str, paths), "--bundle", str(toy_bundle), "--footprints", "64",
+                     "--out", str(out)]) == 0  # fmt: skip
+        cache = TileCache.open(out)
+        rows.append(cache.embedding)
+        left_out.append(sum(cache.metadata["levels"][0]["left_out"].values()))
+    assert min(len(rows[0]), len(rows[1])) > 0
+    assert len(rows[2]) >= len(rows[0]) + len(rows[1])
+    assert sum(left_out) < 50 * len(rows[2])
