@@ -139,7 +139,8 @@ class Finder:
         """Of what may be seen and of the ground under the camera, about where the middle of the look may be."""
         if self._heights is None:
             return FLAT
-        return self._heights.about(LocalFrame(near), 2 * look.side_m + math.hypot(*look.middle_en_m))
+        terrain = self._heights.about(LocalFrame(near), 2 * look.side_m + math.hypot(*look.middle_en_m))
+        return FLAT if terrain.is_level else terrain
 
     def _verified(self, fit: _Fit, mount: MountEstimate, least_agreement: float) -> Found | None:
         """The pose of a fit, and again from all points that agree with it; None when too few do."""
