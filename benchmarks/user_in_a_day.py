@@ -113,7 +113,7 @@ class Peer:
             cosine = similarities(self._cache, self._retriever.embed([(look.view, look.axis_en_m, level)]), rows)[0]
             for k in np.argsort(-cosine, kind="stable")[:FIRST_TILES]:
                 place = LatLon(*self._cache.centre[rows.start + k].tolist())
-                ranked.append((float(cosine[k]), look, place, self._retriever.footprint_m(level)))
+                ranked.append((float(cosine[k]), look, place, self._cache.footprints_m[level]))
         ranked.sort(key=lambda one: -one[0])
         return [one[1:] for one in ranked[:FIRST_TILES]]
 

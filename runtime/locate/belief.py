@@ -144,22 +144,15 @@ class Belief:
         ``axis_cov_m2`` (2, 2) is how well the way from the drone to the ground it looked at is known; None: no look.
         A wrong map has likest tiles too. Retrieval is heard where a registration has shown the map to be the right one.
         """
-        found = []
-        if self.track is not None and self.anchored_us is not None:
-            found.append(
-                Where("dead_reckoning", self.track.position_en_m, self.track.position_cov_m2, self.anchored_us, 0)
-            )
-        if (
-            axis_cov_m2 is not None
-            and self._newest_us is not None
-            and (self.anchored_us is not None or self._recognises())
-        ):
+        found, track, anchored_us = [], self.track, self.anchored_us
+        if track is not None and anchored_us is not None:
+            found.append(Where("dead_reckoning", track.position_en_m, track.position_cov_m2, anchored_us, 0))
+        heard = anchored_us is not None or self._recognises()
+        if heard and axis_cov_m2 is not None and self._newest_us is not None:
             mode = self.grid.mode()
             if mode.probability >= limits.min_mode_probability:
-                quality = round(50 * mode.probability)
-                found.append(
-                    Where("retrieval", mode.position_en_m, mode.cov_m2 + axis_cov_m2, self._newest_us, quality)
-                )
+                cov_m2, quality = mode.cov_m2 + axis_cov_m2, round(50 * mode.probability)
+                found.append(Where("retrieval", mode.position_en_m, cov_m2, self._newest_us, quality))
         best = min(found, key=lambda where: where.sigma_m, default=None)
         return best if best is not None and best.sigma_m <= limits.max_unregistered_sigma_m else None
 

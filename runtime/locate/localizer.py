@@ -199,7 +199,7 @@ class Localizer:
                 if track is not None:
                     axis_en_m = track.position_en_m + look.axis_en_m
                     place = self._frame.to_latlon(*axis_en_m.tolist())
-                    found.append(Candidate(place, found[0].score + _TRACKED, math.nan))
+                    found.append(Candidate(place, found[0].score + _TRACKED))
                 scores.append(score)
                 pooled += [Place(look, candidate, score.footprint_m) for candidate in found]
             self._belief.see_retrieval(scores, self._score_map, frame.telemetry.alt_agl_m)

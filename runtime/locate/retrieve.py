@@ -30,7 +30,6 @@ class Candidate:
 
     place: LatLon
     score: float  # log-probability up to a constant, with the prior in it
-    cosine: float
 
 
 class Retriever:
@@ -68,10 +67,6 @@ class Retriever:
         best = max(seen, key=lambda level: seen[level])
         return best if seen[best] >= BARELY_SEEN else None
 
-    def footprint_m(self, level: int) -> float:
-        """Side of the tiles of a level."""
-        return self._cache.footprints_m[level]
-
     def embed(self, grounds: Sequence[tuple[View, tuple[float, float], int]]) -> NDArray[np.float32]:
         """(Q, D) embeddings, in one batch, of ground about points, metres from under the camera, as tiles of levels."""
         side_px, inputs = self._engine.side_px, []
@@ -104,10 +99,7 @@ class Retriever:
             if len(chosen) == most:
                 break
         centre = self._cache.centre[rows.start + short[chosen]].tolist()
-        return [
-            Candidate(LatLon(*place), float(exact[i]), float(cosine[i]))
-            for i, place in zip(chosen, centre, strict=True)
-        ]
+        return [Candidate(LatLon(*place), float(exact[i])) for i, place in zip(chosen, centre, strict=True)]
 
     def _places(self, level: int) -> FloatArray:  # (N, 2)
         """Where the tiles of a level lie; found once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from runtime.errors import CacheError, SettingsError, run_command
 from runtime.settings import joined
@@ -26,6 +27,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="build | info | verify | crop | merge | key | sign"
     )
+    _add_build(commands)
+    _add_info_and_verify(commands)
+    _add_crop_and_merge(commands)
+    _add_key_and_sign(commands)
+    return parser
+
+
+def _add_build(commands: Any) -> None:
     build = commands.add_parser(
         "build",
         help="make a cache from a map",
@@ -73,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         help="embed on a Ray cluster, for areas beyond one machine: host:port, auto or local",
     )
     build.add_argument("--threads", type=int, default=0, help="of the encoder for each worker; 0: one, on a CPU")
+
+
+def _add_info_and_verify(commands: Any) -> None:
     for name, text in (("info", "what a cache holds"), ("verify", "check its hashes, its map's and sampled rows")):
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
         command.add_argument("cache", type=Path, metavar="AREA.tiles")
@@ -83,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
             )
         else:
             command.add_argument("--public-key", type=Path, metavar="KEY.pub", help="check the signature too")
+
+
+def _add_crop_and_merge(commands: Any) -> None:
     crop = commands.add_parser(
         "crop",
         help="cut a mission area out of a cache",
@@ -101,13 +116,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     merge.add_argument("caches", type=Path, nargs="+", metavar="AREA.tiles")
     merge.add_argument("--out", type=Path, required=True, metavar="MERGED.tiles")
+
+
+def _add_key_and_sign(commands: Any) -> None:
     text = "make a key pair to sign caches with: KEY, for you alone, and KEY.pub, for the aircraft"
     commands.add_parser("key", help=text, description=text).add_argument("key", type=Path, metavar="KEY")
     text = "sign a cache and the map beside it: writes AREA.tiles.sig"
     sign = commands.add_parser("sign", help=text, description=text)
     sign.add_argument("cache", type=Path, metavar="AREA.tiles")
     sign.add_argument("--key", type=Path, required=True, metavar="KEY", help="of python -m runtime.tiles key")
-    return parser
 
 
 def _build(args: argparse.Namespace) -> None:

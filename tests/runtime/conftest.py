@@ -9,7 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from runtime.geo.mercator import LatLon
 from runtime.model.bundle import ENCODER_FILES, FORMAT, file_entry, write_manifest
+from runtime.sensors.flight import Flight, read_truth
+from runtime.sensors.frame import Frame
 from runtime.tiles.__main__ import main as tiles
 
 SIDE_PX, DIM = 32, 24
@@ -80,3 +83,20 @@ def town(small_world: Path, default_bundle: Path, tmp_path_factory: pytest.TempP
     assert tiles(["build", "--imagery", str(small_world / "map.tif"), "--out", str(out), "--footprints", "45", "64",
                   "--accuracy", "1"]) == 0  # fmt: skip
     return out
+
+
+@pytest.fixture(scope="session")
+def flight(small_world: Path) -> Flight:
+    return Flight.open(small_world / "flight")
+
+
+@pytest.fixture(scope="session")
+def frames(flight: Flight) -> list[Frame]:
+    return list(flight.frames())
+
+
+@pytest.fixture(scope="session")
+def drones(small_world: Path) -> dict[int, LatLon]:
+    """Where the drone truly was."""
+    truth = read_truth(small_world / "flight/truth.csv")
+    return {t_us: row.drone for t_us, row in truth.items() if row.drone is not None}

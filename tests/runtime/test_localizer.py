@@ -21,7 +21,7 @@ from runtime.locate.localizer import Localizer
 from runtime.model.bundle import Bundle
 from runtime.model.engine import Engine
 from runtime.model.load import open_engine
-from runtime.sensors.flight import Flight, read_truth
+from runtime.sensors.flight import Flight
 from runtime.sensors.frame import Frame, Telemetry
 from runtime.tiles.cache import TileCache
 
@@ -31,23 +31,6 @@ NAN = math.nan
 @pytest.fixture(scope="module")
 def engine(toy_bundle: Path) -> Engine:
     return open_engine(toy_bundle, None, 2)
-
-
-@pytest.fixture(scope="module")
-def flight(small_world: Path) -> Flight:
-    return Flight.open(small_world / "flight")
-
-
-@pytest.fixture(scope="module")
-def frames(flight: Flight) -> list[Frame]:
-    return list(flight.frames())
-
-
-@pytest.fixture(scope="module")
-def drones(small_world: Path) -> dict[int, LatLon]:
-    """Where the drone truly was."""
-    truth = read_truth(small_world / "flight/truth.csv")
-    return {t_us: row.drone for t_us, row in truth.items() if row.drone is not None}
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from runtime.fix import Fix, Verdict
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.locate.load import open_localizer
-from runtime.sensors.flight import Flight, read_truth
+from runtime.sensors.flight import Flight
 from runtime.sensors.frame import Frame, Telemetry
 from runtime.tiles.__main__ import main as tiles
 from runtime.tiles.cache import TileCache
@@ -38,22 +38,6 @@ def changed(frames: Sequence[Frame], change: Change) -> list[Frame]:
 
 def off_m(fix: Fix, truth: LatLon) -> float:
     return float(np.hypot(*LocalFrame(truth).to_en(LatLon(fix.lat, fix.lon))))
-
-
-@pytest.fixture(scope="module")
-def flight(small_world: Path) -> Flight:
-    return Flight.open(small_world / "flight")
-
-
-@pytest.fixture(scope="module")
-def frames(flight: Flight) -> list[Frame]:
-    return list(flight.frames())
-
-
-@pytest.fixture(scope="module")
-def drones(small_world: Path) -> dict[int, LatLon]:
-    truth = read_truth(small_world / "flight/truth.csv")
-    return {t_us: row.drone for t_us, row in truth.items() if row.drone is not None}
 
 
 def waves(picture: Picture, rng: np.random.Generator) -> NDArray[np.floating]:
