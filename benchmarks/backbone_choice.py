@@ -26,8 +26,8 @@ from report import median_ms, print_setting
 
 from runtime.model.bundle import Bundle
 from runtime.model.engine_onnx import OnnxEngine
-from train.checkpoint import load_encoder
-from train.scoring import shortened
+from train.model.checkpoint import load_encoder
+from train.scoring.embed import shortened
 
 BACKBONES = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
 SIDES_PX, DIMS = (192, 224, 256), (128, 256, 512)

@@ -1,4 +1,4 @@
-"""How long is a training step on a CPU, as PyTorch computes it and as ``train/cpu_speed.py`` does? One run, in turn.
+"""How long is a training step on a CPU, by PyTorch and by ``train/model/cpu_convolutions.py``? One run, in turn.
 
 python benchmarks/cpu_training.py [--pictures 96] [--side 192] [--threads 2]
 """
@@ -11,8 +11,8 @@ from functools import partial
 import torch
 from report import median_ms, print_setting
 
-from train.cpu_speed import quicken
-from train.encoder import Encoder, EncoderSpec
+from train.model.cpu_convolutions import quicken
+from train.model.encoder import Encoder, EncoderSpec
 
 
 def main() -> None:

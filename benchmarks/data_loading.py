@@ -28,10 +28,10 @@ from train.data.batch import Batch
 from train.data.dataset import Item, PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.feed import load_batches, steps_on
-from train.sampler import PlaceSampler
+from train.fit.batches import load_batches, steps_on
+from train.fit.run_state import Run
+from train.fit.sampler import PlaceSampler
 from train.spec import PRESETS, TrainSpec
-from train.state import Run
 
 _QUEUED = 2  # batches that a worker prepares ahead
 _PROFILED = 200

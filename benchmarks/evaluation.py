@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from report import print_setting
 
-from train.retrieval import rank
+from train.scoring.ranking import rank
 
 SIZES = {"drone -> satellite": (37_855, 701, 951), "satellite -> drone": (701, 701, 51_355)}  # queries, places, gallery
 ROWS = 2048  # queries that are multiplied at a time
@@ -54,7 +54,7 @@ def compare(query: Array, gallery: Array, query_places: Places, gallery_places: 
     print(f"  peak memory beside the embeddings {peak_mb(ours):.0f} MB")
     seconds = measure(
         {
-            "train.retrieval.rank": ours,
+            "train.scoring.ranking.rank": ours,
             "product + first ten": lambda: bare(query, gallery, first_ten),
             "product + whole order": lambda: bare(query, gallery, whole_order),
             "loop, our ties": lambda: loop(query[:LOOPED], gallery, query_places, gallery_places, wrong_first),
@@ -63,7 +63,7 @@ def compare(query: Array, gallery: Array, query_places: Places, gallery_places: 
         rounds,
     )
     times = len(query) / LOOPED
-    ours_s = seconds["train.retrieval.rank"]
+    ours_s = seconds["train.scoring.ranking.rank"]
     for way, taken_s in seconds.items():
         whole_s = taken_s * (times if way.startswith("loop") else 1)
         wall, cpu = ours_s / whole_s

@@ -86,7 +86,7 @@ def export(name: str, side_px: int, out: Path) -> dict[str, Any]:
     from export.pictures import land_like
     from export.precision import to_fp16
     from export.shapes import with_batch
-    from train.encoder import Encoder, EncoderSpec
+    from train.model.encoder import Encoder, EncoderSpec
 
     started = perf_counter()
     torch.manual_seed(0)

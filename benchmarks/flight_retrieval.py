@@ -17,19 +17,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.flights.flight import Flight, read_truth
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
-from runtime.locate.look import looks, unusable
+from runtime.locate.ground_view import looks, unusable
 from runtime.locate.mount import MountEstimate
 from runtime.locate.retrieve import Retriever
 from runtime.model.engine import Engine
 from runtime.model.load import open_engine
 from runtime.progress import progress
-from runtime.sensors.flight import Flight, read_truth
 from runtime.tiles.cache import TileCache
 from runtime.tiles.search import level_rows, similarities
-from train.data.rectified import ViewSpec, render_views
 from train.data.source import pictures_under, read_picture
+from train.data.view_pair import ViewSpec, render_views
 
 FIRST = (1, 5, 10)
 WITHIN_M = (25.0, 50.0)

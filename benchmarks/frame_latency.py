@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from report import median_ms, print_setting
 
+from runtime.flights.flight import Flight
 from runtime.locate.features import LocalFeatures
 from runtime.locate.load import open_localizer
 from runtime.model.bundle import DEFAULT_BUNDLE, Bundle
 from runtime.model.load import open_engine
-from runtime.replay import fly
-from runtime.score import latency
-from runtime.sensors.flight import Flight
+from runtime.replay.__main__ import fly
+from runtime.replay.score import latency
 from runtime.tiles.cache import TileCache
 
 

@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 from report import print_setting
 
+from runtime.flights.flight import Flight, read_truth
 from runtime.geo.local import LocalFrame
 from runtime.locate.features import LocalFeatures
-from runtime.locate.finder import Limits
-from runtime.locate.look import looks, unusable
+from runtime.locate.ground_view import looks, unusable
 from runtime.locate.mount import MountEstimate
 from runtime.locate.register import FramePoints, Registrar, Registration
+from runtime.locate.verify import Limits
 from runtime.model.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, matcher_home
-from runtime.sensors.flight import Flight, read_truth
 from runtime.tiles.cache import TileCache
 
 PRIOR_M = 60.0

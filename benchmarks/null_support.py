@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from runtime.flights.flight import Flight
 from runtime.geo.mercator import Metres, to_latlon
 from runtime.locate.features import LocalFeatures
-from runtime.locate.look import looks
+from runtime.locate.ground_view import looks
 from runtime.locate.mount import MountEstimate
 from runtime.locate.register import Registrar
 from runtime.model.bundle import DEFAULT_BUNDLE, Bundle
-from runtime.sensors.flight import Flight
 from runtime.tiles.cache import TileCache
 
 

@@ -44,8 +44,8 @@ def main() -> None:
 
 
 def _encoders(args: argparse.Namespace) -> Any:
-    from train.checkpoint import load_encoder
-    from train.encoder import Encoder, EncoderSpec
+    from train.model.checkpoint import load_encoder
+    from train.model.encoder import Encoder, EncoderSpec
 
     if args.checkpoint:
         yield load_encoder(args.checkpoint)[0]

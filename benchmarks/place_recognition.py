@@ -29,11 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.model.preprocess import encoder_input
-from train.augment import augment
-from train.data.rectified import Ground, Picture, ViewSpec, render_views, shift, views_of
+from runtime.types import Embed
 from train.data.source import read_picture
-from train.opened import open_encoder
-from train.scoring import Embed
+from train.data.view_pair import Ground, Picture, ViewSpec, render_views, shift, views_of
+from train.render.augment import augment
+from train.scoring.open_encoder import open_encoder
 
 SEED, DISTRACTORS, FIRST = 45, 2000, (1, 5)
 POSE = ViewSpec(tilt_deg=45.0, offset=0.0)  # all other errors as in training
@@ -182,7 +182,7 @@ def open_named(name: str, precision: str | None, dim: int | None) -> tuple[Embed
 def imagenet_bundle(out: Path) -> Path:
     """A bundle of the backbone as ImageNet left it: its head is a rotation, which changes no cosine."""
     from export.onnx import export_encoder
-    from train.encoder import Encoder, EncoderSpec
+    from train.model.encoder import Encoder, EncoderSpec
 
     spec = EncoderSpec(dim=1280, side_px=224)  # as many numbers as there are features
     export_encoder(Encoder(spec), out, training={}, licence="Apache-2.0", small=True)

@@ -16,7 +16,7 @@ from place_recognition import open_named
 
 from runtime.files import sha256_of
 from train.data.source import pictures_under, read_picture
-from train.data.whole import square
+from train.data.sources.whole_pictures import square
 
 
 def main() -> None:

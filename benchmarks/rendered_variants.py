@@ -26,22 +26,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from runtime.flights.flight import Flight, read_truth
 from runtime.geo.camera import Attitude
 from runtime.geo.terrain import FLAT, Terrain
 from runtime.locate.load import open_localizer
+from runtime.maps.dem import read_dem
+from runtime.maps.heights import Heights
+from runtime.maps.imagery import Imagery
+from runtime.maps.importing import import_imagery
 from runtime.model.load import open_engine
-from runtime.replay import fly as replay
-from runtime.score import score
-from runtime.sensors.flight import Flight, read_truth
-from runtime.tiles.build import build
+from runtime.replay.__main__ import fly as replay
+from runtime.replay.score import score
+from runtime.tiles.build.build import build
 from runtime.tiles.cache import TileCache
-from runtime.tiles.dem import read_dem
-from runtime.tiles.heights import Heights
-from runtime.tiles.imagery import Imagery
-from runtime.tiles.sources import import_imagery
-from train.augment import augment
-from train.data.overhead import sewn
 from train.data.source import pictures_under, read_picture
+from train.data.sources.overhead import sewn
+from train.render.augment import augment
 from train.world import flight as world
 from train.world.hills import draw_hills, write_dem
 

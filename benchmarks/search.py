@@ -26,13 +26,13 @@ from report import median_ms, print_setting
 from runtime.geo.mercator import LatLon
 from runtime.model.preprocess import encoder_input
 from runtime.tiles.cache import TileCache
-from runtime.tiles.layout import Rows, quantise_rows, write_rows
+from runtime.tiles.format import Rows, quantise_rows, write_rows
 from runtime.tiles.search import Searcher
-from runtime.tiles.sketch import least_differing, sketch_of
-from train.augment import augment
-from train.data.rectified import ViewSpec, render_views
+from runtime.tiles.sign_bits import least_differing, sketch_of
 from train.data.source import pictures_under, read_picture
-from train.opened import open_encoder
+from train.data.view_pair import ViewSpec, render_views
+from train.render.augment import augment
+from train.scoring.open_encoder import open_encoder
 
 K, QUERIES, BATCH = 10, 64, 32
 _KINDS = ("another day", "undistorted", "row and noise")  # of queries, so many of each

@@ -25,18 +25,18 @@ from numpy.typing import NDArray
 from report import print_setting
 
 from runtime.geo.mercator import Tile, ground_scale
+from runtime.maps.imagery import Imagery
+from runtime.maps.importing import import_imagery
+from runtime.maps.mbtiles import write_tiles
 from runtime.model.engine import Engine
 from runtime.model.load import open_engine
-from runtime.tiles.build import build
+from runtime.tiles.build.build import build
+from runtime.tiles.build.embed_block import BATCH
+from runtime.tiles.build.threads import in_threads
+from runtime.tiles.build.window_cutter import Cutter
+from runtime.tiles.build.window_filter import LeftOut, looked_at
 from runtime.tiles.cache import TileCache
-from runtime.tiles.cut import Cutter
-from runtime.tiles.grid import Grid
-from runtime.tiles.imagery import Imagery
-from runtime.tiles.job import BATCH
-from runtime.tiles.look import LeftOut, looked_at
-from runtime.tiles.mbtiles import write_tiles
-from runtime.tiles.sources import import_imagery
-from runtime.tiles.workers import in_threads
+from runtime.tiles.windows import Grid
 
 FOOTPRINT_M = 64.0
 SIZE_STRIDE_M = 50.0  # of the goal for the size

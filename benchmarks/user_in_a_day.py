@@ -33,28 +33,29 @@ from report import print_setting
 
 from runtime.errors import SkyfixError
 from runtime.fix import Fix, Verdict
-from runtime.geo.camera import Camera, FloatArray
+from runtime.flights.flight import Flight, Truth, read_truth
+from runtime.frame import Frame
+from runtime.geo.camera import Camera
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon, Metres, ground_scale, to_latlon, to_metres
 from runtime.geo.rectify import Patch, rectify
 from runtime.locate.features import Keypoints, LocalFeatures
+from runtime.locate.ground_view import Look, looks, unusable_telemetry
 from runtime.locate.load import open_localizer
-from runtime.locate.look import Look, looks, unusable_telemetry
 from runtime.locate.mount import MountEstimate
 from runtime.locate.register import mutual_matches
 from runtime.locate.retrieve import Retriever
+from runtime.maps.imagery import Imagery
 from runtime.model.bundle import Bundle, matcher_home
 from runtime.model.engine import Engine
 from runtime.model.engine_onnx import OnnxEngine
 from runtime.progress import progress
-from runtime.replay import fly
-from runtime.score import error_summary
-from runtime.sensors.flight import Flight, Truth, read_truth
-from runtime.sensors.frame import Frame
-from runtime.tiles.build import build
+from runtime.replay.__main__ import fly
+from runtime.replay.score import error_summary
+from runtime.tiles.build.build import build
 from runtime.tiles.cache import TileCache
-from runtime.tiles.imagery import Imagery
 from runtime.tiles.search import level_rows, similarities
+from runtime.types import FloatArray
 
 FIRST_TILES, POINTS, TOLERANCE_PX = 5, 4096, 8.0
 WRONG_M = 25.0

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from runtime.errors import SkyfixError
 from runtime.files import whole_file
+from runtime.types import Picture
 
-Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]  # BGR, as OpenCV writes them
 
 MARGIN_PX, HEAD_PX = 24, 88

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.errors import DataError, run_command
+from runtime.types import Tick
 
 if TYPE_CHECKING:
     from calib.sources import Sample
 
-Tick = Callable[[int, int], None]  # done, total
 
 MIN_COUNT = 8  # under this the range of a layer is a matter of luck
 _OFFERED, _OFFERED_BYTES = 4, 1 << 29  # pictures read for one that is chosen, and how much may be held

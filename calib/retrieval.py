@@ -88,10 +88,10 @@ def _flight_over_map(flight: Path, map_file: Path, side_px: int) -> RetrievalSet
     """Patches of each frame whose true place is known, searched in the map's tiles of one level."""
     from runtime.geo.local import LocalFrame
     from runtime.geo.mercator import to_latlon
-    from runtime.tiles.build import FOOTPRINTS_M, STRIDE_SHARE
-    from runtime.tiles.grid import windows_over
-    from runtime.tiles.imagery import Imagery
-    from runtime.tiles.look import LeftOut, window_picture
+    from runtime.maps.imagery import Imagery
+    from runtime.tiles.build.build import FOOTPRINTS_M, STRIDE_SHARE
+    from runtime.tiles.build.window_filter import LeftOut, window_picture
+    from runtime.tiles.windows import windows_over
 
     imagery = Imagery(map_file)
     local = LocalFrame(imagery.bounds.centre)
@@ -127,11 +127,11 @@ def _patches(
     flight_folder: Path, local: LocalFrame, side_px: int
 ) -> tuple[float, NDArray[np.uint8], NDArray[np.float64]]:
     """A footprint in metres that most frames fill, patches of that size (N, S, S, 3) and their places (N, 2)."""
+    from runtime.flights.flight import Flight, read_truth
     from runtime.geo.rectify import rectify, seen_share
     from runtime.locate.retrieve import WELL_SEEN
     from runtime.model.preprocess import encoder_input
-    from runtime.sensors.flight import Flight, read_truth
-    from runtime.tiles.build import FOOTPRINTS_M
+    from runtime.tiles.build.build import FOOTPRINTS_M
 
     flight, truth = Flight.open(flight_folder), read_truth(flight_folder / "truth.csv")
     known = [i for i, row in enumerate(flight.telemetry) if row.t_us in truth and truth[row.t_us].ground is not None]

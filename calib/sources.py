@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from runtime.errors import DataError, FlightError
 
 if TYPE_CHECKING:
-    from runtime.locate.look import Look
-    from runtime.sensors.flight import Flight
-    from runtime.sensors.frame import Frame
+    from runtime.flights.flight import Flight
+    from runtime.frame import Frame
+    from runtime.locate.ground_view import Look
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 
@@ -67,7 +67,7 @@ def read_square(image: Path, side_px: int) -> NDArray[np.uint8]:  # (S, S, 3)
 
 
 def _read(image: Path) -> NDArray[np.uint8]:  # (H, W, 3) RGB
-    from runtime.sensors.flight import read_picture
+    from runtime.flights.flight import read_picture
 
     try:
         picture: NDArray[np.uint8] = read_picture(image)
@@ -87,9 +87,9 @@ def _square(picture: NDArray[np.uint8], side_px: int, rng: np.random.Generator) 
 
 def looks_at(flight: Flight, indices: Iterable[int]) -> Iterator[tuple[Frame, Look]]:
     """Frames of a flight as the localizer lays them on the ground; those that it cannot use are left out."""
-    from runtime.locate.look import looks, unusable
+    from runtime.frame import Frame
+    from runtime.locate.ground_view import looks, unusable
     from runtime.locate.mount import MountEstimate
-    from runtime.sensors.frame import Frame
 
     for i in indices:
         frame = Frame(flight.telemetry[i], _read(flight.images[i]), flight.images[i].name)
@@ -100,11 +100,11 @@ def looks_at(flight: Flight, indices: Iterable[int]) -> Iterator[tuple[Frame, Lo
 
 def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
     """Frames as the localizer embeds them: laid on the ground, north up, at a level that the frame fills."""
+    from runtime.flights.flight import Flight
     from runtime.geo.rectify import rectify, seen_share
     from runtime.locate.retrieve import WELL_SEEN
     from runtime.model.preprocess import encoder_input
-    from runtime.sensors.flight import Flight
-    from runtime.tiles.build import FOOTPRINTS_M
+    from runtime.tiles.build.build import FOOTPRINTS_M
 
     flight = Flight.open(flight_folder)
     for frame, look in looks_at(flight, _some(len(flight.images), count, rng)):
@@ -115,10 +115,10 @@ def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Genera
 
 def _windows(map_file: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
     """Windows of a map as the tile cache cuts them."""
-    from runtime.tiles.build import FOOTPRINTS_M, STRIDE_SHARE
-    from runtime.tiles.grid import windows_over
-    from runtime.tiles.imagery import Imagery
-    from runtime.tiles.look import LeftOut, window_picture
+    from runtime.maps.imagery import Imagery
+    from runtime.tiles.build.build import FOOTPRINTS_M, STRIDE_SHARE
+    from runtime.tiles.build.window_filter import LeftOut, window_picture
+    from runtime.tiles.windows import windows_over
 
     imagery = Imagery(map_file)
     levels = enumerate(FOOTPRINTS_M)

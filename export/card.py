@@ -21,7 +21,7 @@ from runtime.model.bundle import FORMAT
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from train.encoder import EncoderSpec
+    from train.model.encoder import EncoderSpec
 
 _IN_GRAPH = ("name", "licence", "encoder", "input", "output", "training", "source")
 _ROOT = Path(__file__).parents[1]

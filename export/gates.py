@@ -6,7 +6,7 @@ error, and a gate fails when the loss is more than it allows and chance explains
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from calib.retrieval import RetrievalSet
 from export.parity import Embeddings, check_parity, embed
 from runtime.errors import GateError
+from runtime.types import Tick
 
 MIN_WORST_COSINE = 0.90
 MIN_MEAN_COSINE = 0.99
@@ -27,9 +28,6 @@ _MACS = 0.75e12  # what the changed pictures may cost a graph: twenty seconds of
 _QUERIES = (512, 4096)  # at least, at most; of 2,000 half a point is two standard errors of a good graph's loss
 _RESAMPLES = 200
 _MEND = "Calibrate on more pictures like those to be flown over (python -m calib.int8 --count 256), or fly FP16"
-
-
-Tick = Callable[[int, int], None]  # done, total
 
 
 def _silent(done: int, total: int) -> None:

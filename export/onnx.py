@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import ModelProto
 
-    from train.encoder import Encoder
+    from train.model.encoder import Encoder
 
 MIN_COSINE: Mapping[str, float] = {"fp32": 0.9999, "fp16": 0.9999}  # of the worst picture
 _PICTURES = 32  # of --pictures
@@ -211,7 +211,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> None:
     require("torch", "timm", "onnx", "onnxscript", extra="export")
     from export.card import source_of, training_of
-    from train.checkpoint import load_encoder
+    from train.model.checkpoint import load_encoder
 
     encoder, about = load_encoder(args.checkpoint, args.dim)
     cosines = export_encoder(

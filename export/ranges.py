@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, helper
 
 from runtime.errors import ExportError
+from runtime.types import Tick
 
 BINS = 4096
 LEVELS = 127  # steps of INT8 on one side of 0
@@ -27,8 +28,6 @@ _LEAST_POWER = -100  # of the largest value, so that the inverse of a bin's widt
 _CLIPS = np.linspace(0.2, 1.0, 41)  # of the largest value
 _BATCH = 4  # all activations of a batch are held at once
 _MOST = 1 << 18  # values of a tensor a batch; a grid of them where there are more
-
-Tick = Callable[[int, int], None]  # done, total
 
 
 @dataclass(slots=True)

@@ -21,7 +21,8 @@ from onnx import ModelProto, numpy_helper
 from export.gates import GateResult
 from export.parity import embed
 from export.quantize import quantise_weight, quantised_nodes, to_int8
-from export.ranges import LEVELS, Measured, Range, Tick, squared_error
+from export.ranges import LEVELS, Measured, Range, squared_error
+from runtime.types import Tick
 
 MOST_FLOAT = 0.5  # of all nodes: where more must stay float, INT8 is not worth having
 _HURT = 1 / 8  # of all nodes: the most that stay float where no gate fails

@@ -17,10 +17,10 @@ from runtime.progress import progress
 
 if TYPE_CHECKING:
     from train.data.retrieval_set import RetrievalSet
-    from train.opened import Opened
-    from train.retrieval import Ranking
-    from train.robustness import Curves
-    from train.scoring import Rows
+    from train.scoring.embed import Rows
+    from train.scoring.open_encoder import Opened
+    from train.scoring.ranking import Ranking
+    from train.scoring.robustness import Curves
 
 FORMAT = 1
 SCORES, TABLE, PLACES, ROBUSTNESS = "scores.json", "table.txt", "places.csv", "robustness.png"
@@ -96,8 +96,8 @@ class _Result(NamedTuple):
 def _evaluate(args: argparse.Namespace) -> int:
     import cv2
 
-    from train.opened import open_encoder
-    from train.report import set_scores
+    from train.scoring.open_encoder import open_encoder
+    from train.scoring.report import set_scores
 
     cv2.setNumThreads(1)  # pictures are read in threads of our own
     started = time.monotonic()
@@ -127,7 +127,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 def _benchmarks(args: argparse.Namespace) -> Iterator[_Group]:
     """The tests of the benchmarks among the data; raises DataError."""
-    from train.data.benchmarks import BENCHMARKS, Found
+    from train.data.benchmarks.registry import BENCHMARKS, Found
     from train.data.open import Entry
 
     for text in args.data:
@@ -157,12 +157,12 @@ def _matched(args: argparse.Namespace) -> Iterator[_Group]:
 
 def _rendered(args: argparse.Namespace, side_px: int) -> Iterator[_Group]:
     """Pairs of views of all other data together, as the trainer sees them; raises SkyfixError."""
-    from train.data.benchmarks import BENCHMARKS
+    from train.data.benchmarks.registry import BENCHMARKS
     from train.data.dataset import PairDataset
     from train.data.manifest import Choice
     from train.data.open import Entry, matched_pictures, open_sources
-    from train.data.rectified import ViewSpec
-    from train.scoring import VIEWS_SEED, view_sets
+    from train.data.view_pair import ViewSpec
+    from train.scoring.embed import VIEWS_SEED, view_sets
 
     as_pairs = args.split not in (None, "test")
     entries = {text: Entry.parse(text) for text in args.data}
@@ -182,9 +182,9 @@ def _rendered(args: argparse.Namespace, side_px: int) -> Iterator[_Group]:
 
 def _score_group(args: argparse.Namespace, encoder: Opened, sets: Sequence[RetrievalSet]) -> list[_Result]:
     """Embed every picture of the sets once and rank it; raises DataError."""
-    from train.distance_scores import TOP, distance_scores
-    from train.report import draw_failures
-    from train.scoring import embed_sets, rank_set
+    from train.scoring.distances import TOP, distance_scores
+    from train.scoring.embed import embed_sets, rank_set
+    from train.scoring.report import draw_failures
 
     with progress("pictures") as tick:
         rows = embed_sets(encoder.embed, sets, encoder.side_px, workers=args.workers, tick=tick)
@@ -199,8 +199,8 @@ def _score_group(args: argparse.Namespace, encoder: Opened, sets: Sequence[Retri
 
 
 def _curves(args: argparse.Namespace, encoder: Opened, asked: RetrievalSet, rows: Rows) -> Curves:
-    from train.robustness import robustness
-    from train.scoring import stacked
+    from train.scoring.embed import stacked
+    from train.scoring.robustness import robustness
 
     gallery, side_px = stacked(rows, asked.gallery), encoder.side_px
     with progress("changes") as tick:
@@ -210,7 +210,7 @@ def _curves(args: argparse.Namespace, encoder: Opened, asked: RetrievalSet, rows
 
 
 def _print(report: Mapping[str, Any]) -> None:
-    from train.report import print_table, table_lines
+    from train.scoring.report import print_table, table_lines
 
     if sys.stdout.isatty():
         print_table(report["sets"])
@@ -228,8 +228,8 @@ def _about(report: Mapping[str, Any]) -> list[str]:
 
 def _write(out: Path, report: Mapping[str, Any], results: Sequence[_Result]) -> None:
     from runtime.files import write_text_whole
-    from train.report import table_lines, write_places
-    from train.robustness import plot_robustness
+    from train.scoring.report import table_lines, write_places
+    from train.scoring.robustness import plot_robustness
 
     write_text_whole(out / SCORES, json.dumps(report, indent=2) + "\n")
     write_text_whole(out / TABLE, "\n".join([*table_lines(report["sets"]), *_about(report)]) + "\n")

@@ -24,8 +24,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _train(given: dict[str, Any]) -> None:
-    from train.distributed import start_ranks  # torch loads here: --help stays instant
-    from train.fit import fit
+    from train.fit.fit import fit
+    from train.fit.distributed import start_ranks  # torch loads here: --help stays instant
 
     with start_ranks() as ranks:
         spec, out = chosen_spec(given)
@@ -38,8 +38,8 @@ def _train(given: dict[str, Any]) -> None:
 
 def chosen_spec(given: dict[str, Any]) -> tuple[TrainSpec, Path]:
     """The spec that flags ask for, and the run's folder; raises SettingsError."""
-    from train.fit import read_spec
-    from train.from_bundle import bundle_of, encoder_settings
+    from train.fit.fit import read_spec
+    from train.model.bundle_weights import bundle_of, encoder_settings
     from train.spec import PRESETS
 
     settings = {path: value for path, value in given.items() if path not in ("preset", "out", "resume")}

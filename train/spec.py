@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from runtime.errors import SettingsError
-from train.data.rectified import ViewSpec
-from train.encoder import EncoderSpec
+from train.data.view_pair import ViewSpec
 from train.losses.dphr import DphrSpec
 from train.losses.objective import HOSTS
+from train.model.encoder import EncoderSpec
 
 AMP = ("auto", "off", "bf16", "fp16")
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import SettingsError
+from runtime.types import FloatArray
 
-FloatArray = NDArray[np.float64]
 Grey = NDArray[np.uint8]
 
 DICTIONARIES = {name[5:].upper(): int(getattr(cv2.aruco, name)) for name in dir(cv2.aruco) if name.startswith("DICT_")}

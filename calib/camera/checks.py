@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from calib.camera.board import Board, FloatArray
+from calib.camera.board import Board
 from calib.camera.intrinsics import Calibration, pixel_std
 from calib.camera.shots import Picture
 from calib.camera.views import Survey, View
 from calib.camera.wrong_board import board_seen, has_markers
 from runtime.errors import DataError
+from runtime.types import FloatArray
 
 MIN_REACH = 0.6  # of the way from the middle of the frame to its corner
 MIN_AREAS, SEEN_CORNERS = 7, 8  # areas of nine with that many corners

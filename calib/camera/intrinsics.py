@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calib.camera.board import FloatArray
 from calib.camera.views import View
 from runtime.errors import DataError
 from runtime.geo.camera import Camera
+from runtime.types import FloatArray
 
 FOLDS = 5
 TIE = 1.002  # a larger model has to lower the held-out error by more than this

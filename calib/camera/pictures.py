@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from calib.camera.board import FloatArray
 from calib.camera.checks import area_counts, frame_grid
 from calib.camera.intrinsics import Calibration, Fit, pixel_std
 from calib.camera.views import View
@@ -19,7 +18,6 @@ from calib.drawing import (
     RED,
     SUBPIXEL_BITS,
     Colour,
-    Picture,
     dot,
     fixed,
     headed,
@@ -29,6 +27,7 @@ from calib.drawing import (
     whole,
     write,
 )
+from runtime.types import FloatArray, Picture
 
 _PANEL_PX = 800
 _MISSING, _SEEN = RED, BLUE

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calib.camera.board import Board, FloatArray, Grey, find, refine
+from calib.camera.board import Board, Grey, find, refine
 from calib.camera.shots import Picture
+from runtime.types import FloatArray
 
 SEARCH_PX = 1280  # corners are looked for at this long side, and measured at the full one
 ALIKE = 0.02  # views whose boards lie closer than this share of the frame say the same thing twice

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calib.camera.board import DICTIONARIES, Board, FloatArray, Grey
+from calib.camera.board import DICTIONARIES, Board, Grey
 from calib.camera.shots import Picture
 from calib.camera.views import SEARCH_PX
+from runtime.types import FloatArray
 
 _LOOK_AT = 6
 _MIN_MARKERS = 6  # fewer may be chance: large dictionaries see markers in noise

@@ -13,9 +13,9 @@ from runtime.errors import DataError, SettingsError, run_command
 if TYPE_CHECKING:
     from calib.score.judge import Judged
     from calib.score.queries import Gathered, Query
+    from runtime.flights.flight import Flight
     from runtime.model.engine import Engine
     from runtime.model.score_map import ScoreMap
-    from runtime.sensors.flight import Flight
     from runtime.tiles.cache import TileCache
 
 _LEAST_FRAMES = 30  # of fewer, one frame more or less moves the outlier share by several points
@@ -101,7 +101,7 @@ def _run(args: argparse.Namespace) -> None:
 
 def _opened(paths: Sequence[Path], tiles: Sequence[Path]) -> tuple[list[Flight], list[TileCache]]:
     """The flights and the cache of each."""
-    from runtime.sensors.flight import Flight
+    from runtime.flights.flight import Flight
     from runtime.tiles.cache import TileCache
 
     twice = [path for i, path in enumerate(paths) if path.resolve() in [p.resolve() for p in paths[:i]]]
@@ -114,8 +114,8 @@ def _opened(paths: Sequence[Path], tiles: Sequence[Path]) -> tuple[list[Flight],
 
 def _gathered(flights: Sequence[Flight], caches: Sequence[TileCache], engine: Engine) -> list[Gathered]:
     from calib.score.queries import gather
+    from runtime.flights.flight import read_truth
     from runtime.progress import progress
-    from runtime.sensors.flight import read_truth
 
     truths = [read_truth(flight.path / "truth.csv") for flight in flights]
     for cache in caches:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from calib.score.queries import FloatArray, Query
+from calib.score.queries import Query
 from runtime.model.score_map import ScoreMap
+from runtime.types import FloatArray
 
 COLDEST, WARMEST = 1e-3, 1.0
 _GRID, _REFINED = 49, 16

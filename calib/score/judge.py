@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib.score.fit import fit, nll, place_probability
-from calib.score.queries import FloatArray, Query
+from calib.score.queries import Query
 from runtime.model.score_map import ScoreMap
+from runtime.types import FloatArray
 
 BINS = 10
 LEAST_TO_FIT = 15  # frames: a flight is held out only where the others have as many

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from calib.drawing import BLUE, FAINT, INK, RED, Colour, Picture, dot, headed, line, mixed, write
+from calib.drawing import BLUE, FAINT, INK, RED, Colour, dot, headed, line, mixed, write
 from calib.score.judge import BINS, Judged, reliability
-from calib.score.queries import FloatArray, Query
+from calib.score.queries import Query
+from runtime.types import FloatArray, Picture
 
 _SIDE_PX, _LEFT_PX, _TOP_PX, _BELOW_PX, _COUNTS_PX = 620, 64, 24, 48, 110
 _BARS = 48

@@ -9,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import DataError
+from runtime.flights.flight import Flight, Truth
+from runtime.frame import Frame
 from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
-from runtime.locate.look import Look, looks, unusable
+from runtime.locate.ground_view import Look, looks, unusable
 from runtime.locate.mount import MountEstimate
 from runtime.locate.retrieve import Retriever
 from runtime.model.engine import Engine
-from runtime.sensors.flight import Flight, Truth
-from runtime.sensors.frame import Frame
 from runtime.tiles.cache import TileCache
 from runtime.tiles.search import level_rows, similarities
-
-FloatArray = NDArray[np.float64]
+from runtime.types import FloatArray
 
 _KEPT, _GROUPS = 4096, 256  # tiles as they are, and groups of the rest: a map of a million is some 30 kB a frame
 

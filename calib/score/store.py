@@ -12,9 +12,9 @@ from typing import Any
 from calib.score.queries import Gathered
 from runtime.errors import BundleError
 from runtime.files import sha256_of, write_text_whole
+from runtime.flights.flight import Flight
 from runtime.model.bundle import Bundle, file_entry, write_manifest
 from runtime.model.score_map import FORMAT, SCORE_FILE, read_scores
-from runtime.sensors.flight import Flight
 from runtime.tiles.cache import TileCache
 
 

@@ -15,12 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from runtime.errors import FlightError
-
-FloatArray = NDArray[np.float64]
-Picture = NDArray[np.uint8]
+from runtime.types import FloatArray, Picture
 
 _MAX_STRETCH = 0.01
 _NED_FROM_CAMERA = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])

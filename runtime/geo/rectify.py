@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.geo.camera import Camera, FloatArray, Orientation, Picture, ground_from_pixels, pixels_from_ground
+from runtime.geo.camera import Camera, Orientation, ground_from_pixels, pixels_from_ground
+from runtime.types import FloatArray, Picture
 
 _SHARE_PX = 64  # fine enough to tell a share by
 _MAX_SLANT = 3.0  # ground further than this many altitudes away is too coarse to be matched

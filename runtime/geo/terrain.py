@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.geo.camera import FloatArray
+from runtime.types import FloatArray
 
 _PLANE_M, _MOST_PLANES = 2.0, 64  # between the levels at which a ray is tried; a ridge lower than that may be missed
 _HALVINGS = 10  # of the way between two levels: to a millimetre of height

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from runtime.geo.camera import FloatArray
 from runtime.locate.filter import FIRST_SPEED_SIGMA_MPS, GATE_99, Track, moved_variance_m2
-from runtime.locate.grid import PlaceGrid, Score
 from runtime.locate.limits import Limits
+from runtime.locate.place_grid import PlaceGrid, Score
 from runtime.model.score_map import ScoreMap
+from runtime.types import FloatArray
 
 _REMEMBERED = 4  # sightings not yet believed: two of the last four must agree
 _RECOGNISED_COSINE = 0.62  # mean of the best of four frames; over wrong maps it reaches 0.58 (the encoder that ships)

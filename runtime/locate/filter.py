@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtime.geo.camera import FloatArray
+from runtime.types import FloatArray
 
 GATE_99 = 9.21  # chi-square, two degrees of freedom
 _ACCELERATION_PSD = 36.0  # m^2/s^3: a small drone turns at some 3 m/s^2 for some 4 s

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.geo.camera import FloatArray
-from runtime.locate.look import Look
+from runtime.locate.ground_view import Look
 from runtime.locate.mount import MountEstimate
 from runtime.locate.register import FramePoints
 from runtime.locate.similarity import fit_similarity, mutual_matches
+from runtime.types import FloatArray
 
 _MIN_SUPPORT = 10  # cells
 _MIN_SHARE = 0.12  # of the points on ground that both frames see; patches of unlike ground reach 0.06

@@ -12,25 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.fix import Fix, NoFix, Verdict
+from runtime.frame import Frame
 from runtime.geo.camera import Camera, yaw_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, Sighting, Where
 from runtime.locate.features import LocalFeatures
 from runtime.locate.filter import Track
-from runtime.locate.finder import Finder, Found, Place
 from runtime.locate.flow import Flow, Shift
-from runtime.locate.grid import Score
+from runtime.locate.ground_view import Look, looks, unusable
 from runtime.locate.limits import Limits
-from runtime.locate.look import Look, looks, unusable
 from runtime.locate.mount import MountEstimate
+from runtime.locate.place_grid import Score
 from runtime.locate.register import Registrar
 from runtime.locate.retrieve import UNFITTED, Candidate, Retriever
 from runtime.locate.stages import Stages
+from runtime.locate.verify import Finder, Found, Place
 from runtime.model.bundle import XFEAT_AGREEMENT
 from runtime.model.engine import Engine
 from runtime.model.score_map import ScoreMap
-from runtime.sensors.frame import Frame
 from runtime.tiles.cache import TileCache
 
 _CANDIDATES_LOST, _CANDIDATES_TRACKING = 6, 3

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from runtime.geo.mercator import Metres
 from runtime.locate.features import LocalFeatures
-from runtime.tiles.imagery import Imagery
+from runtime.maps.imagery import Imagery
 
 BLOCK_PX = 512
 _MARGIN_PX = 32  # context around a block, so that its edges see what lies beyond

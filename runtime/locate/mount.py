@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.geo.camera import FloatArray
 from runtime.locate.pose import rotation_from_vector
+from runtime.types import FloatArray
 
 _DRIFT = np.array([0.005, 0.001, 0.001, 0.002])  # a frame
 _JITTER = np.array([0.03, math.radians(1.5), math.radians(1.5), math.radians(3.0)])

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from runtime.geo.camera import Camera, FloatArray
+from runtime.geo.camera import Camera
 from runtime.geo.terrain import FLAT, Terrain
+from runtime.types import FloatArray
 
 _ROUNDS = 12
 _STEP = np.array([1e-2, 1e-2, 1e-5, 1e-5, 1e-5, 1e-5])  # metres, metres, 1, radians: for the numeric Jacobian

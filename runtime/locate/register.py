@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.geo.camera import FloatArray, pixels_from_ground
+from runtime.geo.camera import pixels_from_ground
 from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import RADIUS_M, LatLon, ground_scale, to_metres
 from runtime.geo.rectify import Patch, View, rectify
 from runtime.locate.features import Keypoints, LocalFeatures
 from runtime.locate.mapfeatures import MapFeatures, MapPoints
 from runtime.locate.similarity import MIN_MATCHES, fit_similarity, mutual_matches
-from runtime.tiles.imagery import Imagery
+from runtime.maps.imagery import Imagery
+from runtime.types import FloatArray
 
 _POINTS = 1536
 _AGREEING_SHARE = 0.012  # of the patch's side: how near a like must lie to agree with a pose

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.geo.camera import FloatArray
 from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
 from runtime.geo.rectify import View, rectify, seen_share
-from runtime.locate.grid import PlaceGrid, Score
+from runtime.locate.place_grid import PlaceGrid, Score
 from runtime.model.engine import Engine
 from runtime.model.preprocess import encoder_input
 from runtime.model.score_map import ScoreMap
 from runtime.tiles.cache import TileCache
 from runtime.tiles.search import Searcher, best, level_rows
+from runtime.types import FloatArray
 
 WELL_SEEN, BARELY_SEEN = 0.8, 0.5  # shares of a patch
 UNFITTED = ScoreMap(temperature=0.03, outlier_share=0.0)  # of a bundle that ``calib.score`` has not seen

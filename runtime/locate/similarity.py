@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.geo.camera import FloatArray
 from runtime.geo.rectify import Patch
+from runtime.types import FloatArray
 
 MIN_MATCHES = 6
 _SCALE_LIMITS = (0.7, 1.4)  # altitude above ground and focal length together

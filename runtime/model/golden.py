@@ -8,7 +8,7 @@ Bundles of before have no ``golden``; they open, and their engines' names say th
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import BundleError, EngineError
 from runtime.model.bundle import Bundle
-
-Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (B, S, S, 3) -> (B, D)
+from runtime.types import Embed
 
 PICTURE = "waves-1"
 _LENGTH_ERROR = 1e-3  # every graph normalises in FP32

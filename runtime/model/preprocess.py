@@ -1,6 +1,6 @@
 """The one way from a picture of ground to what the encoder reads: training, tiles and frames all come through here.
 
-Normalisation is inside the graph (see ``train.encoder``), so what leaves here are plain bytes.
+Normalisation is inside the graph (see ``train.model.encoder``), so what leaves here are plain bytes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+from runtime.types import Picture
 
 FILL = (127, 127, 127)  # ground that the camera did not see, or that the map does not have
 

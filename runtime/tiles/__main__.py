@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import CacheError, SettingsError, run_command
-from runtime.settings import joined
+from runtime.start import joined
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -128,7 +128,7 @@ def _add_key_and_sign(commands: Any) -> None:
 
 
 def _build(args: argparse.Namespace) -> None:
-    from runtime.tiles.command import build_command
+    from runtime.tiles.build.command import build_command
 
     build_command(args)
 
@@ -140,7 +140,7 @@ def _info(args: argparse.Namespace) -> None:
     cache = TileCache.open(args.cache)
     print_info(cache)
     if args.map:
-        from runtime.watch.coverage import draw_coverage
+        from runtime.tiles.coverage import draw_coverage
 
         draw_coverage(cache, args.map)
         print(f"wrote {args.map}")
@@ -165,7 +165,7 @@ def _verify(args: argparse.Namespace) -> None:
 
 def _crop(args: argparse.Namespace) -> None:
     from runtime.geo.mercator import LatLon
-    from runtime.settings import checked_start
+    from runtime.start import checked_start
     from runtime.tiles.cache import TileCache
     from runtime.tiles.crop import crop
 

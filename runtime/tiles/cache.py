@@ -1,12 +1,12 @@
 """The tile cache: one safetensors file of embeddings with their places, and the imagery beside it.
 
 Format 2. Tensors: ``embedding`` (N, D) int8, ``scale`` (N,) float32, ``centre`` (N, 2) float64 lat/lon, ``level`` (N,)
-uint8, ordered by :mod:`runtime.tiles.grid`; ``hash`` (B, 32), SHA-256 of each MiB of these four; ``map_square`` (M, 2)
-int32 and ``map_hash`` (M, 32), of the imagery (:mod:`runtime.tiles.guard`). Metadata key ``skyfix``: JSON with format,
-encoder (name, sha256, precision, dim), levels (footprint_m, stride_m, rows, left_out), bounds_deg, imagery
+uint8, ordered by :mod:`runtime.tiles.windows`; ``hash`` (B, 32), SHA-256 of each MiB of these four; ``map_square``
+(M, 2) int32 and ``map_hash`` (M, 32), of the imagery (:mod:`runtime.integrity`). Metadata key ``skyfix``: JSON with
+format, encoder (name, sha256, precision, dim), levels (footprint_m, stride_m, rows, left_out), bounds_deg, imagery
 (accuracy_ce90_m, sha256, bytes, corners), sources (name, date, attribution) and ``sha256`` over all of these and the
 hashes. Format 3 is the same with ``height`` (H, W) float32, hashed after the four, and its ``terrain`` in the metadata:
-cells, top, left, shape, sources (:mod:`runtime.tiles.heights`).
+cells, top, left, shape, sources (:mod:`runtime.maps.heights`).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from safetensors import SafetensorError, safe_open
 from runtime.errors import CacheEngineError, CacheError
 from runtime.files import sha256_of
 from runtime.geo.mercator import Tile
+from runtime.integrity import BUILD, Hashes, MapGuard, RowGuard, hashes_of
+from runtime.maps.heights import Heights
+from runtime.maps.imagery import Imagery
 from runtime.model.engine import Engine
-from runtime.tiles.guard import BUILD, Hashes, MapGuard, RowGuard, hashes_of
-from runtime.tiles.heights import Heights
-from runtime.tiles.imagery import Imagery
-from runtime.tiles.layout import FORMAT, HEIGHT, ROW_TENSORS, TERRAIN_FORMAT, dtype_of, hashed, root_hash, shapes
+from runtime.tiles.format import FORMAT, HEIGHT, ROW_TENSORS, TERRAIN_FORMAT, dtype_of, hashed, root_hash, shapes
 
 
 def _no_squares() -> NDArray[np.int32]:

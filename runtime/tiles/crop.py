@@ -11,12 +11,13 @@ import numpy as np
 
 from runtime.errors import CacheError, ImageryError
 from runtime.files import whole_file
+from runtime.geo.bounds import Bounds
 from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon, ground_scale, to_metres
+from runtime.maps.imagery import Imagery
+from runtime.maps.mbtiles import begin_mbtiles, corners_of, end_mbtiles
 from runtime.tiles.cache import TileCache, imagery_facts
-from runtime.tiles.imagery import Bounds, Imagery
-from runtime.tiles.layout import Rows, write_rows
-from runtime.tiles.mbtiles import begin_mbtiles, corners_of, end_mbtiles
+from runtime.tiles.format import Rows, write_rows
 
 
 def crop(cache: TileCache, around: LatLon, radius_m: float, out: Path) -> int:

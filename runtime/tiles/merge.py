@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from runtime.errors import CacheError
 from runtime.files import whole_file
+from runtime.maps.heights import Heights, joined
+from runtime.maps.imagery import Imagery
+from runtime.maps.mosaic import sources_of, write_mosaic
 from runtime.tiles.cache import TileCache, imagery_facts
-from runtime.tiles.grid import Grid
-from runtime.tiles.heights import Heights, joined
-from runtime.tiles.imagery import Imagery
-from runtime.tiles.layout import Rows, write_rows
-from runtime.tiles.mosaic import sources_of, write_mosaic
+from runtime.tiles.format import Rows, write_rows
+from runtime.tiles.windows import Grid
 
 _PART_ROWS = 16_384
 

@@ -2,7 +2,7 @@
 
 Few rows, and those within a radius, are scanned whole: int8 against int8, the query rounded, at the memory's own speed.
 What the rounding costs (some 0.002 of cosine) is undone on a shortlist, ranked by the float query. Where there are
-more, :meth:`Searcher.top` reads only their signs (:mod:`runtime.tiles.sketch`), an eighth of the bytes. It may then
+more, :meth:`Searcher.top` reads only their signs (:mod:`runtime.tiles.sign_bits`), an eighth of the bytes. It may then
 miss a row of the best, seldom: ``benchmarks/search.py`` prints how many; :meth:`Searcher.scan` misses none.
 Kernel of the scan: numkong (SIMD dot products of int8 on x86-64 and aarch64). :func:`similarities` is the plain numpy
 reference.
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
 from runtime.tiles.cache import TileCache
-from runtime.tiles.sketch import least_differing, sketch_of
+from runtime.tiles.sign_bits import least_differing, sketch_of
 
 _BLOCK_ROWS = 16384
 _THREADED_ROWS = 65_536  # fewer are scanned faster by one thread

@@ -6,10 +6,10 @@ import numpy as np
 
 from runtime.errors import CacheError
 from runtime.geo.mercator import LatLon, ground_scale, to_metres
+from runtime.maps.imagery import Imagery
 from runtime.model.engine import Engine
 from runtime.model.preprocess import encoder_input
 from runtime.tiles.cache import TileCache
-from runtime.tiles.imagery import Imagery
 
 MIN_COSINE = 0.99  # int8 rows alone cost some 1e-4
 

@@ -13,8 +13,8 @@ from calib.camera.board import Board
 from calib.camera.shots import Picture
 from calib.camera.views import View
 from runtime.geo.camera import Camera
+from runtime.types import FloatArray
 
-FloatArray = NDArray[np.float64]
 Pose = tuple[FloatArray, FloatArray]  # (3, 3) rotation and (3,) millimetres, board to camera
 
 LENS = Camera(640, 480, np.array([[600.0, 0, 322], [0, 602, 237], [0, 0, 1]]), np.array([-0.25, 0.08, 1e-3, -1e-3, 0]))

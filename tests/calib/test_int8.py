@@ -14,9 +14,9 @@ from calib.retrieval import NEAR_M, open_retrieval_set
 from calib.sets import read_set
 from runtime.errors import DataError
 from runtime.geo.mercator import Tile
+from runtime.maps.importing import import_imagery
+from runtime.maps.mbtiles import write_mbtiles
 from runtime.model.bundle import FORMAT, write_manifest
-from runtime.tiles.mbtiles import write_mbtiles
-from runtime.tiles.sources import import_imagery
 
 SIDE_PX = 48
 

@@ -26,18 +26,18 @@ from calib.score.queries import Query, condensed, gather, judged
 from calib.score.store import store
 from runtime.errors import BundleError
 from runtime.fix import Fix
+from runtime.flights.flight import Flight, read_truth
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
+from runtime.locate.ground_view import looks
 from runtime.locate.load import open_localizer
-from runtime.locate.look import looks
 from runtime.locate.mount import MountEstimate
 from runtime.locate.retrieve import Retriever
+from runtime.maps.importing import import_imagery
 from runtime.model.bundle import FORMAT, Bundle, file_entry, write_manifest
 from runtime.model.score_map import ScoreMap, score_map
-from runtime.sensors.flight import Flight, read_truth
-from runtime.tiles.build import build
+from runtime.tiles.build.build import build
 from runtime.tiles.cache import TileCache
-from runtime.tiles.sources import import_imagery
 from train.world.flight import (
     MAP_GSD_M,
     PICTURE_GSD_M,

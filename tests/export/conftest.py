@@ -12,8 +12,8 @@ import torch
 from calib.int8 import main as choose_pictures
 from export.onnx import main as export_bundle
 from export.pictures import land_like
-from train.checkpoint import save_encoder
-from train.encoder import Encoder, EncoderSpec
+from train.model.checkpoint import save_encoder
+from train.model.encoder import Encoder, EncoderSpec
 
 SIDE_PX, DIM = 64, 32
 

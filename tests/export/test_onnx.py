@@ -20,8 +20,8 @@ from export.precision import load_graph, store_halved, to_fp16
 from runtime.errors import ExportError, GateError
 from runtime.files import sha256_of
 from runtime.model.bundle import Bundle
-from train.checkpoint import load_encoder, save_encoder
-from train.encoder import Encoder, EncoderSpec
+from train.model.checkpoint import load_encoder, save_encoder
+from train.model.encoder import Encoder, EncoderSpec
 
 
 @pytest.mark.parametrize(("precision", "file"), [("fp32", "encoder.onnx"), ("fp16", "encoder.fp16.onnx")])

@@ -18,7 +18,7 @@ from export.parity import embed
 from export.pictures import land_like
 from export.quantize import quantised_activations, to_int8
 from export.ranges import measure
-from train.backbone import import_timm
+from train.model.backbone import import_timm
 
 SIDE_PX = 64
 FLOAT = ("LayerNormalization", "Erf", "Softmax", "Div", "Mul")

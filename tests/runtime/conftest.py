@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from runtime.flights.flight import Flight, read_truth
+from runtime.frame import Frame
 from runtime.geo.mercator import LatLon
 from runtime.model.bundle import ENCODER_FILES, FORMAT, file_entry, write_manifest
-from runtime.sensors.flight import Flight, read_truth
-from runtime.sensors.frame import Frame
 from runtime.tiles.__main__ import main as tiles
 
 SIDE_PX, DIM = 32, 24

@@ -9,8 +9,8 @@ import pytest
 
 from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, Sighting
 from runtime.locate.filter import Track
-from runtime.locate.grid import PlaceGrid, Score
 from runtime.locate.limits import Limits
+from runtime.locate.place_grid import PlaceGrid, Score
 from runtime.model.score_map import ScoreMap
 
 STILL = np.array([0.0, 0.0])

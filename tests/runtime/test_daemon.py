@@ -15,8 +15,8 @@ from typing import IO
 
 import pytest
 
-from runtime.daemon import main
-from runtime.settings import EXAMPLE
+from runtime.daemon.__main__ import main
+from runtime.daemon.settings import EXAMPLE
 
 ROOT = Path(__file__).parents[2]
 

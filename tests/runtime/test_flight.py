@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
+from runtime.flights.flight import Flight, read_telemetry, read_truth
 from runtime.geo.camera import Camera
-from runtime.replay import main
-from runtime.sensors.flight import Flight, read_telemetry, read_truth
+from runtime.replay.__main__ import main
 
 Spoil = Callable[[Path], object]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from runtime.locate.grid import PlaceGrid, Score
+from runtime.locate.place_grid import PlaceGrid, Score
 
 HALF_M = 1000.0
 TILES = np.stack(np.meshgrid(np.arange(-990.0, 991.0, 16.0), np.arange(-990.0, 991.0, 16.0)), axis=2).reshape(-1, 2)

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from runtime.fix import Fix
+from runtime.frame import Frame, Telemetry
 from runtime.geo.local import distance_m
 from runtime.geo.mercator import LatLon
 from runtime.locate.features import LocalFeatures
 from runtime.locate.localizer import Localizer
+from runtime.maps.dem import read_dem
+from runtime.maps.imagery import Imagery
+from runtime.maps.importing import import_imagery
 from runtime.model.bundle import Bundle
 from runtime.model.load import open_engine
-from runtime.sensors.frame import Frame, Telemetry
-from runtime.tiles.build import build
+from runtime.tiles.build.build import build
 from runtime.tiles.cache import TileCache
-from runtime.tiles.dem import read_dem
-from runtime.tiles.imagery import Imagery
-from runtime.tiles.sources import import_imagery
 from train.world import flight as world
 from train.world.hills import draw_hills, write_dem
 

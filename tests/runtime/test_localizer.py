@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from runtime.errors import CacheEngineError
 from runtime.fix import Fix, NoFix
+from runtime.flights.flight import Flight
+from runtime.frame import Frame, Telemetry
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.locate.features import LocalFeatures
@@ -21,8 +23,6 @@ from runtime.locate.localizer import Localizer
 from runtime.model.bundle import Bundle
 from runtime.model.engine import Engine
 from runtime.model.load import open_engine
-from runtime.sensors.flight import Flight
-from runtime.sensors.frame import Frame, Telemetry
 from runtime.tiles.cache import TileCache
 
 NAN = math.nan

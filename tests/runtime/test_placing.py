@@ -10,8 +10,8 @@ import rasterio
 from rasterio.warp import transform
 
 from runtime.geo.mercator import LatLon, to_metres
+from runtime.maps.georeference import mercator_box
 from runtime.tiles.__main__ import main as tiles
-from runtime.tiles.placing import mercator_box
 
 SIDE_PX = 80
 SITE = 'LOCAL_CS["site",UNIT["metre",1]]'

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.replay import main as replay
+from runtime.replay.__main__ import main as replay
 from runtime.tiles.__main__ import main as tiles
 
 

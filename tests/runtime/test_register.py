@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.flights.flight import Flight, read_truth
 from runtime.geo.camera import Attitude, axis_ground, ground_from_pixels
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon, Metres, to_metres
@@ -19,9 +20,8 @@ from runtime.locate.mapfeatures import MapFeatures
 from runtime.locate.pose import Pose, solve_pose
 from runtime.locate.register import Agreement, Registrar, Registration
 from runtime.locate.similarity import mutual_matches
+from runtime.maps.imagery import Imagery
 from runtime.model.bundle import Bundle
-from runtime.sensors.flight import Flight, read_truth
-from runtime.tiles.imagery import Imagery
 
 SIDE_M = 80.0
 PRIOR = np.diag([0.05, 0.03, 0.03, 0.1]) ** 2

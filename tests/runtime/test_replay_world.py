@@ -9,8 +9,8 @@ from typing import Any
 import cv2
 import pytest
 
-from runtime.replay import main as replay
-from runtime.sensors.flight import Flight, read_truth
+from runtime.flights.flight import Flight, read_truth
+from runtime.replay.__main__ import main as replay
 
 
 def flown(world: Path, town: Path, out: Path, *more: str) -> dict[str, Any]:

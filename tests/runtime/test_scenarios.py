@@ -12,16 +12,16 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime.fix import Fix, Verdict
+from runtime.flights.flight import Flight
+from runtime.frame import Frame, Telemetry
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.locate.load import open_localizer
-from runtime.sensors.flight import Flight
-from runtime.sensors.frame import Frame, Telemetry
 from runtime.tiles.__main__ import main as tiles
 from runtime.tiles.cache import TileCache
+from runtime.types import Picture
 from train.world import flight as world
 
-Picture = NDArray[np.uint8]
 Change = Callable[[Picture, np.random.Generator], NDArray[np.floating]]
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from runtime.fix import Fix, NoFix
+from runtime.flights.flight import Truth
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
-from runtime.score import error_summary, score
-from runtime.sensors.flight import Truth
+from runtime.replay.score import error_summary, score
 
 HOME = LatLon(47.0, 8.0)
 

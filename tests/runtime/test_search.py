@@ -20,9 +20,9 @@ from runtime.locate.retrieve import Retriever
 from runtime.model.score_map import ScoreMap
 from runtime.tiles import search
 from runtime.tiles.cache import TileCache
-from runtime.tiles.layout import quantise_rows
+from runtime.tiles.format import quantise_rows
 from runtime.tiles.search import Searcher, best, level_rows, similarities
-from runtime.tiles.sketch import least_differing, sketch_of
+from runtime.tiles.sign_bits import least_differing, sketch_of
 
 ORIGIN = LatLon(47.0, 180.0)  # half of the rows lie west of the 180th meridian
 ALL = slice(None)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from runtime.daemon.settings import EXAMPLE, Settings
 from runtime.errors import SettingsError
-from runtime.settings import EXAMPLE, Settings
 
 LEAST = '[map]\ntiles = "a.tiles"\n[camera]\nsource = "frames"\ncalibration = "camera.yaml"\n'
 

@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 
 from runtime.errors import FlightError
+from runtime.frame import Frame, Telemetry
 from runtime.geo.camera import Camera
-from runtime.locate.look import unusable
-from runtime.sensors.frame import Frame, Telemetry
-from runtime.sensors.sources import folder_frames, follow_folder, keep_time, telemetry_at, video_frames
+from runtime.locate.ground_view import unusable
+from runtime.sensors.folder import folder_frames, follow_folder
+from runtime.sensors.pace import keep_time
+from runtime.sensors.telemetry import telemetry_at
+from runtime.sensors.video import video_frames
 
 HEADER = "t_us,image,session,alt_agl_m,cam_roll_deg,cam_pitch_deg,cam_yaw_deg\n"
 

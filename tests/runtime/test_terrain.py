@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.geo.camera import Attitude, Camera, FloatArray, ground_from_pixels
+from runtime.geo.camera import Attitude, Camera, ground_from_pixels
 from runtime.geo.terrain import FLAT, Terrain
+from runtime.types import FloatArray
 
 CAMERA = Camera(1280, 720, np.array([[900.0, 0.0, 639.5], [0.0, 900.0, 359.5], [0.0, 0.0, 1.0]]), np.zeros(5))
 STEP_M, NODES = 10.0, 81

@@ -13,11 +13,11 @@ from rasterio.warp import transform
 
 from runtime.geo.local import LocalFrame, distance_m, short_way_deg
 from runtime.geo.mercator import HALF_WORLD_M, LatLon, to_metres
+from runtime.maps.imagery import Imagery
+from runtime.maps.importing import import_imagery
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
-from runtime.tiles.imagery import Imagery
 from runtime.tiles.search import Searcher, level_rows
-from runtime.tiles.sources import import_imagery
 
 SIDE_PX = 700
 MIDDLE = LatLon(-16.8, 180.0)  # Taveuni, Fiji

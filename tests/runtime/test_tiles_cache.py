@@ -19,7 +19,7 @@ from runtime.errors import CacheError
 from runtime.geo.mercator import LatLon, to_metres
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
-from runtime.tiles.layout import quantise_rows, to_rows, write_rows
+from runtime.tiles.format import quantise_rows, to_rows, write_rows
 from runtime.tiles.search import level_rows, similarities
 
 METADATA = {

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import CacheError
+from runtime.geo.bounds import Bounds
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import HALF_WORLD_M, LatLon, Metres, to_latlon, to_metres
+from runtime.maps.heights import Heights, joined, nodes_over
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
-from runtime.tiles.heights import Heights, joined, nodes_over
-from runtime.tiles.imagery import Bounds
 from tests.runtime.test_tiles_resume import KILLS_ITSELF, check_same, run
 from tests.runtime.test_tiles_tools import piece
 

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.geo.bounds import Bounds
 from runtime.geo.mercator import HALF_WORLD_M, RADIUS_M, LatLon, Metres, to_latlon, to_metres
-from runtime.tiles.grid import Grid, Window, windows_over
-from runtime.tiles.imagery import Bounds
+from runtime.tiles.windows import Grid, Window, windows_over
 
 WORLD_M = 2 * HALF_WORLD_M
 FOOTPRINT_M, STRIDE_M = 64.0, 16.0

@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from runtime.daemon import main as daemon
+from runtime.daemon.__main__ import main as daemon
 from runtime.errors import CacheError
 from runtime.geo.mercator import LatLon, Metres, Tile, metres_per_px, north_west_of
+from runtime.integrity import CHUNK, MapGuard, map_hashes
+from runtime.maps.imagery import Imagery
+from runtime.maps.mbtiles import write_mbtiles
 from runtime.tiles import search
 from runtime.tiles.cache import TileCache
-from runtime.tiles.guard import CHUNK, MapGuard, map_hashes
-from runtime.tiles.imagery import Imagery
-from runtime.tiles.layout import ROW_TENSORS, Rows, write_rows
-from runtime.tiles.mbtiles import write_mbtiles
+from runtime.tiles.format import ROW_TENSORS, Rows, write_rows
 from runtime.tiles.search import Searcher
 
 COUNT, DIM = 20_000, 300  # some six MiB

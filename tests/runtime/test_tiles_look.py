@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.tiles.cut import Cutter
-from runtime.tiles.grid import Grid
-from runtime.tiles.imagery import Imagery
-from runtime.tiles.look import LeftOut, looked_at
+from runtime.maps.imagery import Imagery
+from runtime.tiles.build.window_cutter import Cutter
+from runtime.tiles.build.window_filter import LeftOut, looked_at
+from runtime.tiles.windows import Grid
+from runtime.types import Picture
 
 SIDE_PX = 224
 SEEN = np.ones((SIDE_PX, SIDE_PX), np.bool_)
-Picture = NDArray[np.uint8]
 
 
 def soft(seed: int, sigma_px: float) -> NDArray[np.float64]:
@@ -67,7 +67,7 @@ def test_clouds_are_left_out_and_what_is_only_white_is_kept(*, drawn: object, cl
 
 def test_no_window_of_a_real_map_is_cloudy_or_blank(real_flights: Path, tmp_path: Path) -> None:
     """White roofs, concrete and bare fields: none of it is cloud."""
-    from runtime.tiles.sources import import_imagery
+    from runtime.maps.importing import import_imagery
 
     for flight in ("caliterra", "fengyuan"):
         imagery = import_imagery(

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from rasterio.warp import transform
 
 from runtime.errors import ImageryError
+from runtime.geo.bounds import Bounds
 from runtime.geo.mercator import TILE_PX, LatLon, Metres, Tile, ground_scale, north_west_of, to_metres
-from runtime.tiles.imagery import Bounds, Imagery
-from runtime.tiles.mbtiles import write_mbtiles
-from runtime.tiles.sources import import_imagery
+from runtime.maps.imagery import Imagery
+from runtime.maps.importing import import_imagery
+from runtime.maps.mbtiles import write_mbtiles
+from runtime.types import Picture
 
-Picture = NDArray[np.uint8]
 WIDTH_PX, HEIGHT_PX = 420, 380
 DOTS = ((90, 70), (330, 60), (210, 200), (60, 320), (350, 300))  # column, row
 GRIDS = {  # CRS, west, north, step x, step y: about a third of a metre a pixel, all near 47.5 N 8.2 E

@@ -14,12 +14,13 @@ from pmtiles.writer import Writer
 
 from runtime.errors import ImageryError
 from runtime.geo.mercator import Metres, Tile, metres_per_px, north_west_of
+from runtime.maps.imagery import Imagery
+from runtime.maps.importing import import_imagery
+from runtime.maps.mbtiles import write_mbtiles
+from runtime.maps.mosaic import write_mosaic
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
-from runtime.tiles.imagery import Imagery, Mask, Picture
-from runtime.tiles.mbtiles import write_mbtiles
-from runtime.tiles.mosaic import write_mosaic
-from runtime.tiles.sources import import_imagery
+from runtime.types import Mask, Picture
 
 ZOOM, X, Y = 18, 137_040, 91_776
 

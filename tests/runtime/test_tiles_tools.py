@@ -18,7 +18,7 @@ from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
-from runtime.tiles.layout import Rows, write_rows
+from runtime.tiles.format import Rows, write_rows
 
 pytest.importorskip("cryptography", reason="cryptography is not installed: pip install 'skyfix[sign]'")
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from runtime.maps.imagery import Imagery
 from runtime.tiles.__main__ import main
-from runtime.tiles.cluster import _piece
-from runtime.tiles.grid import Grid
-from runtime.tiles.imagery import Imagery
-from runtime.tiles.job import Job
+from runtime.tiles.build.embed_block import Job
+from runtime.tiles.build.ray_cluster import _piece
+from runtime.tiles.windows import Grid
 
 # Ray warns of its own older names, and leaves sockets and log files to the garbage collector.
 QUIET = pytest.mark.filterwarnings(

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from runtime.types import Picture
 from train.data.batch import Batch
-from train.data.rectified import ViewSpec
-from train.data.source import Picture
-from train.encoder import EncoderSpec
+from train.data.view_pair import ViewSpec
 from train.losses.dphr import DphrSpec
+from train.model.encoder import EncoderSpec
 from train.spec import TrainSpec
 
 EXACT = ViewSpec(

@@ -22,7 +22,7 @@ from train.ablation.results import Results, read_results
 from train.ablation.statistics import _T95, paired, spread
 from train.ablation.study import Job, Study, StudySpec, claim
 from train.data.dataset import collate
-from train.sampler import PlaceSampler
+from train.fit.sampler import PlaceSampler
 from train.spec import TrainSpec
 
 SMALL = ["--backbone", "test_efficientnet", "--init", "random", "--dim", "8", "--side", "32", "--batch", "8"]

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runtime.types import Embed
 from tests.train.conftest import draw_place
-from train.data.rectified import ViewSpec, render_views
-from train.opened import open_encoder
+from train.data.view_pair import ViewSpec, render_views
 from train.run import main as train
-from train.scoring import Embed
+from train.scoring.open_encoder import open_encoder
 
 MAY_LOSE = 0.02  # of cosine between the views of a place, and of R@1
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.train.conftest import draw_place
-from train import augment as changes
-from train.augment import augment
+from train.render import augment as changes
+from train.render.augment import augment
 
 EVERY = [change for _, change in changes._CHANGES]
 

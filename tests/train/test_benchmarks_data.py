@@ -12,13 +12,13 @@ import pytest
 
 from runtime.errors import DataError
 from tests.train import trees
-from train.data import denseuav, sues200, university1652
 from train.data.__main__ import main
+from train.data.benchmarks import denseuav, sues200, university1652
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.data.rectified import ViewSpec
 from train.data.retrieval_set import RetrievalSet
-from train.data.whole import WholeScene, WholeSource, held_out, square
+from train.data.sources.whole_pictures import WholeScene, WholeSource, held_out, square
+from train.data.view_pair import ViewSpec
 
 TRAIN, VAL, ALL = Choice("train"), Choice("val"), Choice(None)
 VIEW = ViewSpec()

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from runtime.errors import TrainError
-from train.checkpoint import load_encoder, load_state, read_summary, save_encoder, save_state
 from train.data.batch import Batch
-from train.encoder import Encoder, EncoderSpec
-from train.fit import fit as fit_and_draw
+from train.fit.fit import fit as fit_and_draw
+from train.model.checkpoint import load_encoder, load_state, read_summary, save_encoder, save_state
+from train.model.encoder import Encoder, EncoderSpec
 from train.spec import TrainSpec
 
 fit = partial(fit_and_draw, draw=False)

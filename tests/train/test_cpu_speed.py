@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from train.cpu_speed import quicken
-from train.encoder import Encoder, EncoderSpec
+from train.model.cpu_convolutions import quicken
+from train.model.encoder import Encoder, EncoderSpec
 
 # Strided and 5 x 5 depthwise convolutions, TensorFlow's padding, and norms with statistics that are not 0 and 1.
 LITE = EncoderSpec(dim=32, side_px=64)

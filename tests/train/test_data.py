@@ -20,8 +20,8 @@ from train.data.batch import Batch
 from train.data.dataset import Item, PairDataset, collate, prepare_worker
 from train.data.manifest import Choice
 from train.data.open import Entry, open_sources
-from train.data.overhead import sewn
-from train.data.rectified import ViewSpec
+from train.data.sources.overhead import sewn
+from train.data.view_pair import ViewSpec
 
 
 def dataset(pictures: Path, *, seed: int = 0, side_px: int = 32) -> PairDataset:

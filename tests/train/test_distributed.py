@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from runtime.errors import SettingsError, TrainError
 from train.data.batch import Batch
-from train.distributed import Ranks, start_ranks
-from train.encoder import Encoder, EncoderSpec
-from train.loop import train_steps
+from train.fit.distributed import Ranks, start_ranks
+from train.fit.loop import train_steps
+from train.fit.plots import read_log
 from train.losses.dphr import DphrSpec
 from train.losses.objective import Objective
-from train.plots import read_log
+from train.model.encoder import Encoder, EncoderSpec
 from train.run import main
 
 _ROOT = Path(__file__).parents[2]

@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from runtime.errors import TrainError
-from train.backbone import channels_first
-from train.checkpoint import load_encoder, save_encoder
 from train.data.batch import Batch
-from train.encoder import Encoder, EncoderSpec
+from train.model.backbone import channels_first
+from train.model.checkpoint import load_encoder, save_encoder
+from train.model.encoder import Encoder, EncoderSpec
 
 TINY = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientnet")
 

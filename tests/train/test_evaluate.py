@@ -14,19 +14,28 @@ import torch
 
 from runtime.errors import DataError
 from tests.train import trees
-from train.checkpoint import save_encoder
 from train.data.dataset import PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.data.rectified import ViewSpec
 from train.data.retrieval_set import RetrievalSet, Shot
-from train.distance_scores import distance_scores, sdm
-from train.encoder import Encoder, EncoderSpec
+from train.data.view_pair import ViewSpec
 from train.evaluate import main
-from train.report import draw_failures, write_places
-from train.retrieval import rank
-from train.robustness import SWEEPS, Change, robustness
-from train.scoring import VIEWS_SEED, embed_sets, embed_shots, flipped_too, rank_set, score_views, shortened, view_sets
+from train.model.checkpoint import save_encoder
+from train.model.encoder import Encoder, EncoderSpec
+from train.scoring.distances import distance_scores, sdm
+from train.scoring.embed import (
+    VIEWS_SEED,
+    embed_sets,
+    embed_shots,
+    flipped_too,
+    rank_set,
+    score_views,
+    shortened,
+    view_sets,
+)
+from train.scoring.ranking import rank
+from train.scoring.report import draw_failures, write_places
+from train.scoring.robustness import SWEEPS, Change, robustness
 
 DRONE, SATELLITE = "University-1652 drone -> satellite", "University-1652 satellite -> drone"
 
@@ -77,7 +86,7 @@ def test_a_benchmark_scores_as_a_loop_over_its_files_and_says_what_was_done(
 
 def _loop(checkpoint: Path, queries: Path, gallery: Path) -> dict[str, float]:
     """R@1 and sizes, picture by picture."""
-    from train.checkpoint import load_encoder
+    from train.model.checkpoint import load_encoder
 
     encoder, _ = load_encoder(checkpoint)
 
@@ -214,7 +223,7 @@ def test_failures_and_places_name_what_was_answered_wrongly(tmp_path: Path, monk
     query = np.stack([rows[shot.name] for shot in queries]) / 1.1
     ranking = rank(query.astype(np.float32), at, *asked.place_numbers())
     drawn: list[object] = []
-    monkeypatch.setattr("train.report.confusion_grid", lambda rows, path, title: drawn.extend(rows))
+    monkeypatch.setattr("train.scoring.report.confusion_grid", lambda rows, path, title: drawn.extend(rows))
     draw_failures(tmp_path / "x.png", asked, ranking, rows)
     assert [row.name for row in drawn] == ["q1", "q2"]  # one of each place; the surest first
     assert [(a.right, row.truth_rank) for row in drawn for a in row.answers[:2]] == [(False, 2), (True, 2)] * 2

@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 import torch
 
-import train.held_out
-import train.state
+import train.fit.run_state
+import train.fit.validation
 from runtime.errors import SettingsError, TrainError
-from train.checkpoint import load_encoder, load_state, read_summary
 from train.data.dataset import PairDataset
-from train.encoder import Encoder
-from train.fit import fit as fit_and_draw
-from train.held_out import HeldOut
-from train.plots import read_log
+from train.fit.fit import fit as fit_and_draw
+from train.fit.plots import read_log
+from train.fit.run_state import Run, lr_factor
+from train.fit.validation import HeldOut
+from train.model.checkpoint import load_encoder, load_state, read_summary
+from train.model.encoder import Encoder
 from train.spec import TrainSpec
-from train.state import Run, lr_factor
 
 fit = partial(fit_and_draw, draw=False)  # pictures take longer than these runs
 
@@ -61,7 +61,7 @@ def test_a_stopped_run_goes_on_bit_by_bit_as_if_it_never_stopped(
     tiny_warm: TrainSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With averaged weights, PALW, tables of look-alikes, dropout, chunks, prefixes, and two sizes of pictures."""
-    monkeypatch.setattr(train.state, "Encoder", Forgetful)
+    monkeypatch.setattr(train.fit.run_state, "Encoder", Forgetful)
     spec = replace(tiny_warm, steps=10, ema=0.9, hard_every=2, chunk=6, matryoshka=(8,), eval_every=5)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     fit(spec, whole)
@@ -99,7 +99,7 @@ def test_a_run_that_was_killed_between_two_files_is_mended_by_its_state(tiny: Tr
 
 
 def _places(spec: TrainSpec) -> list[int]:
-    from train.fit import _datasets
+    from train.fit.fit import _datasets
 
     return _datasets(spec)[0].places
 
@@ -168,7 +168,7 @@ def test_the_best_encoder_is_by_r1_and_then_by_ap(
     bests = []
     for step, wrong in enumerate((third, second, third, second), 1):
         drone = np.concatenate([tile[:2], wrong[2:]]).astype(np.float32)  # half are right
-        monkeypatch.setattr(train.held_out, "embed_views", lambda *_args, drone=drone: (drone, tile))
+        monkeypatch.setattr(train.fit.validation, "embed_views", lambda *_args, drone=drone: (drone, tile))
         run.step = step
         held_out.validate(run)
         bests.append(read_summary(tmp_path / "best.safetensors")["step"])

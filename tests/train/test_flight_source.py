@@ -17,10 +17,10 @@ import pytest
 from runtime.errors import SkyfixError
 from runtime.geo.camera import Attitude, axis_ground
 from tests.train.conftest import EXACT, draw_blots
-from train.data.flight import FlightSource, open_flight
 from train.data.manifest import Choice
-from train.data.rectified import ViewSpec
-from train.views import render_view
+from train.data.sources.recorded_flight import FlightSource, open_flight
+from train.data.view_pair import ViewSpec
+from train.render.drone_view import render_view
 from train.world.flight import MAP_GSD_M, SMALL, camera_of, jpeg, place, write_map
 
 ATTITUDES = [Attitude(0, -90, 0), Attitude(2, -80, 75), Attitude(-3, -65, 160), Attitude(0, -60, 250)]

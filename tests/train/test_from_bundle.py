@@ -14,8 +14,8 @@ from export.pictures import land_like
 from runtime.errors import SkyfixError, TrainError
 from runtime.model.bundle import Bundle
 from runtime.model.engine_onnx import OnnxEngine
-from train.encoder import Encoder, EncoderSpec
-from train.from_bundle import encoder_settings
+from train.model.bundle_weights import encoder_settings
+from train.model.encoder import Encoder, EncoderSpec
 from train.run import chosen_spec
 
 

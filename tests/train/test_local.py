@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from tests.train.conftest import draw_blots
-from train.data.rectified import ViewSpec, render_views
 from train.data.source import Views
+from train.data.view_pair import ViewSpec, render_views
 from train.local.__main__ import main
 from train.local.losses import TEMPERATURE, matched, sampled, shared_points, taught_loss
 from train.local.network import DIM, MULTIPLE_PX, PIXELS, STRIDE_PX, Deployed

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
-from train.amp import amp_dtype, grad_scaler
-from train.backward import backward
-from train.checkpoint import save_encoder
 from train.data.batch import Batch
-from train.encoder import Encoder, EncoderSpec
-from train.loop import BadBatchError, StepResult, train_steps
+from train.fit.gradient_cache import backward
+from train.fit.loop import BadBatchError, StepResult, train_steps
 from train.losses.dphr import DphrSpec
 from train.losses.objective import Objective, Terms
-from train.teacher import Teacher
+from train.model.amp import amp_dtype, grad_scaler
+from train.model.checkpoint import save_encoder
+from train.model.encoder import Encoder, EncoderSpec
+from train.model.teacher import Teacher
 
 TINY = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientnet")
 CPU = torch.device("cpu")

@@ -16,14 +16,14 @@ from rasterio.warp import calculate_default_transform, reproject, transform
 from runtime.errors import SkyfixError
 from runtime.geo.mercator import LatLon
 from runtime.model.preprocess import FILL
+from runtime.types import Picture
 from tests.train.conftest import EXACT, draw_blots
 from train.data.dataset import Item, PairDataset, collate
 from train.data.geotiff import GeoMap
 from train.data.manifest import Choice
-from train.data.mapped import MapSource, cell_m, open_map
 from train.data.open import open_sources
-from train.data.rectified import ViewSpec
-from train.data.source import Picture
+from train.data.sources.map_cells import MapSource, cell_m, open_map
+from train.data.view_pair import ViewSpec
 
 CENTRE = LatLon(47.5, 8.25)  # 9 degrees off the middle of UTM zone 33: north is not up there
 GSD_M = 0.5

@@ -10,14 +10,14 @@ import pytest
 
 from runtime.errors import DataError
 from tests.train.conftest import EXACT, draw_place
-from train.checkpoint import save_encoder
 from train.data.manifest import Choice
-from train.data.matched import find_matched
 from train.data.open import open_sources
-from train.data.rectified import ViewSpec
 from train.data.source import PairSource
-from train.encoder import Encoder, EncoderSpec
+from train.data.sources.unregistered_pairs import find_matched
+from train.data.view_pair import ViewSpec
 from train.evaluate import main as evaluate
+from train.model.checkpoint import save_encoder
+from train.model.encoder import Encoder, EncoderSpec
 
 TINY = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientnet")
 

@@ -14,8 +14,8 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
 from train.figures import GREEN, VERMILLION
-from train.pictures import Answer, Confusion, confusion_grid, worst_misses
-from train.plots import _smoothed, plot_hardness, plot_run
+from train.fit.plots import _smoothed, plot_hardness, plot_run
+from train.scoring.confusions import Answer, Confusion, confusion_grid, worst_misses
 
 
 def _png(path: Path) -> NDArray[np.uint8]:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from export.pictures import land_like
 from export.quantize import quantise_weight
 from runtime.errors import SettingsError
-from train.encoder import Encoder, EncoderSpec
-from train.quantised import quantise, rounded, rounded_channels
+from train.model.encoder import Encoder, EncoderSpec
+from train.model.fake_quant import quantise, rounded, rounded_channels
 from train.spec import TrainSpec
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.geo.camera import Attitude, Camera, ground_from_pixels, pixels_from_ground
 from tests.train.conftest import EXACT, draw_place
-from train.data.rectified import ViewSpec, frame_points, patch_grid, render_views
+from train.data.view_pair import ViewSpec, frame_points, patch_grid, render_views
 
 
 @pytest.mark.parametrize("seed", range(8))

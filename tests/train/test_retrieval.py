@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train import retrieval
-from train.retrieval import Scores, rank, score
+from train.scoring import ranking as retrieval
+from train.scoring.ranking import Scores, rank, score
 
 
 def _similarity(a: np.ndarray, b: np.ndarray) -> int:

@@ -14,7 +14,7 @@ import pytest
 from safetensors import safe_open
 
 from train.evaluate import main as evaluate
-from train.plots import read_log
+from train.fit.plots import read_log
 from train.run import chosen_spec, main
 from train.spec import PRESETS
 

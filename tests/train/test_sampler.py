@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from runtime.errors import DataError
-from train import hard
 from train.data.dataset import Item, PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.feed import run_steps
-from train.hard import hard_batches, nearest_places
-from train.sampler import PlaceSampler
+from train.fit import hard_batches as hard
+from train.fit.batches import run_steps
+from train.fit.hard_batches import hard_batches, nearest_places
+from train.fit.run_state import Run
+from train.fit.sampler import PlaceSampler
 from train.spec import TrainSpec
-from train.state import Run
 
 
 def _embeddings(count: int, seed: int, dim: int = 8) -> tuple[Tensor, Tensor]:

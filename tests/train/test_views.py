@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from runtime.geo.camera import Attitude, Camera, pixels_from_ground
 from runtime.geo.terrain import Terrain
 from runtime.model.preprocess import FILL
-from train.views import Optics, render_view
+from train.render.drone_view import Optics, render_view
 
 GSD_M = 0.2
 CENTRE_PX = (399.5, 449.5)

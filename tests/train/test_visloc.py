@@ -12,17 +12,17 @@ import pytest
 from runtime.errors import DataError
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
+from runtime.types import Picture
 from tests.train.conftest import draw_place
 from tests.train.trees import VislocFlight
 from tests.train.trees import visloc as visloc_tree
-from train.data import visloc
 from train.data.__main__ import main
+from train.data.benchmarks import visloc
+from train.data.benchmarks.visloc_map import FlightMap, MapPart, read_parts
+from train.data.benchmarks.visloc_source import lay_on_ground, view_side_m
 from train.data.dataset import Item, PairDataset, collate
 from train.data.manifest import Choice
-from train.data.rectified import ViewSpec
-from train.data.source import Picture
-from train.data.visloc_map import FlightMap, MapPart, read_parts
-from train.data.visloc_source import lay_on_ground, view_side_m
+from train.data.view_pair import ViewSpec
 
 EXACT = ViewSpec(yaw_error_deg=0.0, altitude_error=0.0, offset=0.0)
 TRAIN, VAL = Choice("train"), Choice("val")

@@ -12,11 +12,11 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 
+from runtime.flights.flight import Flight, read_truth
 from runtime.geo.camera import axis_ground
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import to_metres
 from runtime.geo.rectify import View, rectify
-from runtime.sensors.flight import Flight, read_truth
 from train.world.__main__ import main
 from train.world.covers import AUTUMN, SUMMER
 from train.world.flight import PICTURE_GSD_M, SMALL, fly, place, shrunk, write_world

@@ -13,12 +13,12 @@ import numpy as np
 from runtime.geo.camera import Attitude, Camera
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
-from train.data.source import Picture
-from train.data.sues200 import HEIGHTS_M
-from train.data.sues200 import TEST as SUES_TEST
-from train.data.sues200 import TRAIN as SUES_TRAIN
-from train.data.visloc_source import WIDTH_DEG
-from train.views import render_view
+from runtime.types import Picture
+from train.data.benchmarks.sues200 import HEIGHTS_M
+from train.data.benchmarks.sues200 import TEST as SUES_TEST
+from train.data.benchmarks.sues200 import TRAIN as SUES_TRAIN
+from train.data.benchmarks.visloc_source import WIDTH_DEG
+from train.render.drone_view import render_view
 
 
 def put(path: Path, place: int, *, view: int = 0, side_px: int = 8) -> None:

@@ -108,8 +108,8 @@ def _run(arms: list[Arm], seeds: int, study: Study) -> None:
 
 def _study_spec(args: argparse.Namespace) -> StudySpec:
     from train.ablation.study import StudySpec
-    from train.encoder import EncoderSpec
     from train.losses.dphr import DphrSpec
+    from train.model.encoder import EncoderSpec
     from train.spec import TrainSpec
 
     window = max(4, round(args.steps / 10))  # 64 of the long runs would leave lambda at 0 in a short one

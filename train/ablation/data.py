@@ -14,7 +14,7 @@ from train.data.dataset import Item, PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
 from train.data.source import PairSource, Views, Weighted
-from train.scoring import VIEWS_SEED
+from train.scoring.embed import VIEWS_SEED
 from train.spec import TrainSpec
 
 HELD_OUT, TUNING = "held-out places", "tuning places"

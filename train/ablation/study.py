@@ -18,24 +18,22 @@ from torch import nn
 
 from runtime.errors import SettingsError, TrainError
 from runtime.files import write_text_whole
+from runtime.types import Say, Tick
 from train.ablation.arms import ARMS, Arm
 from train.ablation.data import Grounds
 from train.ablation.replay import StoredBatches, stored
 from train.data.dataset import PairDataset
-from train.feed import load_batches, steps_on
-from train.sampler import PlaceSampler
-from train.scoring import embed_with, score_views
+from train.fit.batches import load_batches, steps_on
+from train.fit.run_state import Run
+from train.fit.sampler import PlaceSampler
+from train.scoring.embed import embed_with, score_views
 from train.spec import TrainSpec
-from train.state import Run
 
 FORMAT, SPEC = 1, "spec.json"
 TUNE_SEED = 1_000_003  # no seed that is scored
 METRICS = ("r1", "r5", "ap")
 DIRECTIONS = ("drone -> tile", "tile -> drone")
 _BATCHES = "batches"
-
-Say = Callable[[str], None]
-Tick = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

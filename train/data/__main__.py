@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from runtime.errors import DataError, run_command
 
 if TYPE_CHECKING:
-    from train.data.benchmarks import Found
+    from train.data.benchmarks.registry import Found
     from train.data.source import PairSource
 
 _EPILOG = """examples:
@@ -53,10 +53,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from train.data.benchmarks import BENCHMARKS, Found
+    from train.data.benchmarks.registry import BENCHMARKS, Found
     from train.data.manifest import Choice
     from train.data.open import Entry, open_entry
-    from train.data.rectified import ViewSpec
+    from train.data.view_pair import ViewSpec
 
     faults: list[str] = []
     shown: list[PairSource] = []
@@ -108,7 +108,7 @@ def _print_benchmark(found: Found) -> None:
 
 def _unreadable(files: Sequence[Path], *, thorough: bool) -> list[str]:
     """What cannot be read, of all files or of some, spread evenly."""
-    from train.data.sound import broken_pictures
+    from train.data.broken_pictures import broken_pictures
 
     step = 1 if thorough else max(1, len(files) // _SAMPLED)
     looked_at = files[::step]

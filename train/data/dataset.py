@@ -16,9 +16,9 @@ from torch.utils.data import Dataset
 
 from runtime.errors import DataError, SkyfixError
 from runtime.model.preprocess import encoder_input
-from train.augment import augment
 from train.data.batch import Batch
 from train.data.source import Footprint, PairSource, Views, Weighted
+from train.render.augment import augment
 
 _SITES = 1_000_000  # more than a source has
 

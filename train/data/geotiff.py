@@ -14,15 +14,12 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.geo.mercator import LatLon
+from runtime.maps.importing import black_collar, colour_bands, geotiff_errors, open_geotiff
 from runtime.model.preprocess import FILL
 from runtime.progress import progress
-from runtime.tiles.sources import black_collar, colour_bands, geotiff_errors, open_geotiff
-from train.data.source import Mask, Picture
-
-FloatArray = NDArray[np.float64]
+from runtime.types import FloatArray, Mask, Picture
 
 _PROBE_M = 10.0  # over which the way from the plane to pixels is taken as straight
 _STRIP_PX = 64

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import DataError
-from train.data.benchmarks import BENCHMARKS, Found
-from train.data.drawn import open_drawn
-from train.data.flight import open_flight
+from runtime.types import Say
+from train.data.benchmarks.registry import BENCHMARKS, Found
+from train.data.broken_pictures import say, sound_sources
 from train.data.manifest import Choice
-from train.data.mapped import MAP_SUFFIXES, open_map
-from train.data.matched import NAMES, Matched, find_matched
-from train.data.overhead import OverheadSource, open_overhead, open_site
-from train.data.pairs import open_pairs
-from train.data.rectified import ViewSpec
-from train.data.sound import Tell, say, sound_sources
 from train.data.source import PairSource, Weighted
+from train.data.sources.generated_world import open_drawn
+from train.data.sources.map_cells import MAP_SUFFIXES, open_map
+from train.data.sources.overhead import OverheadSource, open_overhead, open_site
+from train.data.sources.recorded_flight import open_flight
+from train.data.sources.registered_pairs import open_pairs
+from train.data.sources.unregistered_pairs import NAMES, Matched, find_matched
+from train.data.view_pair import ViewSpec
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Entry:
 
 
 def open_sources(
-    data: Sequence[str], choice: Choice, view: ViewSpec, *, max_broken: float = 0.01, tell: Tell = say
+    data: Sequence[str], choice: Choice, view: ViewSpec, *, max_broken: float = 0.01, tell: Say = say
 ) -> list[Weighted]:
     """The sources that hold chosen scenes, without pictures that cannot be read; raises SkyfixError.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data.source import Picture
+from runtime.types import Picture
 
 
 @dataclass(frozen=True)

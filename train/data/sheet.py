@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from runtime.files import whole_file
-from train.data.source import Picture
+from runtime.types import Picture
 
 _COLUMNS = 4  # pairs in a row
 _GAP_PX, _SEAM_PX, _LABEL_PX = 10, 2, 16

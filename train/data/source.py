@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import DataError
-
-Picture = NDArray[np.uint8]  # (H, W, 3) RGB
-Mask = NDArray[np.bool_]  # (H, W)
+from runtime.types import Mask, Picture
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 

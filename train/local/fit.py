@@ -16,7 +16,7 @@ from runtime.model.bundle import MATCHER_FILE, Bundle
 from train.data.dataset import prepare_worker
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.data.rectified import ViewSpec
+from train.data.view_pair import ViewSpec
 from train.local.losses import Told, local_loss
 from train.local.network import LocalNetwork
 from train.local.pairs import MatchedPair, MatchedPairs, collate

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.encoder import Encoder
+from train.model.encoder import Encoder
 
 STRIDE_PX = 4
 DIM = 64

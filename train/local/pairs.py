@@ -17,8 +17,8 @@ from runtime.errors import DataError
 from runtime.locate.features import LocalFeatures
 from runtime.model.bundle import Bundle
 from runtime.model.preprocess import encoder_input
-from train.augment import augment
 from train.data.source import PairSource
+from train.render.augment import augment
 
 
 class MatchedPair(NamedTuple):

@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 
 from runtime.errors import TrainError
 from runtime.files import whole_file
-from train.checkpoint import read_tensors
-from train.cpu_speed import quicken
-from train.encoder import Encoder, EncoderSpec
-from train.from_bundle import encoder_settings
 from train.local.network import LocalNetwork
+from train.model.bundle_weights import encoder_settings
+from train.model.checkpoint import read_tensors
+from train.model.cpu_convolutions import quicken
+from train.model.encoder import Encoder, EncoderSpec
 
 FORMAT = "1"
 

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.types import FloatArray, FloatImage
 from train.world.covers import Paint
-from train.world.plan import FloatArray, Strip, band, lengths, part
+from train.world.plan import Strip, band, lengths, part
 
-FloatImage = NDArray[np.float32]
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
 
 

@@ -18,13 +18,11 @@ from runtime.files import whole_file, write_text_whole
 from runtime.geo.camera import Attitude, Camera
 from runtime.geo.mercator import LatLon, Metres, ground_scale, to_latlon, to_metres
 from runtime.geo.terrain import FLAT, Terrain
-from train.views import Optics, render_view
+from runtime.types import FloatArray, Picture
+from train.render.drone_view import Optics, render_view
 from train.world.covers import AUTUMN, SUMMER
 from train.world.picture import paint
-from train.world.plan import FloatArray
 from train.world.zoning import draw_plan
-
-Picture = NDArray[np.uint8]
 
 NORTH_WEST = LatLon(47.5, 8.2)
 _THREADS = 2

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.types import FloatImage
 from train.world.canvas import Canvas
 from train.world.covers import Date
-from train.world.noise import FloatImage, fractal, grain
+from train.world.noise import fractal, grain
 
 _BAND_ROWS = 256  # light is worked out in bands that stay in the processor's cache
 

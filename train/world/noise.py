@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-FloatImage = NDArray[np.float32]
+from runtime.types import FloatImage
 
 
 def patches(shape: tuple[int, int], gsd_m: float, scale_m: float, rng: np.random.Generator) -> FloatImage:  # (H, W)

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.types import FloatImage
 from train.world.canvas import Canvas, Window
 from train.world.covers import CARS, Date, Paint
-from train.world.noise import FloatImage, patches
+from train.world.noise import patches
 from train.world.plan import Building, Plan, Slot, Tree
 
 _CROWNS_A_SIZE = 6

@@ -6,7 +6,8 @@ import itertools
 
 import numpy as np
 
-from train.world.plan import FloatArray, blob, lengths, rectangle, turned
+from runtime.types import FloatArray
+from train.world.plan import blob, lengths, rectangle, turned
 from train.world.site import Site
 
 _CROPS = ("crop_wheat", "crop_wheat", "crop_maize", "crop_beet", "crop_rape", "crop_bare", "crop_clover", "meadow")

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from train.world.plan import FloatArray, Plan, Slot, Strip, Tree, beside, lengths
+from runtime.types import FloatArray
+from train.world.plan import Plan, Slot, Strip, Tree, beside, lengths
 from train.world.streets import MAIN_ROAD_M, PAVEMENT_M, RIVER_M
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from train.world.plan import Area, Building, FloatArray, Plan, Slot, Strip, Tree
+from runtime.types import FloatArray
+from train.world.plan import Area, Building, Plan, Slot, Strip, Tree
 from train.world.streets import Bend, Rect
 
 

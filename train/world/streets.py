@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from train.world.plan import FloatArray, Strip, turned
+from runtime.types import FloatArray
+from train.world.plan import Strip, turned
 
 MAIN_ROAD_M = 9.5
 STREET_M = 5.8

@@ -1,0 +1,102 @@
+"""A frame laid on the ground under one supposed heading."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.frame import Frame, Telemetry
+from runtime.geo.camera import Attitude, Camera, axis_ground
+from runtime.geo.rectify import View, visible_outline
+from runtime.locate.mount import HEADINGS_APART_DEG, MountEstimate, Uncertainty, first_uncertainty
+from runtime.locate.pose import rotation_from_vector
+from runtime.types import FloatArray
+
+UNKNOWN_HEADINGS_DEG = tuple(float(a) for a in range(0, 360, round(HEADINGS_APART_DEG)))
+"""Tried when the heading is unknown."""
+
+_MAX_PITCH_DEG = -15.0  # nearer to the horizon there is too little ground
+_MIN_CONTRAST = 4.0  # grey levels: night, fog, a covered lens
+_MAX_SIDE_HEIGHTS = 3.0
+_STEP = 1e-4  # for numeric derivatives, radians or of the logarithm
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is needed to search for a frame; positions are metres from the point under the camera.
+
+    The ground is taken as flat, also over a map with heights: retrieval's tiles are tens of metres apart, and the
+    optical flow compares two frames that are wrong alike. What is registered is put on the terrain.
+    """
+
+    view: View
+    uncertainty: Uncertainty  # of attitude and height
+    middle_en_m: tuple[float, float]  # of the ground that is seen
+    side_m: float  # of a square about it that holds what is seen
+    axis_en_m: tuple[float, float]  # where the optical axis meets the ground
+
+    def axis_cov_m2(self, cov: FloatArray) -> FloatArray:
+        """(2, 2) of where the axis meets the ground, when log height and rotation are uncertain by ``cov`` (4, 4)."""
+        moved = []
+        for i in range(4):
+            offset = np.eye(4)[i] * _STEP
+            rotation = np.asarray(self.view.attitude) @ rotation_from_vector(offset[1:])
+            axis = axis_ground(rotation, self.view.alt_agl_m * math.exp(offset[0]))
+            moved.append(np.subtract(self.axis_en_m if axis is None else axis, self.axis_en_m) / _STEP)
+        jacobian = np.column_stack(moved)
+        return np.asarray(jacobian @ cov @ jacobian.T)
+
+
+def unusable(frame: Frame, camera: Camera) -> str | None:
+    """Why a frame cannot be used, or None."""
+    return _unusable_picture(frame, camera) or unusable_telemetry(frame.telemetry)
+
+
+def _unusable_picture(frame: Frame, camera: Camera) -> str | None:
+    if frame.picture.size == 0:
+        return "unreadable_picture"
+    height, width = frame.picture.shape[:2]
+    if not camera.takes(width, height):
+        return "other_camera"
+    return None if float(frame.picture[::8, ::8].std()) >= _MIN_CONTRAST else "blank_picture"
+
+
+def unusable_telemetry(telemetry: Telemetry) -> str | None:
+    """Why a frame cannot be laid on the ground, or None."""
+    if not telemetry.alt_agl_m > 0:
+        return "no_altitude"
+    if math.isnan(telemetry.cam_pitch_deg):
+        return "no_pitch"
+    return None if telemetry.cam_pitch_deg <= _MAX_PITCH_DEG else "near_horizon"
+
+
+def looks(frame: Frame, camera: Camera, mount: MountEstimate) -> list[Look]:
+    """One look where the heading is known, else one a supposed heading; none where no ground is seen."""
+    height, width = frame.picture.shape[:2]
+    camera = camera if (width, height) == (camera.width_px, camera.height_px) else camera.resized(width, height)
+    picture = camera.undistorted(frame.picture)
+    yaw = frame.telemetry.cam_yaw_deg
+    headings = UNKNOWN_HEADINGS_DEG if math.isnan(yaw) else (yaw,)
+    made = (_look(View(picture, camera, np.eye(3), 1.0), frame.telemetry, heading, mount) for heading in headings)
+    return [look for look in made if look is not None]
+
+
+def _look(blank: View, telemetry: Telemetry, yaw_deg: float, mount: MountEstimate) -> Look | None:
+    roll_known = not math.isnan(telemetry.cam_roll_deg)
+    attitude = Attitude(telemetry.cam_roll_deg if roll_known else 0.0, telemetry.cam_pitch_deg, yaw_deg)
+    nominal = attitude.enu_from_camera()
+    rotation, height_m = mount.correct(nominal, telemetry.alt_agl_m)
+    view = View(blank.picture, blank.camera, rotation, height_m)
+    outline, axis = visible_outline(view), axis_ground(rotation, height_m)
+    if outline is None or axis is None:
+        return None
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    return Look(
+        view,
+        first_uncertainty(nominal, roll_known=roll_known, yaw_known=not math.isnan(telemetry.cam_yaw_deg)),
+        (float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2),
+        min(float((high - low).max()), _MAX_SIDE_HEIGHTS * height_m),
+        axis,
+    )

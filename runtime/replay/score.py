@@ -1,0 +1,115 @@
+"""How good were the fixes? The only reader of the truth; the report that ``runtime.replay`` writes."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from runtime.fix import Fix, NoFix, Verdict
+from runtime.flights.flight import Truth
+from runtime.geo.local import LocalFrame, distance_m
+from runtime.geo.mercator import LatLon
+
+_WITHIN_M = (5, 10, 25, 50)
+_COVERAGES = (0.50, 0.90, 0.99)
+
+
+def score(
+    verdicts: Sequence[Verdict], truth: Mapping[int, Truth], stages_ms: Sequence[Mapping[str, float]]
+) -> dict[str, Any]:
+    """The report of a replay; errors are metres, and None where too few frames have a fix to say.
+
+    Frames whose truth was not verified are not scored.
+    """
+    truth = {t_us: known for t_us, known in truth.items() if known.verified}
+    fixes = [v for v in verdicts if isinstance(v, Fix)]
+    drone = [(f, t.drone) for f in fixes if (t := truth.get(f.t_us)) is not None and t.drone is not None]
+    errors_m = [distance_m(true, LatLon(f.lat, f.lon)) for f, true in drone]
+    ground_m = [
+        distance_m(t.ground, LatLon(f.ground_lat, f.ground_lon))
+        for f in fixes
+        if (t := truth.get(f.t_us)) is not None
+        and t.ground is not None
+        and f.ground_lat is not None
+        and f.ground_lon is not None
+    ]
+    known = [truth[v.t_us] for v in verdicts if v.t_us in truth]
+    return {
+        "format": 1,
+        "frames": len(verdicts),
+        "fixes": len(fixes),
+        "no_fix_rate": round(1.0 - len(fixes) / len(verdicts), 4) if verdicts else None,
+        "time_to_first_fix_s": (fixes[0].t_us - verdicts[0].t_us) * 1e-6 if fixes else None,
+        "sources": dict(Counter(f.source for f in fixes)),
+        "no_fix_reasons": dict(Counter(v.reason for v in verdicts if isinstance(v, NoFix))),
+        "position_error_m": {
+            "of_fixes": error_summary(errors_m, len(errors_m)),
+            "of_all_frames": error_summary(errors_m, sum(t.drone is not None for t in known)),
+        },
+        "ground_error_m": {
+            "of_fixes": error_summary(ground_m, len(ground_m)),
+            "of_all_frames": error_summary(ground_m, sum(t.ground is not None for t in known)),
+        },
+        "coverage": coverage(drone),
+        "hpl_misses": sum(error > f.hpl_m for error, (f, _) in zip(errors_m, drone, strict=True)),
+        "latency_ms": latency(verdicts, stages_ms),
+    }
+
+
+def error_summary(errors_m: Sequence[float], frames: int) -> dict[str, Any]:
+    """Quantiles and shares over ``frames``; those without an error count as infinitely wrong."""
+    if frames == 0:
+        return {"count": 0}
+    every = np.sort(np.concatenate([errors_m, np.full(frames - len(errors_m), math.inf)]))
+    return {
+        "count": frames,
+        "median": _finite(_quantile(every, 0.50)),
+        "mean": _finite(float(every.mean())),
+        "p90": _finite(_quantile(every, 0.90)),
+        "p95": _finite(_quantile(every, 0.95)),
+        "worst": _finite(float(every[-1])),
+        "within": {f"{limit}m": round(float((every <= limit).mean()), 4) for limit in _WITHIN_M},
+    }
+
+
+def coverage(drone: Sequence[tuple[Fix, LatLon]]) -> dict[str, float | None]:
+    """Share of true positions inside the stated ellipse of each probability; honest is as near it as can be told."""
+    distances = [_mahalanobis2(fix, true) for fix, true in drone]
+    return {
+        f"{share:.0%}": round(float(np.mean([d <= -2.0 * math.log(1.0 - share) for d in distances])), 4)
+        if distances
+        else None
+        for share in _COVERAGES
+    }
+
+
+def latency(verdicts: Sequence[Verdict], stages_ms: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """p50 and p99 of each stage over the frames that had it, and of the whole."""
+    stages = {name for one in stages_ms for name in one}
+    samples = {name: [one[name] for one in stages_ms if name in one] for name in sorted(stages)}
+    samples["frame"] = [v.latency_ms for v in verdicts]
+    return {
+        name: {"p50": round(float(np.percentile(ms, 50)), 2), "p99": round(float(np.percentile(ms, 99)), 2)}
+        for name, ms in samples.items()
+        if ms
+    }
+
+
+def _mahalanobis2(fix: Fix, true: LatLon) -> float:
+    away = np.array(LocalFrame(true).to_en(LatLon(fix.lat, fix.lon)))
+    ee, en, nn = fix.cov_en_m2
+    return float(away @ np.linalg.solve(np.array([[ee, en], [en, nn]]), away))
+
+
+def _quantile(ordered: Any, share: float) -> float:
+    """The smallest error that at least ``share`` of the frames keep to; infinite where they do not."""
+    return float(ordered[math.ceil(share * len(ordered)) - 1])
+
+
+def _finite(value: float) -> float | None:
+    """None for infinity: JSON has no such number."""
+    return round(value, 3) if math.isfinite(value) else None

@@ -1,0 +1,62 @@
+"""``university1652:ROOT``: buildings seen by a synthetic drone that circles them, and from above.
+
+Source: Zheng, Wei and Yang, University-1652, ACM MM 2020; counts of the authors' table. ``street`` and ``google``
+folders are not read: that some of them are empty is as published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from train.data.benchmarks import folders
+from train.data.benchmarks.folders import Count, Line
+from train.data.benchmarks.two_views import TwoViews, faults
+from train.data.manifest import Choice
+from train.data.retrieval_set import RetrievalSet
+from train.data.sources.whole_pictures import WholeSource, whole_source
+from train.data.view_pair import ViewSpec
+
+NAME = "University-1652"
+LAYOUT = TwoViews(
+    NAME,
+    {
+        "train/drone": Count(701, 37_854),
+        "train/satellite": Count(701, 701),
+        "test/query_drone": Count(701, 37_855),
+        "test/gallery_satellite": Count(951, 951),
+        "test/query_satellite": Count(701, 701),
+        "test/gallery_drone": Count(951, 51_355),
+    },
+)
+
+
+def open_train(root: Path, choice: Choice, _view: ViewSpec, parts: Sequence[str] = ()) -> WholeSource:
+    """Pairs of the training buildings, one in eight of which is held out as ``val``; raises DataError."""
+    drone, satellite = LAYOUT.train(root, parts)
+    return whole_source(drone.pictures, satellite.pictures, choice, name=NAME, drone_turns=False)
+
+
+def retrieval_sets(root: Path, parts: Sequence[str] = ()) -> list[RetrievalSet]:
+    """The official directions, with the 250 buildings in the galleries that nobody asks for; raises DataError."""
+    return LAYOUT.retrieval_sets(root, LAYOUT.read(root, parts))
+
+
+def table(root: Path, parts: Sequence[str] = ()) -> list[Line]:
+    """What was found, against the full benchmark; raises DataError."""
+    return LAYOUT.table(root, parts)
+
+
+def check(root: Path, parts: Sequence[str] = ()) -> list[str]:
+    """All that is wrong, in words; raises DataError where ``root`` is no University-1652."""
+    return faults(LAYOUT.read(root, parts), galleries_hold_train=False)
+
+
+def is_complete(root: Path, parts: Sequence[str] = ()) -> list[str]:
+    """What differs from the full benchmark; nothing where scores may bear its name."""
+    return folders.deviations(table(root, parts))
+
+
+def pictures(root: Path, parts: Sequence[str] = ()) -> list[Path]:
+    """Every picture that training or the test reads."""
+    return LAYOUT.pictures(root, parts)
