@@ -37,7 +37,7 @@ from runtime.maps.importing import import_imagery
 from runtime.model.load import open_engine
 from runtime.replay.__main__ import fly as replay
 from runtime.replay.score import score
-from runtime.tiles.build.build import build
+from runtime.tiles.building.build import build
 from runtime.tiles.cache import TileCache
 from train.data.source import pictures_under, read_picture
 from train.data.sources.overhead import sewn

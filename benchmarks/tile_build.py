@@ -30,11 +30,11 @@ from runtime.maps.importing import import_imagery
 from runtime.maps.mbtiles import write_tiles
 from runtime.model.engine import Engine
 from runtime.model.load import open_engine
-from runtime.tiles.build.build import build
-from runtime.tiles.build.embed_block import BATCH
-from runtime.tiles.build.threads import in_threads
-from runtime.tiles.build.window_cutter import Cutter
-from runtime.tiles.build.window_filter import LeftOut, looked_at
+from runtime.tiles.building.build import build
+from runtime.tiles.building.embed_block import BATCH
+from runtime.tiles.building.threads import in_threads
+from runtime.tiles.building.window_cutter import Cutter
+from runtime.tiles.building.window_filter import LeftOut, looked_at
 from runtime.tiles.cache import TileCache
 from runtime.tiles.windows import Grid
 

@@ -52,7 +52,7 @@ from runtime.model.engine_onnx import OnnxEngine
 from runtime.progress import progress
 from runtime.replay.__main__ import fly
 from runtime.replay.score import error_summary
-from runtime.tiles.build.build import build
+from runtime.tiles.building.build import build
 from runtime.tiles.cache import TileCache
 from runtime.tiles.search import level_rows, similarities
 from runtime.types import FloatArray

@@ -89,8 +89,8 @@ def _flight_over_map(flight: Path, map_file: Path, side_px: int) -> RetrievalSet
     from runtime.geo.local import LocalFrame
     from runtime.geo.mercator import to_latlon
     from runtime.maps.imagery import Imagery
-    from runtime.tiles.build.build import FOOTPRINTS_M, STRIDE_SHARE
-    from runtime.tiles.build.window_filter import LeftOut, window_picture
+    from runtime.tiles.building.build import FOOTPRINTS_M, STRIDE_SHARE
+    from runtime.tiles.building.window_filter import LeftOut, window_picture
     from runtime.tiles.windows import windows_over
 
     imagery = Imagery(map_file)
@@ -131,7 +131,7 @@ def _patches(
     from runtime.geo.rectify import rectify, seen_share
     from runtime.locate.retrieve import WELL_SEEN
     from runtime.model.preprocess import encoder_input
-    from runtime.tiles.build.build import FOOTPRINTS_M
+    from runtime.tiles.building.build import FOOTPRINTS_M
 
     flight, truth = Flight.open(flight_folder), read_truth(flight_folder / "truth.csv")
     known = [i for i, row in enumerate(flight.telemetry) if row.t_us in truth and truth[row.t_us].ground is not None]

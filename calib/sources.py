@@ -104,7 +104,7 @@ def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Genera
     from runtime.geo.rectify import rectify, seen_share
     from runtime.locate.retrieve import WELL_SEEN
     from runtime.model.preprocess import encoder_input
-    from runtime.tiles.build.build import FOOTPRINTS_M
+    from runtime.tiles.building.build import FOOTPRINTS_M
 
     flight = Flight.open(flight_folder)
     for frame, look in looks_at(flight, _some(len(flight.images), count, rng)):
@@ -116,8 +116,8 @@ def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Genera
 def _windows(map_file: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
     """Windows of a map as the tile cache cuts them."""
     from runtime.maps.imagery import Imagery
-    from runtime.tiles.build.build import FOOTPRINTS_M, STRIDE_SHARE
-    from runtime.tiles.build.window_filter import LeftOut, window_picture
+    from runtime.tiles.building.build import FOOTPRINTS_M, STRIDE_SHARE
+    from runtime.tiles.building.window_filter import LeftOut, window_picture
     from runtime.tiles.windows import windows_over
 
     imagery = Imagery(map_file)

@@ -24,8 +24,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _train(given: dict[str, Any]) -> None:
-    from train.fit.fit import fit
     from train.fit.distributed import start_ranks  # torch loads here: --help stays instant
+    from train.fit.fit import fit
 
     with start_ranks() as ranks:
         spec, out = chosen_spec(given)

@@ -128,7 +128,7 @@ def _add_key_and_sign(commands: Any) -> None:
 
 
 def _build(args: argparse.Namespace) -> None:
-    from runtime.tiles.build.command import build_command
+    from runtime.tiles.building.command import build_command
 
     build_command(args)
 

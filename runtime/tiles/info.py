@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from runtime.geo.mercator import ground_scale
-from runtime.tiles.build.build import left_out_text
+from runtime.tiles.building.build import left_out_text
 from runtime.tiles.cache import TileCache
 
 

@@ -36,7 +36,7 @@ from runtime.locate.retrieve import Retriever
 from runtime.maps.importing import import_imagery
 from runtime.model.bundle import FORMAT, Bundle, file_entry, write_manifest
 from runtime.model.score_map import ScoreMap, score_map
-from runtime.tiles.build.build import build
+from runtime.tiles.building.build import build
 from runtime.tiles.cache import TileCache
 from train.world.flight import (
     MAP_GSD_M,

@@ -20,6 +20,7 @@ from export.precision import load_graph, store_halved, to_fp16
 from runtime.errors import ExportError, GateError
 from runtime.files import sha256_of
 from runtime.model.bundle import Bundle
+from tests.paths import ROOT
 from train.model.checkpoint import load_encoder, save_encoder
 from train.model.encoder import Encoder, EncoderSpec
 
@@ -46,7 +47,7 @@ def test_graphs_keep_the_rules_and_their_outer_types(exported: Path) -> None:
 
 
 def test_no_path_of_this_machine_stays_in_a_graph(exported: Path) -> None:
-    assert str(Path(__file__).parents[2]).encode() not in (exported / "encoder.onnx").read_bytes()
+    assert str(ROOT).encode() not in (exported / "encoder.onnx").read_bytes()
 
 
 def test_half_stored_weights_are_half_the_bytes_and_nearly_the_same_embedding(exported: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from runtime.errors import ExportError
 from runtime.model.bundle import Bundle, write_manifest
 from runtime.model.cuda import Gpu
 from runtime.model.load import open_engine
-from tests.runtime.nvidia import Machine, install, tensorrt_module
+from tests.runtime.model.nvidia import Machine, install, tensorrt_module
 
 ORIN = Device("aarch64", "# R36 (release), REVISION: 4.3", "MAXN", 12060, Gpu("Orin", "8.7", 8, True))
 

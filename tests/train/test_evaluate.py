@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from runtime.errors import DataError
-from tests.train import trees
+from tests.train.data.benchmarks import trees
 from train.data.dataset import PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources

@@ -1,0 +1,39 @@
+"""Frames of a video file, with telemetry of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from runtime.errors import FlightError
+from runtime.flights.flight import read_telemetry
+from runtime.frame import Frame
+from runtime.sensors.telemetry import telemetry_at
+
+
+def video_frames(video: Path, table: Path, every_s: float) -> Generator[Frame, None, None]:
+    """One frame every so often, with telemetry between the rows of ``table``, whose t_us count from the video's start.
+
+    Raises FlightError when the file is no video.
+    """
+    rows, _ = read_telemetry(table, needs_images=False)
+    times_us = [row.t_us for row in rows]
+    capture = cv2.VideoCapture(str(video))
+    if not capture.isOpened():
+        raise FlightError(f"{video} is not a video that OpenCV can read")
+    try:
+        due_us = 0
+        while capture.grab():
+            t_us = round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1000)
+            if t_us < due_us:
+                continue
+            due_us = t_us + round(every_s * 1e6)
+            read, picture = capture.retrieve()
+            if read:
+                rgb = np.ascontiguousarray(picture[..., ::-1], np.uint8)
+                yield Frame(telemetry_at(rows, times_us, t_us), rgb, f"{video.name}@{t_us}")
+    finally:
+        capture.release()

@@ -1,0 +1,148 @@
+"""The pose solver on made-up planar points: right where the data say so, and honest about the rest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from runtime.geo.camera import Attitude, Camera, ground_from_pixels
+from runtime.geo.terrain import FLAT
+from runtime.locate.pose import Pose, rotation_from_vector, solve_pose
+from tests.runtime.geo.test_terrain import hills
+
+Array = NDArray[np.float64]
+CAMERA = Camera(1280, 720, np.array([[900.0, 0.0, 639.5], [0.0, 900.0, 359.5], [0.0, 0.0, 1.0]]), np.zeros(5))
+HEIGHT_M = 100.0
+PRIOR = np.diag(np.array([0.05, math.radians(2), math.radians(2), math.radians(4)]) ** 2)
+degrees = st.floats(-3, 3)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A true camera and what it sees, next to the attitude that is claimed."""
+
+    nominal: Array  # (3, 3)
+    place_m: Array  # (2,) of the camera
+    offset: Array  # (4,) log height and rotation vector of the true camera against the nominal one
+    pixel: Array  # (N, 2)
+    ground_en_m: Array  # (N, 2)
+
+
+def scene(pitch_deg: float, offset: Array, count: int, rng: np.random.Generator, sigma_m: float = 0.0) -> Scene:
+    nominal = Attitude(1.0, pitch_deg, 200.0).enu_from_camera()
+    pixel = rng.uniform((0, 0), (1279, 719), (count, 2))
+    true = nominal @ rotation_from_vector(offset[1:])
+    ground = ground_from_pixels(CAMERA, true, HEIGHT_M * math.exp(offset[0]), pixel)
+    place_m = np.array([35.0, -80.0])
+    return Scene(nominal, place_m, offset, pixel, ground + place_m + rng.normal(0, sigma_m, ground.shape))
+
+
+def solved(seen: Scene, floor_m: float = 0.05) -> Pose:
+    pose = solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, seen.ground_en_m, prior_cov=PRIOR, floor_m=floor_m)
+    assert pose is not None
+    return pose
+
+
+@settings(max_examples=30)
+@given(st.sampled_from([-90.0, -45.0]), st.floats(-0.06, 0.06), st.tuples(degrees, degrees, st.floats(-8, 8)))
+def test_the_pose_is_recovered_from_exact_points(
+    pitch_deg: float, log_height: float, turn_deg: tuple[float, float, float]
+) -> None:
+    offset = np.array([log_height, *np.radians(turn_deg)])
+    seen = scene(pitch_deg, offset, 80, np.random.default_rng(1))
+    pose = solved(seen)
+    assert (pose.east_m, pose.north_m) == pytest.approx(tuple(seen.place_m), abs=0.3)
+    assert pose.height_m == pytest.approx(HEIGHT_M * math.exp(log_height), rel=0.003)
+    apart = pose.rotation.T @ seen.nominal @ rotation_from_vector(offset[1:])
+    assert math.degrees(math.acos(min((np.trace(apart) - 1) / 2, 1.0))) < 0.2
+    assert pose.residual_m < 0.06
+
+
+@pytest.mark.parametrize("pitch_deg", [-90.0, -45.0])
+def test_outliers_do_not_pull_the_pose(pitch_deg: float) -> None:
+    rng = np.random.default_rng(2)
+    seen = scene(pitch_deg, np.array([0.03, 0.02, -0.02, 0.05]), 100, rng, sigma_m=0.3)
+    seen.ground_en_m[:30] += rng.uniform(-60, 60, (30, 2))
+    pose = solved(seen)
+    assert np.hypot(pose.east_m - 35.0, pose.north_m + 80.0) < 3.0 * math.sqrt(np.linalg.eigvalsh(pose.cov[:2, :2])[1])
+    assert pose.residual_m < 0.8
+
+
+@pytest.mark.parametrize("pitch_deg", [-90.0, -60.0, -45.0])
+def test_the_stated_covariance_bears_out_in_many_trials(pitch_deg: float) -> None:
+    """Normalised estimation error squared is chi-square with two degrees of freedom: its mean is 2, less is careful."""
+    rng = np.random.default_rng(3)
+    nees = []
+    for _ in range(150):
+        seen = scene(pitch_deg, rng.multivariate_normal(np.zeros(4), PRIOR), 25, rng, sigma_m=0.5)
+        pose = solved(seen)
+        error = np.array([pose.east_m, pose.north_m]) - seen.place_m
+        nees.append(float(error @ np.linalg.solve(pose.cov[:2, :2], error)))
+    assert 0.3 < np.mean(nees) < 2.8
+    inside_90 = np.mean(np.array(nees) < -2 * math.log(0.1))
+    assert inside_90 > 0.8
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 99), st.sampled_from([-90.0, -60.0, -45.0]), st.floats(-0.06, 0.06), st.floats(-3, 3))
+def test_over_hills_the_pose_is_recovered_where_they_are_known(
+    seed: int, pitch_deg: float, log_height: float, turn_deg: float
+) -> None:
+    terrain, rng = hills(seed, 30.0), np.random.default_rng(seed)
+    offset = np.array([log_height, *np.radians([turn_deg, -turn_deg, 2 * turn_deg])])
+    seen = scene(pitch_deg, offset, 80, rng)
+    true = Pose(*seen.place_m, HEIGHT_M * math.exp(log_height), seen.nominal @ rotation_from_vector(offset[1:]),
+                offset, np.eye(6), 0.0)  # fmt: skip
+    place_en_m = true.ground_en_m(CAMERA.rays(seen.pixel), terrain)
+    poses = [
+        solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, place_en_m, prior_cov=PRIOR, floor_m=0.05, terrain=known)
+        for known in (terrain, FLAT)
+    ]
+    known, unknown = (math.inf if p is None else math.hypot(*(seen.place_m - (p.east_m, p.north_m))) for p in poses)
+    assert known < 0.3
+    assert unknown > 3 * known
+    assert poses[0] is not None
+    assert poses[0].height_m == pytest.approx(true.height_m, rel=0.004)
+
+
+def test_a_thousand_points_claim_no_more_than_some_tens() -> None:
+    rng = np.random.default_rng(4)
+    pose = solved(scene(-60.0, np.zeros(4), 1000, rng, sigma_m=1.0))
+    assert np.linalg.eigvalsh(pose.cov[:2, :2])[0] >= 0.8 * 1.0 / 30
+
+
+def test_the_floor_bounds_what_perfect_points_claim() -> None:
+    pose = solved(scene(-90.0, np.zeros(4), 60, np.random.default_rng(5)), floor_m=0.5)
+    assert np.linalg.eigvalsh(pose.cov[:2, :2])[0] >= 0.8 * 0.25 / 30
+
+
+def test_points_too_near_each_other_to_tell_leave_attitude_and_height_as_claimed() -> None:
+    rng = np.random.default_rng(8)
+    nominal = scene(-85.0, np.zeros(4), 30, rng)
+    pixel = nominal.pixel / 16 + (600, 330)  # in a corner of 80 by 45 pixels
+    ground = ground_from_pixels(CAMERA, nominal.nominal, HEIGHT_M, pixel) + nominal.place_m
+    pose = solved(
+        Scene(nominal.nominal, nominal.place_m, np.zeros(4), pixel, ground + rng.normal(0, 1.0, ground.shape))
+    )
+    assert np.abs(pose.offset / np.sqrt(np.diag(PRIOR))).max() < 1.0
+    assert np.sqrt(np.diag(pose.cov)[3:5]) == pytest.approx(np.sqrt(np.diag(PRIOR))[1:3], rel=0.1)
+
+
+def test_points_above_the_horizon_have_no_pose() -> None:
+    seen = scene(-60.0, np.zeros(4), 40, np.random.default_rng(6))
+    level = Attitude(0.0, -5.0, 0.0).enu_from_camera()
+    assert solve_pose(CAMERA, level, HEIGHT_M, seen.pixel, seen.ground_en_m, prior_cov=PRIOR, floor_m=0.5) is None
+
+
+def test_points_that_fit_no_camera_are_not_believed() -> None:
+    rng = np.random.default_rng(7)
+    seen = scene(-80.0, np.zeros(4), 40, rng)
+    seen.ground_en_m[:] = rng.uniform(-200, 200, (40, 2))
+    pose = solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, seen.ground_en_m, prior_cov=PRIOR, floor_m=0.5)
+    assert pose is None or pose.residual_m > 20.0

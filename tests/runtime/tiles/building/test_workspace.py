@@ -1,0 +1,101 @@
+"""A build that is killed at any moment goes on where it was, and ends with the very bytes of one that was not."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runtime.tiles.__main__ import main
+from tests.paths import ROOT
+
+# Every step of a build ends in a rename. The first argument says before which of them the process kills itself.
+KILLS_ITSELF = """
+import os, signal, sys
+from pathlib import Path
+left, replace = int(sys.argv[1]), Path.replace
+def counted(self, target):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+Path.replace = counted
+from runtime.tiles.__main__ import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.fixture
+def command(small_world: Path, toy_bundle: Path, tmp_path: Path) -> list[str]:
+    """As the cache ``toy_tiles`` was built."""
+    out = tmp_path / "out" / "town.tiles"
+    return ["build", "--imagery", str(small_world / "map.tif"), "--bundle", str(toy_bundle), "--out", str(out),
+            "--footprints", "32", "45"]  # fmt: skip
+
+
+def run(arguments: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def check_same(out: Path, undisturbed: Path) -> None:
+    assert sorted(p.name for p in out.parent.iterdir()) == ["town.mbtiles", "town.tiles"]
+    for suffix in (".tiles", ".mbtiles"):
+        assert out.with_suffix(suffix).read_bytes() == undisturbed.with_suffix(suffix).read_bytes()
+
+
+def test_a_build_killed_before_any_of_its_steps_goes_on(command: list[str], toy_tiles: Path) -> None:
+    out = Path(command[command.index("--out") + 1])
+    codes = []
+    for allowed in (0, 1, 1, 2, 6, 0, 1, 2, 3, 4, 1, 2, 9):  # steps of each start; the last put map and cache in place
+        codes.append(run(["-c", KILLS_ITSELF, str(allowed), *command]).wait(timeout=60))
+        assert not out.is_file() or codes[-1] == 0, "the cache appears last"
+        if codes[-1] == 0:
+            break
+    assert codes[-1] == 0
+    assert codes.count(-signal.SIGKILL) >= 9
+    check_same(out, toy_tiles)
+
+
+def test_a_build_killed_at_random_moments_goes_on(command: list[str], toy_tiles: Path) -> None:
+    moments = random.Random(0)
+    for _ in range(4):
+        process = run(["-m", "runtime.tiles", *command])
+        try:
+            process.wait(timeout=moments.uniform(0.5, 2.0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    assert main(command) == 0
+    check_same(Path(command[command.index("--out") + 1]), toy_tiles)
+
+
+def test_a_block_spoilt_on_disk_is_embedded_again(command: list[str], toy_tiles: Path) -> None:
+    out = Path(command[command.index("--out") + 1])
+    assert run(["-c", KILLS_ITSELF, "6", *command]).wait(timeout=60) == -signal.SIGKILL
+    finished = sorted(path for path in (out.parent / "town.tiles.building").glob("*/*") if path.suffix != ".partial")
+    assert finished
+    data = bytearray(finished[0].read_bytes())
+    data[-1] ^= 1
+    finished[0].write_bytes(data)
+    assert main(command) == 0
+    check_same(out, toy_tiles)
+
+
+@pytest.mark.parametrize("other", [["--footprints", "64"], ["--accuracy", "3"]])
+def test_another_build_is_not_mixed_into_an_unfinished_one(
+    other: list[str], command: list[str], toy_tiles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-c", KILLS_ITSELF, "4", *command]).wait(timeout=60) == -signal.SIGKILL
+    assert main([*command, *other]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "unfinished build of something else" in error
+    assert "rm -r" in error
+    assert main(command) == 0, "the one that was begun can still be finished"
+    check_same(Path(command[command.index("--out") + 1]), toy_tiles)
