@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from runtime.flights.flight import Flight, read_truth
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
-from runtime.locate.ground_view import looks, unusable
+from runtime.locate.ground_view import ground_views, unusable
 from runtime.locate.mount import MountEstimate
 from runtime.locate.retrieve import Retriever
 from runtime.model.engine import Engine
@@ -56,7 +56,7 @@ def main() -> None:
         if true is None or unusable(frame, flight.camera):
             continue
         ranked: dict[str, list[tuple[float, float]]] = {name: [] for name in off_m}  # cosine, metres
-        for look in looks(frame, flight.camera, MountEstimate()):
+        for look in ground_views(frame, flight.camera, MountEstimate()):
             level = retriever.level_for(look.view, look.axis_en_m)
             if level is None:
                 continue

@@ -22,9 +22,9 @@ from report import print_setting
 from runtime.flights.flight import Flight, read_truth
 from runtime.geo.local import LocalFrame
 from runtime.locate.features import LocalFeatures
-from runtime.locate.ground_view import looks, unusable
+from runtime.locate.ground_view import ground_views, unusable
 from runtime.locate.mount import MountEstimate
-from runtime.locate.register import FramePoints, Registrar, Registration
+from runtime.locate.registration import FramePoints, Registrar, Registration
 from runtime.locate.verify import Limits
 from runtime.model.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, matcher_home
 from runtime.tiles.cache import TileCache
@@ -102,7 +102,7 @@ def flown(told: Told, flight: Flight, registrar: Registrar, lat: float) -> Told:
             continue
         away_m, towards = PRIOR_M * math.sqrt(rng.random()), rng.uniform(0, 2 * math.pi)
         best: tuple[int, float] = (0, math.inf)
-        for look in looks(frame, flight.camera, MountEstimate()):
+        for look in ground_views(frame, flight.camera, MountEstimate()):
             began = time.perf_counter()
             points = registrar.points(look.view, look.middle_en_m, look.side_m, lat=lat)
             told.took_ms.append((time.perf_counter() - began) * 1e3)

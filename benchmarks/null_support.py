@@ -16,9 +16,9 @@ import numpy as np
 from runtime.flights.flight import Flight
 from runtime.geo.mercator import Metres, to_latlon
 from runtime.locate.features import LocalFeatures
-from runtime.locate.ground_view import looks
+from runtime.locate.ground_view import ground_views
 from runtime.locate.mount import MountEstimate
-from runtime.locate.register import Registrar
+from runtime.locate.registration import Registrar
 from runtime.model.bundle import DEFAULT_BUNDLE, Bundle
 from runtime.tiles.cache import TileCache
 
@@ -36,7 +36,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     support = []
     for frame in flight.frames():
-        for look in looks(frame, flight.camera, MountEstimate()):
+        for look in ground_views(frame, flight.camera, MountEstimate()):
             points = registrar.points(look.view, look.middle_en_m, look.side_m, lat=imagery.bounds.centre.lat)
             for _ in range(args.rounds):
                 b = imagery.bounds

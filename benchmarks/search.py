@@ -28,7 +28,7 @@ from runtime.model.preprocess import encoder_input
 from runtime.tiles.cache import TileCache
 from runtime.tiles.format import Rows, quantise_rows, write_rows
 from runtime.tiles.search import Searcher
-from runtime.tiles.sign_bits import least_differing, sketch_of
+from runtime.tiles.sign_bits import least_differing, sign_bits_of
 from train.data.source import pictures_under, read_picture
 from train.data.view_pair import ViewSpec, render_views
 from train.render.augment import augment
@@ -120,7 +120,7 @@ def _ours(
     scan_ms = median_ms(lambda: searcher.scan(one, whole), calls=15)
     print(f"  Skyfix                   {took_ms:8.2f} ms; the first {first_ms:.0f} ms: signs are read off the rows")
     print(f"  four in one batch        {four_ms:8.2f} ms; scan of whole rows {scan_ms:.2f} ms")
-    signs, asked = sketch_of(cache.embedding), sketch_of(queries)
+    signs, asked = sign_bits_of(cache.embedding), sign_bits_of(queries)
     for i, kind in enumerate(_KINDS):
         of = slice(i * QUERIES, (i + 1) * QUERIES)
         print(f"    recall@{K} {kind:13} {_recall(found[of], right[of]):.3f}; of a shortlist of", end="")

@@ -33,8 +33,8 @@ from runtime.model.load import open_engine
 from runtime.tiles.building.build import build
 from runtime.tiles.building.embed_block import BATCH
 from runtime.tiles.building.threads import in_threads
-from runtime.tiles.building.window_cutter import Cutter
-from runtime.tiles.building.window_filter import LeftOut, looked_at
+from runtime.tiles.building.window_cutter import WindowCutter
+from runtime.tiles.building.window_filter import LeftOut, filter_window
 from runtime.tiles.cache import TileCache
 from runtime.tiles.windows import Grid
 
@@ -79,9 +79,9 @@ def throughput(imagery: Imagery, workers: int, stride_m: float) -> None:
 def pictures_of(imagery: Imagery, side_px: int, stride_m: float) -> NDArray[np.uint8]:
     """What the build embeds, (N, side_px, side_px, 3)."""
     grid = Grid(0, FOOTPRINT_M, stride_m)
-    cutter = Cutter(imagery, grid, side_px)
+    cutter = WindowCutter(imagery, grid, side_px)
     blocks = grid.blocks(imagery.bounds)
-    looks = (looked_at(*cutter.cut(w)) for block in blocks for w in grid.windows(block, imagery.bounds))
+    looks = (filter_window(*cutter.cut(w)) for block in blocks for w in grid.windows(block, imagery.bounds))
     return np.stack([look for look in looks if not isinstance(look, LeftOut)])
 
 

@@ -40,10 +40,10 @@ from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon, Metres, ground_scale, to_latlon, to_metres
 from runtime.geo.rectify import Patch, rectify
 from runtime.locate.features import Keypoints, LocalFeatures
-from runtime.locate.ground_view import Look, looks, unusable_telemetry
+from runtime.locate.ground_view import GroundView, ground_views, unusable_telemetry
 from runtime.locate.load import open_localizer
 from runtime.locate.mount import MountEstimate
-from runtime.locate.register import mutual_matches
+from runtime.locate.registration import mutual_matches
 from runtime.locate.retrieve import Retriever
 from runtime.maps.imagery import Imagery
 from runtime.model.bundle import Bundle, matcher_home
@@ -90,7 +90,7 @@ class Peer:
     def _places(self, frame: Frame) -> tuple[LatLon | None, LatLon | None]:
         if unusable_telemetry(frame.telemetry):
             return None, None
-        tiles = self._tiles(looks(frame, self._camera, MountEstimate()))
+        tiles = self._tiles(ground_views(frame, self._camera, MountEstimate()))
         if not tiles:
             return None, None
         most, (look, place, _) = 0, tiles[0]
@@ -105,7 +105,7 @@ class Peer:
                 most, (drone, ground) = inliers, placed
         return drone, ground
 
-    def _tiles(self, at_hand: Sequence[Look]) -> list[tuple[Look, LatLon, float]]:
+    def _tiles(self, at_hand: Sequence[GroundView]) -> list[tuple[GroundView, LatLon, float]]:
         """The tiles of highest cosine, with their sides in metres."""
         ranked = []
         for look in at_hand:
@@ -118,12 +118,12 @@ class Peer:
         ranked.sort(key=lambda one: -one[0])
         return [one[1:] for one in ranked[:FIRST_TILES]]
 
-    def _frame_points(self, look: Look) -> tuple[Patch, Keypoints]:
+    def _frame_points(self, look: GroundView) -> tuple[Patch, Keypoints]:
         patch = rectify(look.view, look.middle_en_m, look.side_m, self._features.patch_px)
         return patch, self._features.detect(patch.picture, patch.seen, POINTS)
 
     def _fit(
-        self, look: Look, place: LatLon, footprint_m: float, patch: Patch, keypoints: Keypoints
+        self, look: GroundView, place: LatLon, footprint_m: float, patch: Patch, keypoints: Keypoints
     ) -> tuple[int, tuple[LatLon, LatLon]]:
         """Inliers of the similarity to the map half a footprint around a tile, and where it puts drone and ground."""
         shift = np.subtract(look.middle_en_m, look.axis_en_m)

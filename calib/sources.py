@@ -14,7 +14,7 @@ from runtime.errors import DataError, FlightError
 if TYPE_CHECKING:
     from runtime.flights.flight import Flight
     from runtime.frame import Frame
-    from runtime.locate.ground_view import Look
+    from runtime.locate.ground_view import GroundView
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 
@@ -85,16 +85,16 @@ def _square(picture: NDArray[np.uint8], side_px: int, rng: np.random.Generator) 
     return np.ascontiguousarray(picture[top : top + side, left : left + side])
 
 
-def looks_at(flight: Flight, indices: Iterable[int]) -> Iterator[tuple[Frame, Look]]:
+def looks_at(flight: Flight, indices: Iterable[int]) -> Iterator[tuple[Frame, GroundView]]:
     """Frames of a flight as the localizer lays them on the ground; those that it cannot use are left out."""
     from runtime.frame import Frame
-    from runtime.locate.ground_view import looks, unusable
+    from runtime.locate.ground_view import ground_views, unusable
     from runtime.locate.mount import MountEstimate
 
     for i in indices:
         frame = Frame(flight.telemetry[i], _read(flight.images[i]), flight.images[i].name)
         if unusable(frame, flight.camera) is None:
-            for look in looks(frame, flight.camera, MountEstimate())[:1]:
+            for look in ground_views(frame, flight.camera, MountEstimate())[:1]:
                 yield frame, look
 
 

@@ -33,7 +33,7 @@ def check_start_on_map(start: tuple[LatLon, float] | None, bounds_deg: Sequence[
     )
 
 
-def joined(argv: Sequence[str] | None, option: str) -> list[str]:
+def keep_option_value(argv: Sequence[str] | None, option: str) -> list[str]:
     """Command-line words in which an option holds on to its value: argparse takes ``-16.8,179.9,40`` for an option."""
     words = list(sys.argv[1:] if argv is None else argv)
     if option in words[:-1]:

@@ -13,7 +13,7 @@ from runtime.flights.flight import Flight, Truth
 from runtime.frame import Frame
 from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
-from runtime.locate.ground_view import Look, looks, unusable
+from runtime.locate.ground_view import GroundView, ground_views, unusable
 from runtime.locate.mount import MountEstimate
 from runtime.locate.retrieve import Retriever
 from runtime.model.engine import Engine
@@ -79,7 +79,7 @@ def _query(frame: Frame, flight: Flight, truth: Truth | None, cache: TileCache, 
         return "no true_ground_lat and true_ground_lon"
     if (reason := _unusable(frame, flight, truth)) is not None:
         return reason
-    at_hand = looks(frame, flight.camera, MountEstimate())
+    at_hand = ground_views(frame, flight.camera, MountEstimate())
     level = retriever.level_for(at_hand[0].view, at_hand[0].axis_en_m) if at_hand else None
     if level is None:
         return "no_ground_seen"
@@ -99,7 +99,7 @@ def _unusable(frame: Frame, flight: Flight, truth: Truth) -> str | None:
     return unusable(frame, flight.camera)
 
 
-def _search(look: Look, level: int, cache: TileCache, retriever: Retriever) -> FloatArray:
+def _search(look: GroundView, level: int, cache: TileCache, retriever: Retriever) -> FloatArray:
     embedding = retriever.embed([(look.view, look.axis_en_m, level)])
     return np.asarray(similarities(cache, embedding, level_rows(cache, level))[0], np.float64)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from runtime.locate.filter import FIRST_SPEED_SIGMA_MPS, GATE_99, Track, moved_variance_m2
 from runtime.locate.limits import Limits
-from runtime.locate.place_grid import PlaceGrid, Score
+from runtime.locate.place_grid import PlaceGrid, TileLikelihood
+from runtime.locate.track import FIRST_SPEED_SIGMA_MPS, GATE_99, Track, moved_variance_m2
 from runtime.model.score_map import ScoreMap
 from runtime.types import FloatArray
 
@@ -25,7 +25,7 @@ _MEANS_SOMETHING_M = 300.0  # weak sightings that may lie further apart than thi
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class PositionMeasurement:
     """One look's position of the drone, about the map's middle."""
 
     t_us: int
@@ -33,11 +33,11 @@ class Sighting:
     cov_m2: FloatArray  # (2, 2)
     strong: bool  # enough to be believed alone
 
-    def moved(self, t_us: int, shift_en_m: FloatArray, cov_m2: FloatArray) -> Sighting:
+    def moved(self, t_us: int, shift_en_m: FloatArray, cov_m2: FloatArray) -> PositionMeasurement:
         """The same, carried to a later time."""
         return replace(self, t_us=t_us, position_en_m=self.position_en_m + shift_en_m, cov_m2=self.cov_m2 + cov_m2)
 
-    def agrees_with(self, other: Sighting) -> bool:
+    def agrees_with(self, other: PositionMeasurement) -> bool:
         """Could one drone have been at both places?"""
         seconds = abs(self.t_us - other.t_us) * 1e-6
         sigma_m = float(np.sqrt(np.linalg.eigvalsh(self.cov_m2 + other.cov_m2)[-1]))
@@ -48,7 +48,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class PositionEstimate:
     """A position that may be said."""
 
     source: str  # registration | retrieval | dead_reckoning
@@ -77,7 +77,7 @@ class Belief:
         self._cosines: deque[float] = deque(maxlen=_REMEMBERED)
         self.anchored_us: int | None = None  # when the map last confirmed the track
         self._newest_us: int | None = None
-        self._waiting: deque[Sighting] = deque(maxlen=_REMEMBERED)
+        self._waiting: deque[PositionMeasurement] = deque(maxlen=_REMEMBERED)
         if track is not None:
             grid.see_position(track.position_en_m, track.position_cov_m2, _WRONG_START)
 
@@ -111,7 +111,7 @@ class Belief:
         """Largest standard deviation of the position; infinite without a track."""
         return math.inf if self.track is None else self.track.sigma_m
 
-    def weigh(self, sighting: Sighting) -> bool:
+    def weigh(self, sighting: PositionMeasurement) -> bool:
         """Take a sighting in; False when it is not believed (yet)."""
         track = self.track
         inside = track is not None and track.distance2(sighting.position_en_m, sighting.cov_m2) <= GATE_99
@@ -127,18 +127,20 @@ class Belief:
         self.grid.see_position(sighting.position_en_m, sighting.cov_m2, _WRONG_SIGHTING)
         return True
 
-    def see_retrieval(self, scores: Sequence[Score], score_map: ScoreMap, alt_agl_m: float) -> None:
+    def see_retrieval(self, scores: Sequence[TileLikelihood], score_map: ScoreMap, alt_agl_m: float) -> None:
         """Take in what retrieval says of a frame."""
         self.grid.see(scores, max(score_map.outlier_share, _LEAST_OUTLIER_SHARE), alt_agl_m)
         self._cosines.append(max(float(score.logit.max()) for score in scores) * score_map.temperature)
 
-    def registered(self, quality: int) -> Where:
+    def registered(self, quality: int) -> PositionEstimate:
         """The track that a registration was just taken into."""
         if self.track is None or self.anchored_us is None:
             raise ValueError("nothing was registered")
-        return Where("registration", self.track.position_en_m, self.track.position_cov_m2, self.anchored_us, quality)
+        return PositionEstimate(
+            "registration", self.track.position_en_m, self.track.position_cov_m2, self.anchored_us, quality
+        )
 
-    def unregistered(self, limits: Limits, axis_cov_m2: FloatArray | None) -> Where | None:
+    def unregistered(self, limits: Limits, axis_cov_m2: FloatArray | None) -> PositionEstimate | None:
         """Without a registration: the track, or what retrieval has come to be sure of; None is not worth saying.
 
         ``axis_cov_m2`` (2, 2) is how well the way from the drone to the ground it looked at is known; None: no look.
@@ -146,13 +148,13 @@ class Belief:
         """
         found, track, anchored_us = [], self.track, self.anchored_us
         if track is not None and anchored_us is not None:
-            found.append(Where("dead_reckoning", track.position_en_m, track.position_cov_m2, anchored_us, 0))
+            found.append(PositionEstimate("dead_reckoning", track.position_en_m, track.position_cov_m2, anchored_us, 0))
         heard = anchored_us is not None or self._recognises()
         if heard and axis_cov_m2 is not None and self._newest_us is not None:
             mode = self.grid.mode()
             if mode.probability >= limits.min_mode_probability:
                 cov_m2, quality = mode.cov_m2 + axis_cov_m2, round(50 * mode.probability)
-                found.append(Where("retrieval", mode.position_en_m, cov_m2, self._newest_us, quality))
+                found.append(PositionEstimate("retrieval", mode.position_en_m, cov_m2, self._newest_us, quality))
         best = min(found, key=lambda where: where.sigma_m, default=None)
         return best if best is not None and best.sigma_m <= limits.max_unregistered_sigma_m else None
 
@@ -160,6 +162,6 @@ class Belief:
         full = len(self._cosines) == _REMEMBERED
         return not self._registers and full and float(np.mean(self._cosines)) >= _RECOGNISED_COSINE
 
-    def _confirmed(self, sighting: Sighting) -> bool:
+    def _confirmed(self, sighting: PositionMeasurement) -> bool:
         """Does a recent sighting that was not believed agree with this one?"""
         return any(sighting.agrees_with(other) for other in self._waiting)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.locate.ground_view import Look
+from runtime.locate.ground_view import GroundView
 from runtime.locate.mount import MountEstimate
-from runtime.locate.register import FramePoints
+from runtime.locate.registration import FramePoints
 from runtime.locate.similarity import fit_similarity, mutual_matches
 from runtime.types import FloatArray
 
@@ -38,7 +38,7 @@ class Flow:
         self._last = None
 
     def since(
-        self, t_us: int | None, now_us: int, look: Look, points: FramePoints, mount: MountEstimate
+        self, t_us: int | None, now_us: int, look: GroundView, points: FramePoints, mount: MountEstimate
     ) -> Shift | None:
         """From the frame at ``t_us`` to this one, which is remembered; None where they have too little in common."""
         last, self._last = self._last, (now_us, points)

@@ -24,7 +24,7 @@ _STEP = 1e-4  # for numeric derivatives, radians or of the logarithm
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class GroundView:
     """What is needed to search for a frame; positions are metres from the point under the camera.
 
     The ground is taken as flat, also over a map with heights: retrieval's tiles are tens of metres apart, and the
@@ -72,18 +72,20 @@ def unusable_telemetry(telemetry: Telemetry) -> str | None:
     return None if telemetry.cam_pitch_deg <= _MAX_PITCH_DEG else "near_horizon"
 
 
-def looks(frame: Frame, camera: Camera, mount: MountEstimate) -> list[Look]:
+def ground_views(frame: Frame, camera: Camera, mount: MountEstimate) -> list[GroundView]:
     """One look where the heading is known, else one a supposed heading; none where no ground is seen."""
     height, width = frame.picture.shape[:2]
     camera = camera if (width, height) == (camera.width_px, camera.height_px) else camera.resized(width, height)
     picture = camera.undistorted(frame.picture)
     yaw = frame.telemetry.cam_yaw_deg
     headings = UNKNOWN_HEADINGS_DEG if math.isnan(yaw) else (yaw,)
-    made = (_look(View(picture, camera, np.eye(3), 1.0), frame.telemetry, heading, mount) for heading in headings)
+    made = (
+        _ground_view(View(picture, camera, np.eye(3), 1.0), frame.telemetry, heading, mount) for heading in headings
+    )
     return [look for look in made if look is not None]
 
 
-def _look(blank: View, telemetry: Telemetry, yaw_deg: float, mount: MountEstimate) -> Look | None:
+def _ground_view(blank: View, telemetry: Telemetry, yaw_deg: float, mount: MountEstimate) -> GroundView | None:
     roll_known = not math.isnan(telemetry.cam_roll_deg)
     attitude = Attitude(telemetry.cam_roll_deg if roll_known else 0.0, telemetry.cam_pitch_deg, yaw_deg)
     nominal = attitude.enu_from_camera()
@@ -93,7 +95,7 @@ def _look(blank: View, telemetry: Telemetry, yaw_deg: float, mount: MountEstimat
     if outline is None or axis is None:
         return None
     low, high = outline.min(axis=0), outline.max(axis=0)
-    return Look(
+    return GroundView(
         view,
         first_uncertainty(nominal, roll_known=roll_known, yaw_known=not math.isnan(telemetry.cam_yaw_deg)),
         (float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2),

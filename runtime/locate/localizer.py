@@ -16,18 +16,18 @@ from runtime.frame import Frame
 from runtime.geo.camera import Camera, yaw_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
-from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, Sighting, Where
+from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, PositionEstimate, PositionMeasurement
 from runtime.locate.features import LocalFeatures
-from runtime.locate.filter import Track
 from runtime.locate.flow import Flow, Shift
-from runtime.locate.ground_view import Look, looks, unusable
+from runtime.locate.ground_view import GroundView, ground_views, unusable
 from runtime.locate.limits import Limits
 from runtime.locate.mount import MountEstimate
-from runtime.locate.place_grid import Score
-from runtime.locate.register import Registrar
+from runtime.locate.place_grid import TileLikelihood
+from runtime.locate.registration import Registrar
 from runtime.locate.retrieve import UNFITTED, Candidate, Retriever
 from runtime.locate.stages import Stages
-from runtime.locate.verify import Finder, Found, Place
+from runtime.locate.track import Track
+from runtime.locate.verify import RegisteredView, Verifier, ViewCandidate
 from runtime.model.bundle import XFEAT_AGREEMENT
 from runtime.model.engine import Engine
 from runtime.model.score_map import ScoreMap
@@ -71,7 +71,7 @@ class Localizer:
         self._limits = limits = limits or Limits()
         self._finder = None
         if features is not None:
-            self._finder = Finder(
+            self._finder = Verifier(
                 Registrar(imagery, features),
                 limits,
                 lat=imagery.bounds.centre.lat,
@@ -121,7 +121,7 @@ class Localizer:
             self._predict(frame, None)
             return self._carried(frame, reason)
         with self._stages.timed("rectify"):
-            at_hand = looks(frame, self._camera, self._mount)
+            at_hand = ground_views(frame, self._camera, self._mount)
         self._predict(frame, self._shift(frame, last_us, at_hand))
         places = self._places(frame, at_hand)
         if not places:
@@ -161,7 +161,7 @@ class Localizer:
         before, self._sample = self._sample, sample
         return "frozen_picture" if before is not None and np.array_equal(before, sample) else None
 
-    def _shift(self, frame: Frame, last_us: int | None, at_hand: list[Look]) -> Shift | None:
+    def _shift(self, frame: Frame, last_us: int | None, at_hand: list[GroundView]) -> Shift | None:
         """What the pictures say of the way since the last frame, where the aircraft tells no velocity."""
         if self._finder is None or len(at_hand) != 1 or math.isfinite(frame.telemetry.vel_north_mps):
             self._flow.forget()
@@ -179,7 +179,7 @@ class Localizer:
         else:
             self._belief.carry(frame.t_us, shift.en_m, shift.cov_m2)
 
-    def _places(self, frame: Frame, at_hand: list[Look]) -> list[Place]:
+    def _places(self, frame: Frame, at_hand: list[GroundView]) -> list[ViewCandidate]:
         """Where to look on the map, best first; first where a tight track points. Retrieval's word is taken in."""
         track = self._belief.track if self._belief.sigma_m <= VOUCHING_SIGMA_M else None
         most = _CANDIDATES_LOST if track is None else _CANDIDATES_TRACKING
@@ -189,8 +189,8 @@ class Localizer:
             return []
         with self._stages.timed("embed"):
             embeddings = self._retriever.embed([(look.view, look.axis_en_m, level) for look, level in seen])
-        pooled: list[Place] = []
-        scores: list[Score] = []
+        pooled: list[ViewCandidate] = []
+        scores: list[TileLikelihood] = []
         with self._stages.timed("search"):
             for (look, level), embedding in zip(seen, embeddings, strict=True):
                 score = self._retriever.score(embedding[None], level, look.axis_en_m)
@@ -201,16 +201,16 @@ class Localizer:
                     place = self._frame.to_latlon(*axis_en_m.tolist())
                     found.append(Candidate(place, found[0].score + _TRACKED))
                 scores.append(score)
-                pooled += [Place(look, candidate, score.footprint_m) for candidate in found]
+                pooled += [ViewCandidate(look, candidate, score.footprint_m) for candidate in found]
             self._belief.see_retrieval(scores, self._score_map, frame.telemetry.alt_agl_m)
         return sorted(pooled, key=lambda place: -place.candidate.score)[:most]
 
-    def _from_registration(self, frame: Frame, found: Found) -> Verdict:
+    def _from_registration(self, frame: Frame, found: RegisteredView) -> Verdict:
         pose = found.pose
         cov = pose.cov[:2, :2] + np.eye(2) * _GROUND_SIGMA_M**2
         supported = found.registration.support >= self._limits.min_support_alone
         strong = supported and found.agreement >= self._least_agreement[0]
-        if not self._belief.weigh(Sighting(frame.t_us, found.position(self._frame), cov, strong)):
+        if not self._belief.weigh(PositionMeasurement(frame.t_us, found.position(self._frame), cov, strong)):
             return self._carried(frame, "unconfirmed", found.look)
         if strong:
             self._mount.learn(found.look.uncertainty, pose.offset, pose.cov[2:, 2:])
@@ -218,14 +218,16 @@ class Localizer:
         quality = round(100 * min(found.agreement / _FULL_AGREEMENT, 1.0))
         return self._fix(frame, self._belief.registered(quality), ground=ground, yaw_deg=yaw_of(pose.rotation))
 
-    def _carried(self, frame: Frame, reason: str, look: Look | None = None) -> Verdict:
+    def _carried(self, frame: Frame, reason: str, look: GroundView | None = None) -> Verdict:
         """Without a registration; with the look at the likeliest place, if there was one."""
         axis_cov_m2 = None if look is None else look.axis_cov_m2(self._mount.frame_cov(look.uncertainty))
         where = self._belief.unregistered(self._limits, axis_cov_m2)
         return NoFix(frame.t_us, reason) if where is None else self._fix(frame, where)
 
-    def _fix(self, frame: Frame, where: Where, *, ground: LatLon | None = None, yaw_deg: float | None = None) -> Fix:
-        """A position; the map's own misplacement comes on top, for no number of looks averages it out."""
+    def _fix(
+        self, frame: Frame, where: PositionEstimate, *, ground: LatLon | None = None, yaw_deg: float | None = None
+    ) -> Fix:
+        """A position; the map's own misplacement comes on top, for no number of ground_views averages it out."""
         place = self._frame.to_latlon(float(where.position_en_m[0]), float(where.position_en_m[1]))
         cov = where.cov_m2 + np.eye(2) * self._map_variance_m2
         alt_msl_m = frame.telemetry.alt_msl_m

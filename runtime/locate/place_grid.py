@@ -29,7 +29,7 @@ _MODE_M = 60.0  # about the likeliest cell: one place
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class TileLikelihood:
     """What retrieval says of a look."""
 
     place_en_m: FloatArray  # (N, 2) of tiles
@@ -67,7 +67,7 @@ class PlaceGrid:
         share = (1.0 - _LEAK) / total if total > 0 else 0.0  # it flew off the map: it may be anywhere
         self._p = moved * np.float32(share) + np.float32((1.0 - share * total) / moved.size)
 
-    def see(self, scores: Sequence[Score], outlier_share: float, alt_agl_m: float) -> None:
+    def see(self, scores: Sequence[TileLikelihood], outlier_share: float, alt_agl_m: float) -> None:
         """Take in what retrieval says of a frame, one score a supposed heading."""
         best = max(float(score.logit.max()) for score in scores)
         likelihood = np.zeros_like(self._p)
@@ -89,7 +89,7 @@ class PlaceGrid:
         distance2 = np.einsum("rci,ij,rcj->rc", away, np.linalg.inv(cov), away)
         self._weigh(np.exp(-distance2 / 2).astype(np.float32), outlier_share)
 
-    def log_prior(self, score: Score) -> NDArray[np.float32]:
+    def log_prior(self, score: TileLikelihood) -> NDArray[np.float32]:
         """(N,) how likely it is that tiles are looked at, against the likeliest, as sharp as their footprint allows."""
         blurred = self._spread(self._p, score.footprint_m / 4)
         column, row = self._cells(score.place_en_m - np.asarray(score.axis_en_m))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
 from runtime.geo.rectify import View, rectify, seen_share
-from runtime.locate.place_grid import PlaceGrid, Score
+from runtime.locate.place_grid import PlaceGrid, TileLikelihood
 from runtime.model.engine import Engine
 from runtime.model.preprocess import encoder_input
 from runtime.model.score_map import ScoreMap
@@ -75,17 +75,19 @@ class Retriever:
             inputs.append(encoder_input(patch.picture, patch.seen, side_px))
         return self._engine.embed(np.array(inputs))
 
-    def score(self, embedding: NDArray[np.float32], level: int, axis_en_m: tuple[float, float]) -> Score:
+    def score(self, embedding: NDArray[np.float32], level: int, axis_en_m: tuple[float, float]) -> TileLikelihood:
         """How like all tiles of a level are to one embedding (1, D)."""
         rows, told = self._rows[level], self._cache.metadata["levels"][level]
         logit = self._searcher.scan(embedding, rows)[0] / np.float32(self._temperature)
-        return Score(self._places(level), logit, axis_en_m, float(told["footprint_m"]), float(told["stride_m"]))
+        return TileLikelihood(
+            self._places(level), logit, axis_en_m, float(told["footprint_m"]), float(told["stride_m"])
+        )
 
     def search(
         self,
         embedding: NDArray[np.float32],  # (1, D)
         level: int,
-        score: Score,
+        score: TileLikelihood,
         log_prior: NDArray[np.float32],  # (N,) of the level's tiles
         most: int,
     ) -> list[Candidate]:

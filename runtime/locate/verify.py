@@ -11,11 +11,11 @@ from runtime.geo.camera import rotation_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.geo.terrain import FLAT, Terrain
-from runtime.locate.ground_view import Look
+from runtime.locate.ground_view import GroundView
 from runtime.locate.limits import Limits
 from runtime.locate.mount import MountEstimate, is_plausible
 from runtime.locate.pose import Pose, solve_pose
-from runtime.locate.register import FramePoints, Registrar, Registration
+from runtime.locate.registration import FramePoints, Registrar, Registration
 from runtime.locate.retrieve import Candidate
 from runtime.locate.stages import Stages
 from runtime.maps.heights import Heights
@@ -28,10 +28,10 @@ _GOOD_AGREEMENT = 0.5  # ground that is as the map shows it
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RegisteredView:
     """A look whose ground was found."""
 
-    look: Look
+    look: GroundView
     registration: Registration
     pose: Pose
     agreement: float
@@ -48,17 +48,17 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ViewCandidate:
     """A candidate, the look that it was retrieved for and the side of its tile."""
 
-    look: Look
+    look: GroundView
     candidate: Candidate
     footprint_m: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    look: Look
+    look: GroundView
     points: FramePoints
     registration: Registration
     terrain: Terrain  # about the registration's origin
@@ -68,7 +68,7 @@ class _Fit:
         return pose.ground_en_m(self.look.view.camera.rays(self.points.pixel), self.terrain)
 
 
-class Finder:
+class Verifier:
     """Looks closely at the places that retrieval and the track name."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Finder:
         self._picture: object = None
         self._points: dict[int, FramePoints] = {}
 
-    def points(self, look: Look) -> FramePoints:
+    def points(self, look: GroundView) -> FramePoints:
         """Keypoints of a look, found once a frame."""
         if look.view.picture is not self._picture:
             self._picture, self._points = look.view.picture, {}
@@ -99,8 +99,8 @@ class Finder:
         return self._points[id(look)]
 
     def best(
-        self, places: list[Place], mount: MountEstimate, least_agreement: float, *, alone: bool
-    ) -> tuple[Found | None, str | None]:
+        self, places: list[ViewCandidate], mount: MountEstimate, least_agreement: float, *, alone: bool
+    ) -> tuple[RegisteredView | None, str | None]:
         """The best supported registration that its pose bears out, or why there is none; ``alone``: no track vouches.
 
         Alone it is not believed where other ground near by would be believed as well: orchards, rows of like houses.
@@ -122,7 +122,7 @@ class Finder:
             reason = "ambiguous"
         return None, reason
 
-    def _fits(self, places: list[Place], mount: MountEstimate) -> list[_Fit]:
+    def _fits(self, places: list[ViewCandidate], mount: MountEstimate) -> list[_Fit]:
         """Plausible fits to the map at each place, best supported first."""
         fits = []
         for place in places:
@@ -136,14 +136,14 @@ class Finder:
                 fits.append(_Fit(look, points, found, terrain))
         return sorted(fits, key=lambda fit: -fit.registration.support)
 
-    def _terrain(self, look: Look, near: LatLon) -> Terrain:
+    def _terrain(self, look: GroundView, near: LatLon) -> Terrain:
         """Of what may be seen and of the ground under the camera, about where the middle of the look may be."""
         if self._heights is None:
             return FLAT
         terrain = self._heights.about(LocalFrame(near), 2 * look.side_m + math.hypot(*look.middle_en_m))
         return FLAT if terrain.is_level else terrain
 
-    def _verified(self, fit: _Fit, mount: MountEstimate, least_agreement: float) -> Found | None:
+    def _verified(self, fit: _Fit, mount: MountEstimate, least_agreement: float) -> RegisteredView | None:
         """The pose of a fit, and again from all points that agree with it; None when too few do."""
         points, registration = fit.points, fit.registration
         pose = self._pose(fit, mount, registration.pixel, registration.place_en_m)
@@ -153,7 +153,7 @@ class Finder:
         if not agreement.share >= least_agreement:
             return None
         pose = self._pose(fit, mount, agreement.pixel, agreement.place_en_m, trust=_trust(agreement.share))
-        return None if pose is None else Found(fit.look, registration, pose, agreement.share, fit.terrain)
+        return None if pose is None else RegisteredView(fit.look, registration, pose, agreement.share, fit.terrain)
 
     def _has_double(self, fit: _Fit, pose: Pose) -> bool:
         with self._stages.timed("register"):
@@ -177,7 +177,7 @@ class Finder:
         )
 
 
-def _laid(points: FramePoints, look: Look, terrain: Terrain) -> FramePoints:
+def _laid(points: FramePoints, look: GroundView, terrain: Terrain) -> FramePoints:
     """The points on the terrain under a camera whose look's middle is at its origin: hills bend what is flat's.
 
     The picture that they were found in stays a flat one's: local features bear a fifth of scale.
@@ -194,7 +194,7 @@ def _trust(agreement: float) -> float:
     return min(max((agreement - _CHANCE) / (_GOOD_AGREEMENT - _CHANCE), 0.0), 1.0)
 
 
-def _is_plausible(look: Look, mount: MountEstimate, fit: Registration) -> bool:
+def _is_plausible(look: GroundView, mount: MountEstimate, fit: Registration) -> bool:
     cov = mount.frame_cov(look.uncertainty)
     return is_plausible(np.asarray(look.view.attitude), cov, scale=fit.scale, turn_deg=fit.turn_deg)
 

@@ -14,7 +14,7 @@ from runtime.files import sha256_of
 from runtime.geo.bounds import Bounds
 from runtime.geo.mercator import HALF_WORLD_M, TILE_PX, ground_scale
 from runtime.maps.georeference import mercator_box, warping
-from runtime.maps.heights import Heights, Nodes, filled, nodes_over
+from runtime.maps.heights import Heights, Nodes, fill_gaps, nodes_over
 from runtime.maps.imagery import Imagery
 from runtime.maps.importing import geotiff_errors, open_raster
 
@@ -27,7 +27,7 @@ _EARTH_M = (-500.0, 9000.0)  # the Dead Sea's shore and Everest
 def read_dem(source: Path, imagery: Imagery) -> Heights:
     """The heights over a map; raises ImageryError where they do not cover it, or cannot be heights in metres.
 
-    Gaps up to the side of one of the map's tiles are filled with the nearest height: the map's box is one of whole
+    Gaps up to the side of one of the map's tiles are fill_gaps with the nearest height: the map's box is one of whole
     tiles, beyond the user's map.
     """
     bounds = imagery.bounds
@@ -42,7 +42,7 @@ def read_dem(source: Path, imagery: Imagery) -> Heights:
     if known.any():
         _check_range(source, height_m[known])
     rim = TILE_PX * imagery.metres_per_px / step_m + 2
-    whole, away = filled(height_m) if known.any() else (height_m, math.inf)
+    whole, away = fill_gaps(height_m) if known.any() else (height_m, math.inf)
     if away > rim:
         off = f", up to {away * step_m * ground_scale(bounds.centre.lat):.0f} m from where there is one"
         raise ImageryError(

@@ -96,7 +96,7 @@ class Heights:
         return replace(self, height_m=np.array(part), top=top, left=left)
 
 
-def joined(pieces: Sequence[Heights], bounds: Bounds) -> Heights:
+def join_heights(pieces: Sequence[Heights], bounds: Bounds) -> Heights:
     """Of several on one lattice those over a box: the first piece's where two lie, the nearest where none does."""
     first = pieces[0]
     nodes = nodes_over(bounds, first.step_m)
@@ -107,10 +107,10 @@ def joined(pieces: Sequence[Heights], bounds: Bounds) -> Heights:
         rows, columns = piece.height_m.shape
         height_m[down : down + rows, across : across + columns] = piece.height_m
     sources = {source["sha256"]: source for piece in pieces for source in piece.sources}
-    return Heights(filled(height_m)[0], first.cells, nodes.top, nodes.left, tuple(sources.values()))
+    return Heights(fill_gaps(height_m)[0], first.cells, nodes.top, nodes.left, tuple(sources.values()))
 
 
-def filled(height_m: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+def fill_gaps(height_m: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
     """With the nearest height where there is none (NaN), and how many nodes away the furthest of these was."""
     missing: Mask = ~np.isfinite(height_m)
     if not missing.any():

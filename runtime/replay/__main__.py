@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import SettingsError, run_command
-from runtime.start import joined
+from runtime.start import keep_option_value
 
 if TYPE_CHECKING:
     from runtime.fix import Verdict
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = _parser().parse_args(joined(argv, "--start"))
+    args = _parser().parse_args(keep_option_value(argv, "--start"))
     return run_command("runtime.replay", lambda: _replay(args))
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import CacheError, SettingsError, run_command
-from runtime.start import joined
+from runtime.start import keep_option_value
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = _parser().parse_args(joined(argv, "--around"))
+    args = _parser().parse_args(keep_option_value(argv, "--around"))
     command = {
         "build": _build, "info": _info, "verify": _verify, "crop": _crop, "merge": _merge, "key": _key, "sign": _sign
     }[args.command]  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import CacheError
 from runtime.files import whole_file
-from runtime.maps.heights import Heights, joined
+from runtime.maps.heights import Heights, join_heights
 from runtime.maps.imagery import Imagery
 from runtime.maps.mosaic import sources_of, write_mosaic
 from runtime.tiles.cache import TileCache, imagery_facts
@@ -70,7 +70,7 @@ def _heights(caches: Sequence[TileCache], imagery: Imagery) -> Heights | None:
         raise CacheError(
             f"{first}, {second}; build them again with one DEM, or without: python -m runtime.tiles build --dem DEM.tif"
         )
-    return joined(held, imagery.bounds)
+    return join_heights(held, imagery.bounds)
 
 
 def _lattice(heights: Heights | None) -> str:

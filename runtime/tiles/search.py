@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
 from runtime.tiles.cache import TileCache
-from runtime.tiles.sign_bits import least_differing, sketch_of
+from runtime.tiles.sign_bits import least_differing, sign_bits_of
 
 _BLOCK_ROWS = 16384
 _THREADED_ROWS = 65_536  # fewer are scanned faster by one thread
@@ -35,7 +35,7 @@ _NODE_ROWS = 256  # rows along the curve that share a bounding box
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """The rows most like each query, best first; fewer than asked for where the cache holds fewer."""
 
     row: NDArray[np.int64]  # (Q, k)
@@ -84,7 +84,7 @@ class Searcher:
         queries: NDArray[np.float32],  # (Q, D) unit-norm: one a supposed heading
         k: int,
         rows: slice = slice(None),
-    ) -> Found:
+    ) -> SearchResult:
         """The ``k`` rows most like each query, with their exact cosines; large slices are searched by their signs."""
         start, stop, _ = rows.indices(len(self._cache.embedding))
         if stop - start >= _SKETCHED_ROWS:
@@ -128,14 +128,14 @@ class Searcher:
         place: LatLon,
         radius_m: float,
         rows: slice,
-    ) -> Found:
+    ) -> SearchResult:
         """The ``k`` rows within a radius that are most like each query, exactly."""
         inside = self.near(place, radius_m, rows)
         self._cache.check_rows(inside, ("embedding", "scale"))
         scanned = dots(_rounded(queries)[0], self._cache.embedding[inside]) * self._cache.scale[inside]
         return self._exactly(queries, [inside[best(one, k * _SHORTLIST)] for one in scanned], k)
 
-    def _exactly(self, queries: NDArray[np.float32], short: list[NDArray[np.int64]], k: int) -> Found:
+    def _exactly(self, queries: NDArray[np.float32], short: list[NDArray[np.int64]], k: int) -> SearchResult:
         """The best ``k`` of a shortlist a query, by the query as it is."""
         rows, cosines = [], []
         for query, some in zip(queries, short, strict=True):
@@ -143,7 +143,7 @@ class Searcher:
             order = np.argsort(-cosine, kind="stable")[:k]
             rows.append(some[order])
             cosines.append(cosine[order])
-        return Found(np.stack(rows), np.stack(cosines))
+        return SearchResult(np.stack(rows), np.stack(cosines))
 
     def _rounded_best(
         self, query: NDArray[np.float32], rows: NDArray[np.int64], count: int
@@ -157,7 +157,7 @@ class Searcher:
         """A shortlist a query, of a part of the rows a thread."""
         if self._signs is None:
             self._signs = self._sketched()
-        signs, asked, count = self._signs, sketch_of(queries), max(_SKETCHED_SHORTLIST, k * _SHORTLIST)
+        signs, asked, count = self._signs, sign_bits_of(queries), max(_SKETCHED_SHORTLIST, k * _SHORTLIST)
         edges, found = self._edges(start, stop, _SKETCHED_PARTS), {}
 
         def part(query: int, first: int, last: int) -> None:
@@ -176,7 +176,7 @@ class Searcher:
             self._cache.check_rows(slice(first, last), ("embedding",))
             for low in range(first, last, _BLOCK_ROWS):
                 at = slice(low, min(low + _BLOCK_ROWS, last))
-                signs[at] = sketch_of(held[at])
+                signs[at] = sign_bits_of(held[at])
 
         edges = self._edges(0, len(held))
         self._each(part, edges[:-1], edges[1:])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def sketch_of(
+def sign_bits_of(
     rows: NDArray[Any],  # (N, D) of any positive scale
 ) -> NDArray[np.uint8]:  # (N, ceil(D / 8))
     """A bit for each number that is not negative, highest bit first; the last byte is filled up with zeros."""

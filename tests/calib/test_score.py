@@ -29,7 +29,7 @@ from runtime.fix import Fix
 from runtime.flights.flight import Flight, read_truth
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
-from runtime.locate.ground_view import looks
+from runtime.locate.ground_view import ground_views
 from runtime.locate.load import open_localizer
 from runtime.locate.mount import MountEstimate
 from runtime.locate.retrieve import Retriever
@@ -276,7 +276,7 @@ def test_the_right_tile_is_the_one_nearest_to_the_truth(town: Town) -> None:
     gathered = gather(flight, known, cache, engine, lambda: None)
     retriever = Retriever(cache, engine, LocalFrame(cache.open_imagery().bounds.centre))
     for frame, query in zip(flight.frames(), gathered.queries, strict=True):
-        [look], ground = looks(frame, flight.camera, MountEstimate()), known[frame.t_us].ground
+        [look], ground = ground_views(frame, flight.camera, MountEstimate()), known[frame.t_us].ground
         level = retriever.level_for(look.view, look.axis_en_m)
         assert ground is not None
         assert level is not None
@@ -309,7 +309,7 @@ def test_too_few_frames_are_counted_by_reason(
 def test_flights_whose_best_tile_is_wrong_give_no_calibration(
     town: Town, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    corner = ("truth.csv", {"true_ground_lat": "47.49979", "true_ground_lon": "8.20034"})  # no frame looks there
+    corner = ("truth.csv", {"true_ground_lat": "47.49979", "true_ground_lon": "8.20034"})  # no frame ground_views there
     flights = [edited(town.flights / name, *corner, tmp_path / name) for name in ("one", "two")]
     assert main([*command(town, tmp_path / "s.json", *flights), "--bundle", str(bundle)]) == 1
     said = capsys.readouterr().err

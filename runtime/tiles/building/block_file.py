@@ -17,7 +17,7 @@ _DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class BlockCounts:
     """How many windows of a block have a row, and how many have none."""
 
     rows: int
@@ -31,10 +31,10 @@ def pack(rows: Rows, left_out: Counter[LeftOut]) -> bytes:
     return hashlib.sha256(data).digest() + data
 
 
-def counts_of(data: bytes) -> Counts:
+def counts_of(data: bytes) -> BlockCounts:
     """Of a block's bytes, or of their beginning."""
     count, _, *left_out = _HEAD.unpack_from(data, _DIGEST_BYTES)
-    return Counts(count, dict(zip((reason.value for reason in LeftOut), left_out, strict=True)))
+    return BlockCounts(count, dict(zip((reason.value for reason in LeftOut), left_out, strict=True)))
 
 
 HEAD_BYTES = _DIGEST_BYTES + _HEAD.size

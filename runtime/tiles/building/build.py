@@ -16,10 +16,10 @@ from runtime.maps.heights import Heights
 from runtime.maps.imagery import Imagery
 from runtime.maps.mosaic import sources_of
 from runtime.model.engine import Engine
-from runtime.tiles.building.embed_block import Job
+from runtime.tiles.building.embed_block import EmbedJob
 from runtime.tiles.building.threads import Embedder, in_threads
 from runtime.tiles.building.window_filter import LeftOut
-from runtime.tiles.building.workspace import Building
+from runtime.tiles.building.workspace import Workspace
 from runtime.tiles.cache import imagery_facts
 from runtime.tiles.format import write_rows
 from runtime.tiles.windows import Block, Grid
@@ -59,7 +59,7 @@ def build(
     accuracy_ce90_m: float = ACCURACY_CE90_M,
     heights: Heights | None = None,
     embedder: Embedder | None = None,
-    building: Building | None = None,
+    building: Workspace | None = None,
     tick: Tick = lambda done, total: None,
 ) -> BuildResult:
     """Embed every window of the map and write the cache ``out``.
@@ -69,10 +69,10 @@ def build(
     a killed build has finished is not done again. Raises ImageryError when nothing can be seen, CacheError when the
     folder of another unfinished build lies there.
     """
-    job = Job(imagery.path, grids_of(footprints_m, stride_m), _inner(imagery, engine.side_px, max(footprints_m)))
+    job = EmbedJob(imagery.path, grids_of(footprints_m, stride_m), _inner(imagery, engine.side_px, max(footprints_m)))
     facts = imagery_facts(imagery, accuracy_ce90_m)
     asked = asked_of(engine, job.grids, accuracy_ce90_m, None if heights is None else heights.told())
-    building = building or Building(out, {"map": facts["sha256"], **asked})
+    building = building or Workspace(out, {"map": facts["sha256"], **asked})
     try:
         blocks = _blocks(job, imagery)
         left = [block for block in blocks if not building.has(block)]
@@ -126,7 +126,7 @@ def _inner(imagery: Imagery, side_px: int, footprint_m: float) -> Bounds:
     return Bounds(bounds.west + px, bounds.south + px, bounds.east - px, bounds.north - px)
 
 
-def _blocks(job: Job, imagery: Imagery) -> list[Block]:
+def _blocks(job: EmbedJob, imagery: Imagery) -> list[Block]:
     """All blocks that have a window on the map, in the cache's order; raises ImageryError where there is none."""
     least_m, pixel_m = job.grids[0].footprint_m, imagery.metres_per_px * ground_scale(imagery.bounds.centre.lat)
     if least_m < _LEAST_PX * pixel_m:
@@ -142,7 +142,7 @@ def _blocks(job: Job, imagery: Imagery) -> list[Block]:
     return blocks
 
 
-def _levels(grids: Sequence[Grid], blocks: Sequence[Block], building: Building) -> list[dict[str, Any]]:
+def _levels(grids: Sequence[Grid], blocks: Sequence[Block], building: Workspace) -> list[dict[str, Any]]:
     """What the metadata states of each level."""
     levels: list[dict[str, Any]] = [
         {

@@ -20,7 +20,7 @@ from runtime.model.load import open_engine
 from runtime.progress import progress
 from runtime.tiles.building.build import FOOTPRINTS_M, BuildResult, asked_of, build, grids_of, left_out_text
 from runtime.tiles.building.threads import Embedder, in_threads
-from runtime.tiles.building.workspace import Building
+from runtime.tiles.building.workspace import Workspace
 
 Told = dict[str, str]  # name, date, attribution of a map
 
@@ -35,7 +35,7 @@ def build_command(args: argparse.Namespace) -> None:
     sources = [{"sha256": identity(path), **one} for path, one in zip(args.imagery, told, strict=True)]
     dem = None if args.dem is None else identity(args.dem)
     asked = asked_of(engine, grids_of(footprints_m, args.stride), args.accuracy, dem)
-    building = Building(args.out, {"imagery": sources, **asked})
+    building = Workspace(args.out, {"imagery": sources, **asked})
     try:
         with contextlib.closing(_imported(args.imagery, building, told)) as imagery, progress("tiles") as tick:
             result = build(
@@ -87,7 +87,7 @@ def _checked(args: argparse.Namespace) -> list[Told]:
     return told
 
 
-def _imported(maps: Sequence[Path], building: Building, told: Sequence[Told]) -> Imagery:
+def _imported(maps: Sequence[Path], building: Workspace, told: Sequence[Told]) -> Imagery:
     """The map, imported now or before this build was ended; what cannot be read leaves nothing behind."""
     try:
         if len(maps) == 1:
@@ -107,7 +107,7 @@ def _imported(maps: Sequence[Path], building: Building, told: Sequence[Told]) ->
         raise
 
 
-def _heights(dem: Path, imagery: Imagery, building: Building) -> Heights:
+def _heights(dem: Path, imagery: Imagery, building: Workspace) -> Heights:
     from runtime.maps.dem import read_dem
 
     try:

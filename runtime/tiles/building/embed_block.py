@@ -13,8 +13,8 @@ from runtime.geo.bounds import Bounds
 from runtime.maps.imagery import Imagery
 from runtime.model.engine import Engine
 from runtime.tiles.building.block_file import pack
-from runtime.tiles.building.window_cutter import Cutter
-from runtime.tiles.building.window_filter import LeftOut, looked_at
+from runtime.tiles.building.window_cutter import WindowCutter
+from runtime.tiles.building.window_filter import LeftOut, filter_window
 from runtime.tiles.format import to_rows
 from runtime.tiles.windows import Block, Grid, Window
 
@@ -22,7 +22,7 @@ BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class EmbedJob:
     """What a worker needs to know beside its engine."""
 
     map_path: Path
@@ -39,13 +39,13 @@ class Job:
         Batches never reach over a block's border: its rows do not depend on which other blocks are built.
         """
         windows = self.grids[block.level].windows(block, self.bounds)
-        cutter = Cutter(imagery, self.grids[block.level], engine.side_px)
+        cutter = WindowCutter(imagery, self.grids[block.level], engine.side_px)
         kept: list[Window] = []
         embeddings = [np.empty((0, engine.dim), np.float32)]
         left_out = Counter[LeftOut]()
         for first in range(0, len(windows), BATCH):
             batch = windows[first : first + BATCH]
-            looks = [(window, looked_at(*cutter.cut(window))) for window in batch]
+            looks = [(window, filter_window(*cutter.cut(window))) for window in batch]
             left_out.update(look for _, look in looks if isinstance(look, LeftOut))
             good = [(window, look) for window, look in looks if not isinstance(look, LeftOut)]
             if good:

@@ -22,7 +22,7 @@ from runtime.maps.imagery import Imagery
 from runtime.maps.mbtiles import tiles_over, write_tiles
 from runtime.model.engine import Engine
 from runtime.model.load import open_engine
-from runtime.tiles.building.embed_block import Job
+from runtime.tiles.building.embed_block import EmbedJob
 from runtime.tiles.windows import BLOCK, Block
 
 _WAVE_BYTES = 256 << 20  # of the map in flight at once
@@ -31,10 +31,10 @@ _BLOCKS_A_CPU = 8  # of a wave
 _RIM = 0.05  # of a window, about a block: more than what a raster reaches beyond
 
 
-class Worker:
+class RayWorker:
     """What each process of the cluster holds: an engine and the job."""
 
-    def __init__(self, job: Job, bundle: dict[str, bytes], precision: str, encoder_sha256: str) -> None:
+    def __init__(self, job: EmbedJob, bundle: dict[str, bytes], precision: str, encoder_sha256: str) -> None:
         """``bundle`` are the files of an encoder bundle; none is the default encoder. Raises EngineError."""
         self._job, self._folder = job, tempfile.TemporaryDirectory()
         path = Path(self._folder.name) / "encoder.bundle"
@@ -62,7 +62,7 @@ class Worker:
 
 
 def on_ray(
-    job: Job,
+    job: EmbedJob,
     engine: Engine,
     blocks: Sequence[Block],
     *,
@@ -103,7 +103,7 @@ def _embedded(ray: Any, items: list[dict[str, Any]], told: tuple[Any, ...], cpus
         return
     wave = ray.data.from_items(items, override_num_blocks=len(items))
     actors, wrong = ray.data.ActorPoolStrategy(min_size=1, max_size=cpus), ""
-    for row in wave.map(Worker, fn_constructor_args=told, compute=actors, num_cpus=1).iter_rows():
+    for row in wave.map(RayWorker, fn_constructor_args=told, compute=actors, num_cpus=1).iter_rows():
         wrong = wrong or row["wrong"]
         if not wrong:
             yield Block(*map(int, row["block"])), row["data"]
@@ -154,7 +154,7 @@ class _Wave:
         return sum(len(item["piece"]) for item in self.items)
 
 
-def _waves(job: Job, imagery: Imagery, blocks: Sequence[Block], most: int) -> Iterator[_Wave]:
+def _waves(job: EmbedJob, imagery: Imagery, blocks: Sequence[Block], most: int) -> Iterator[_Wave]:
     """So many blocks at once as are asked for, fewer where their pieces would fill the memory."""
     wave = _Wave()
     for block in blocks:
@@ -169,7 +169,7 @@ def _waves(job: Job, imagery: Imagery, blocks: Sequence[Block], most: int) -> It
     yield wave
 
 
-def _piece(job: Job, imagery: Imagery, block: Block) -> bytes:
+def _piece(job: EmbedJob, imagery: Imagery, block: Block) -> bytes:
     """The map's tiles under a block's windows as an MBTiles file; nothing where there are none."""
     grid = job.grids[block.level]
     first, last = (grid.window(block.row * BLOCK + i, block.column * BLOCK + i) for i in (0, BLOCK - 1))

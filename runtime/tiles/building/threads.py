@@ -11,7 +11,7 @@ from typing import Protocol
 
 from runtime.maps.imagery import Imagery
 from runtime.model.engine import Engine
-from runtime.tiles.building.embed_block import Job
+from runtime.tiles.building.embed_block import EmbedJob
 from runtime.tiles.windows import Block
 
 _LOOK_EVERY_S = 0.2
@@ -22,7 +22,7 @@ class Embedder(Protocol):
 
     def __call__(
         self,
-        job: Job,
+        job: EmbedJob,
         engine: Engine,
         blocks: Sequence[Block],
         *,
@@ -38,7 +38,7 @@ class _StoppedError(Exception):
 
 
 def in_threads(
-    job: Job,
+    job: EmbedJob,
     engine: Engine,
     blocks: Sequence[Block],
     *,

@@ -16,7 +16,7 @@ _MOST_PX = 4096  # across a raster
 _WHOLLY_SEEN = 250  # of 255
 
 
-class Cutter:
+class WindowCutter:
     """Reads the windows of one level, fastest in the order of the curve."""
 
     def __init__(self, imagery: Imagery, grid: Grid, side_px: int) -> None:

@@ -33,10 +33,10 @@ class LeftOut(Enum):
 
 def window_picture(imagery: Imagery, window: Window, side_px: int) -> Picture | LeftOut:
     """What the encoder reads for one window, (side_px, side_px, 3) RGB, or why it is left out."""
-    return looked_at(*imagery.window(window.centre, window.side_m, side_px))
+    return filter_window(*imagery.window(window.centre, window.side_m, side_px))
 
 
-def looked_at(
+def filter_window(
     picture: Picture,  # (S, S, 3) RGB
     seen: NDArray[np.bool_],  # (S, S)
 ) -> Picture | LeftOut:

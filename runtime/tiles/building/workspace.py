@@ -14,12 +14,12 @@ from typing import Any
 
 from runtime.errors import CacheError
 from runtime.files import whole_file, write_text_whole
-from runtime.tiles.building.block_file import HEAD_BYTES, Counts, counts_of, is_whole, unpack
+from runtime.tiles.building.block_file import HEAD_BYTES, BlockCounts, counts_of, is_whole, unpack
 from runtime.tiles.format import Rows
 from runtime.tiles.windows import Block
 
 
-class Building:
+class Workspace:
     """Keeps the blocks of one build of ``out``."""
 
     def __init__(self, out: Path, asked: Mapping[str, Any]) -> None:
@@ -46,7 +46,7 @@ class Building:
         with whole_file(self._path(block)) as partial:
             partial.write_bytes(data)
 
-    def counts(self, block: Block) -> Counts:
+    def counts(self, block: Block) -> BlockCounts:
         """How many rows a finished block has."""
         with self._path(block).open("rb") as file:
             return counts_of(file.read(HEAD_BYTES))

@@ -7,17 +7,19 @@ import math
 import numpy as np
 import pytest
 
-from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, Sighting
-from runtime.locate.filter import Track
+from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, PositionMeasurement
 from runtime.locate.limits import Limits
-from runtime.locate.place_grid import PlaceGrid, Score
+from runtime.locate.place_grid import PlaceGrid, TileLikelihood
+from runtime.locate.track import Track
 from runtime.model.score_map import ScoreMap
 
 STILL = np.array([0.0, 0.0])
 
 
-def sighting(t_s: float, east_m: float, north_m: float = 0.0, sigma_m: float = 2.0, *, strong: bool = True) -> Sighting:
-    return Sighting(round(t_s * 1e6), np.array([east_m, north_m]), np.eye(2) * sigma_m**2, strong)
+def sighting(
+    t_s: float, east_m: float, north_m: float = 0.0, sigma_m: float = 2.0, *, strong: bool = True
+) -> PositionMeasurement:
+    return PositionMeasurement(round(t_s * 1e6), np.array([east_m, north_m]), np.eye(2) * sigma_m**2, strong)
 
 
 def believing(track: Track | None = None, *, registers: bool = True) -> Belief:
@@ -131,7 +133,7 @@ def retrieve(belief: Belief, t_s: int, east_m: float, cosine: float) -> None:
     else:
         belief.predict(0, STILL)
     near = np.linalg.norm(TILES - np.array([east_m, 0.0]), axis=1) < 15.0
-    score = Score(TILES, np.where(near, cosine / 0.03, 0.2 / 0.03).astype(np.float32), (0.0, 0.0), 64.0, 16.0)
+    score = TileLikelihood(TILES, np.where(near, cosine / 0.03, 0.2 / 0.03).astype(np.float32), (0.0, 0.0), 64.0, 16.0)
     belief.see_retrieval([score], ScoreMap(0.03, 0.2), 60.0)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from runtime.locate.place_grid import PlaceGrid, Score
+from runtime.locate.place_grid import PlaceGrid, TileLikelihood
 
 HALF_M = 1000.0
 TILES = np.stack(np.meshgrid(np.arange(-990.0, 991.0, 16.0), np.arange(-990.0, 991.0, 16.0)), axis=2).reshape(-1, 2)
@@ -27,13 +27,13 @@ def at(east_m: float, north_m: float, sigma_m: float = 25.0) -> PlaceGrid:
     return grid
 
 
-def like(*places: tuple[float, float], axis_en_m: tuple[float, float] = DOWN) -> Score:
+def like(*places: tuple[float, float], axis_en_m: tuple[float, float] = DOWN) -> TileLikelihood:
     """Tiles that look like the frame at these places, and nowhere else."""
     away = np.min([np.linalg.norm(TILES - np.array(place), axis=1) for place in places], axis=0)
-    return Score(TILES, (20.0 * np.exp(-((away / 30.0) ** 2))).astype(np.float32), axis_en_m, 64.0, 16.0)
+    return TileLikelihood(TILES, (20.0 * np.exp(-((away / 30.0) ** 2))).astype(np.float32), axis_en_m, 64.0, 16.0)
 
 
-def see(grid: PlaceGrid, score: Score) -> None:
+def see(grid: PlaceGrid, score: TileLikelihood) -> None:
     grid.see([score], 0.2, 60.0)
 
 
@@ -104,7 +104,7 @@ def test_a_wrong_belief_is_left() -> None:
 def test_one_heading_of_many_is_right() -> None:
     """Where the heading is unknown, what the others make of the frame counts for less."""
     grid = anywhere()
-    wrong = Score(TILES, np.full(len(TILES), 5.0, np.float32), (0.0, -80.0), 64.0, 16.0)
+    wrong = TileLikelihood(TILES, np.full(len(TILES), 5.0, np.float32), (0.0, -80.0), 64.0, 16.0)
     for _ in range(3):
         grid.see([wrong, like((300.0, 200.0), axis_en_m=(80.0, 0.0)), wrong], 0.2, 60.0)
     assert grid.mode().position_en_m == pytest.approx([220.0, 200.0], abs=7.0)
@@ -116,7 +116,7 @@ def test_flying_off_the_map_leaves_no_certainty() -> None:
     assert grid.mode().probability < 0.05
 
 
-def slow_prior(grid: PlaceGrid, score: Score) -> NDArray[np.float64]:
+def slow_prior(grid: PlaceGrid, score: TileLikelihood) -> NDArray[np.float64]:
     """Every cell's share, spread over the ground by hand."""
     low, cell = grid._low, grid._cell_m
     rows, columns = np.indices(grid._p.shape)
@@ -133,7 +133,7 @@ def test_the_prior_of_tiles_is_that_of_a_slow_loop() -> None:
     grid = at(100.0, 50.0)
     see(grid, like((130.0, 60.0), (-400.0, 300.0)))
     rng = np.random.default_rng(1)
-    near = Score(
+    near = TileLikelihood(
         rng.normal((180.0, 50.0), 40.0, (60, 2)),
         np.zeros(60, np.float32),
         (80.0, 0.0),

@@ -1,4 +1,4 @@
-"""A terrain model in a cache: as the user's GeoTIFF says, guarded as the rest, cut and joined with the map."""
+"""A terrain model in a cache: as the user's GeoTIFF says, guarded as the rest, cut and join_heights with the map."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runtime.errors import CacheError
 from runtime.geo.bounds import Bounds
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import HALF_WORLD_M, LatLon, Metres, to_latlon, to_metres
-from runtime.maps.heights import Heights, joined, nodes_over
+from runtime.maps.heights import Heights, join_heights, nodes_over
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
 from tests.runtime.tiles.building.test_workspace import KILLS_ITSELF, check_same, run
@@ -211,7 +211,7 @@ def test_parts_joined_are_the_whole_wherever_one_of_them_lies(
         for m in [(1 - side) * size_m]
     ]
     parts = [whole.within(box) for box in boxes]
-    over = joined(parts, bounds)
+    over = join_heights(parts, bounds)
     assert (over.top, over.left, over.height_m.shape) == (whole.top, whole.left, height_m.shape)
     for part in parts:
         at = np.s_[part.top - whole.top :, part.left - whole.left :]

@@ -22,7 +22,7 @@ from runtime.tiles import search
 from runtime.tiles.cache import TileCache
 from runtime.tiles.format import quantise_rows
 from runtime.tiles.search import Searcher, best, level_rows, similarities
-from runtime.tiles.sign_bits import least_differing, sketch_of
+from runtime.tiles.sign_bits import least_differing, sign_bits_of
 
 ORIGIN = LatLon(47.0, 180.0)  # half of the rows lie west of the 180th meridian
 ALL = slice(None)
@@ -89,7 +89,7 @@ def by_signs(rows: NDArray[np.int8], query: NDArray[np.float32], count: int) -> 
 def test_sketches_differ_where_signs_differ(rows: int, dim: int, count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     held, query = rng.integers(-2, 3, (rows, dim), dtype=np.int8), rng.normal(size=dim).astype(np.float32)
-    found = least_differing(sketch_of(held), sketch_of(query[None])[0], count)
+    found = least_differing(sign_bits_of(held), sign_bits_of(query[None])[0], count)
     assert found.tolist() == by_signs(held, query, count).tolist()
 
 

@@ -22,7 +22,7 @@ from runtime.geo.camera import Camera, axis_ground, rotation_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.geo.rectify import View, rectify, seen_share
-from runtime.locate.ground_view import Look, looks, unusable_telemetry
+from runtime.locate.ground_view import GroundView, ground_views, unusable_telemetry
 from runtime.locate.mount import MountEstimate
 from runtime.locate.pose import rotation_from_vector
 from runtime.model.preprocess import FILL
@@ -82,7 +82,7 @@ class FlightSource:
         view = _worse(_seen_at(shown, self.camera, side_m / side_px), turn_rad, rng, spec)
         axis = axis_ground(view.attitude, view.alt_agl_m)
         if axis is None:
-            raise DataError(f"{shown.image} looks above the horizon by its telemetry; take its row out")
+            raise DataError(f"{shown.image} ground_views above the horizon by its telemetry; take its row out")
         patch = rectify(view, axis, side_m, side_px)
         middle = shown.middle_m + rng.uniform(-spec.offset, spec.offset, 2) * side_m
         tile = self._tile(shown, middle, side_m, turn_rad, side_px)
@@ -167,10 +167,10 @@ def _thinned(kept: Sequence[int], middles_m: FloatArray, apart_m: float) -> list
     return chosen
 
 
-def _look(telemetry: Telemetry, camera: Camera) -> Look | None:
+def _look(telemetry: Telemetry, camera: Camera) -> GroundView | None:
     """As on board, before any picture."""
     blank = np.broadcast_to(np.uint8(0), (camera.height_px, camera.width_px, 3))
-    (look,) = looks(Frame(telemetry, blank), replace(camera, distortion=np.zeros(5)), MountEstimate()) or (None,)
+    (look,) = ground_views(Frame(telemetry, blank), replace(camera, distortion=np.zeros(5)), MountEstimate()) or (None,)
     return look
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from runtime.maps.imagery import Imagery
 from runtime.tiles.__main__ import main
-from runtime.tiles.building.embed_block import Job
+from runtime.tiles.building.embed_block import EmbedJob
 from runtime.tiles.building.ray_cluster import _piece
 from runtime.tiles.windows import Grid
 
@@ -63,7 +63,7 @@ def test_a_block_s_piece_of_the_map_holds_all_that_its_windows_show(
     """Blocks of 64 m and of 144 m, so that many of their edges lie within the map."""
     whole, engine = Imagery(toy_tiles.with_suffix(".mbtiles")), Seeing()
     grid = Grid(0, side_m, side_m / 20)
-    job = Job(whole.path, (grid,), whole.bounds)
+    job = EmbedJob(whole.path, (grid,), whole.bounds)
     pieces = 0
     for block in grid.blocks(whole.bounds):
         data = _piece(job, whole, block)

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime.maps.imagery import Imagery
-from runtime.tiles.building.window_cutter import Cutter
-from runtime.tiles.building.window_filter import LeftOut, looked_at
+from runtime.tiles.building.window_cutter import WindowCutter
+from runtime.tiles.building.window_filter import LeftOut, filter_window
 from runtime.tiles.windows import Grid
 from runtime.types import Picture
 
@@ -62,7 +62,7 @@ def half_clouded(seed: int) -> Picture:
 )
 def test_clouds_are_left_out_and_what_is_only_white_is_kept(*, drawn: object, cloudy: bool, seed: int) -> None:
     assert callable(drawn)
-    assert (looked_at(drawn(seed), SEEN) is LeftOut.CLOUDY) == cloudy
+    assert (filter_window(drawn(seed), SEEN) is LeftOut.CLOUDY) == cloudy
 
 
 def test_no_window_of_a_real_map_is_cloudy_or_blank(real_flights: Path, tmp_path: Path) -> None:
@@ -76,9 +76,9 @@ def test_no_window_of_a_real_map_is_cloudy_or_blank(real_flights: Path, tmp_path
         )  # fmt: skip
         for level, side_m in enumerate((45.0, 90.0)):
             grid = Grid(level, side_m, side_m / 2)
-            cutter = Cutter(imagery, grid, SIDE_PX)
+            cutter = WindowCutter(imagery, grid, SIDE_PX)
             windows = [w for block in grid.blocks(imagery.bounds) for w in grid.windows(block, imagery.bounds)]
-            looks = [looked_at(*cutter.cut(window)) for window in windows]
+            looks = [filter_window(*cutter.cut(window)) for window in windows]
             assert windows
             assert all(isinstance(look, np.ndarray) or look is LeftOut.MISSING for look in looks)
         imagery.close()
@@ -86,14 +86,14 @@ def test_no_window_of_a_real_map_is_cloudy_or_blank(real_flights: Path, tmp_path
 
 def test_what_is_blank_or_missing_has_its_own_reason() -> None:
     sheet, mostly = np.full((SIDE_PX, SIDE_PX, 3), 128, np.uint8), SEEN.copy()
-    assert looked_at(sheet, SEEN) is LeftOut.BLANK
+    assert filter_window(sheet, SEEN) is LeftOut.BLANK
     mostly[: SIDE_PX // 3] = False
-    assert looked_at(roof(0), mostly) is LeftOut.MISSING
+    assert filter_window(roof(0), mostly) is LeftOut.MISSING
     mostly[:] = True
     mostly[: SIDE_PX // 8] = False
     sheet[: SIDE_PX // 8] = 0
-    assert looked_at(sheet, mostly) is LeftOut.BLANK, "what is missing does not count as contrast"
-    assert looked_at(cloud(0), mostly) is LeftOut.CLOUDY
+    assert filter_window(sheet, mostly) is LeftOut.BLANK, "what is missing does not count as contrast"
+    assert filter_window(cloud(0), mostly) is LeftOut.CLOUDY
 
 
 def shift_px(first: Picture, second: Picture) -> NDArray[np.float64]:
@@ -107,7 +107,7 @@ def shift_px(first: Picture, second: Picture) -> NDArray[np.float64]:
 def test_a_window_from_a_shared_raster_is_the_window_itself(stride_m: float, toy_tiles: Path) -> None:
     imagery = Imagery(toy_tiles.with_suffix(".mbtiles"))
     grid, bounds = Grid(0, 32.0, stride_m), imagery.bounds
-    cutter = Cutter(imagery, grid, SIDE_PX)
+    cutter = WindowCutter(imagery, grid, SIDE_PX)
     windows = [window for block in grid.blocks(bounds) for window in grid.windows(block, bounds)]
     for window in windows[:: max(len(windows) // 40, 1)]:
         picture, seen = cutter.cut(window)

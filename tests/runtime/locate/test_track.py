@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.locate import filter as kalman
-from runtime.locate.filter import Track
+from runtime.locate import track as kalman
+from runtime.locate.track import Track
 
 SPEED2 = kalman.FIRST_SPEED_SIGMA_MPS**2
 PSD = kalman._ACCELERATION_PSD

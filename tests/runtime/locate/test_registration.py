@@ -16,9 +16,9 @@ from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon, Metres, to_metres
 from runtime.geo.rectify import View
 from runtime.locate.features import LocalFeatures, _bilinear
-from runtime.locate.mapfeatures import MapFeatures
+from runtime.locate.map_features import MapFeatures
 from runtime.locate.pose import Pose, solve_pose
-from runtime.locate.register import Agreement, Registrar, Registration
+from runtime.locate.registration import Agreement, Registrar, Registration
 from runtime.locate.similarity import mutual_matches
 from runtime.maps.imagery import Imagery
 from runtime.model.bundle import Bundle

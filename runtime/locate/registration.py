@@ -11,7 +11,7 @@ from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import RADIUS_M, LatLon, ground_scale, to_metres
 from runtime.geo.rectify import Patch, View, rectify
 from runtime.locate.features import Keypoints, LocalFeatures
-from runtime.locate.mapfeatures import MapFeatures, MapPoints
+from runtime.locate.map_features import MapFeatures, MapPoints
 from runtime.locate.similarity import MIN_MATCHES, fit_similarity, mutual_matches
 from runtime.maps.imagery import Imagery
 from runtime.types import FloatArray
