@@ -19,7 +19,7 @@ from pathlib import Path
 
 from export.cost import PRECISIONS, Cost, Kernel, cost_of
 from export.needs import require
-from runtime.errors import run_command
+from runtime.command import run_command
 from runtime.model.bundle import ENCODER_FILES, Bundle
 
 LABEL = "estimate, not measured"

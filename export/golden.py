@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from export.needs import require
-from runtime.errors import run_command
+from runtime.command import run_command
 from runtime.model.bundle import ENCODER_FILES, INT8_ON_CPU, Bundle, write_manifest
 
 _SLACK = 0.002  # for an exact graph: libraries sum in other orders, and a GPU's FP32 may be TF32

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from export.needs import require
 from export.rules import RULES, Wired
-from runtime.errors import ExportError, GateError, run_command
+from runtime.command import run_command
+from runtime.errors import ExportError, GateError
 
 if TYPE_CHECKING:
     from onnx import ModelProto

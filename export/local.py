@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from export.matcher import MAX_ERROR, OUTPUTS, check_graph, trace_matcher
 from export.needs import require
-from runtime.errors import TrainError, run_command
+from runtime.command import run_command
+from runtime.errors import TrainError
 from runtime.files import sha256_of
 from runtime.model.bundle import MATCHER_FILE, Bundle, file_entry, write_manifest
 

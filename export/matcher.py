@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from export.needs import require
-from runtime.errors import BundleError, MissingPackageError, run_command
+from runtime.command import run_command
+from runtime.errors import BundleError, MissingPackageError
 from runtime.model.bundle import FORMAT, MATCHER_FILE, Bundle, file_entry, matcher_home, write_manifest
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from export.needs import require
-from runtime.errors import GateError, run_command
+from runtime.command import run_command
+from runtime.errors import GateError
 from runtime.model.bundle import ENCODER_FILES, file_entry, write_manifest
 
 if TYPE_CHECKING:

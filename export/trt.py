@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.needs import require
-from runtime.errors import run_command
+from runtime.command import run_command
 from runtime.model.bundle import ENCODER_FILES, INT8_ON_CPU, Bundle, file_entry, write_manifest
 
 if TYPE_CHECKING:

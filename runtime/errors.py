@@ -17,9 +17,6 @@ SkyfixError
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-
 
 class SkyfixError(Exception):
     """Base of all errors that a command tells in one line on stderr, with exit code 1."""
@@ -74,22 +71,3 @@ class MissingPackageError(SkyfixError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is not installed; this command needs it: pip install 'skyfix[{extra}]'")
-
-
-def run_command(program: str, command: Callable[[], int | None]) -> int:
-    """The exit code of ``command``: a :class:`SkyfixError` becomes one line on stderr and 1."""
-    try:
-        return command() or 0
-    except SkyfixError as error:
-        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # The reader of our pipe has gone (``| head``): say nothing, and keep the interpreter's last flush quiet.
-        sys.stderr.close()
-        return 0
-    except OSError as error:  # a path that cannot be read or written, a full disk: the system says which
-        print(f"{program}: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
-        return 130

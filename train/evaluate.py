@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runtime.errors import DataError, SettingsError, run_command
+from runtime.command import run_command
+from runtime.errors import DataError, SettingsError
 from runtime.progress import progress
 
 if TYPE_CHECKING:

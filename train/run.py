@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.errors import SettingsError, run_command
+from runtime.command import run_command
+from runtime.errors import SettingsError
 from runtime.progress import progress
 from train.options import build_parser
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime.errors import SettingsError, run_command
+from runtime.command import run_command
+from runtime.errors import SettingsError
 
 if TYPE_CHECKING:
     from calib.camera.board import Board

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.errors import DataError, SettingsError, run_command
+from runtime.command import run_command
+from runtime.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from calib.score.judge import Judged

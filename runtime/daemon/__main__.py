@@ -11,8 +11,9 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from runtime.command import run_command
 from runtime.daemon.settings import EXAMPLE, Settings
-from runtime.errors import SettingsError, run_command
+from runtime.errors import SettingsError
 from runtime.start import check_start_on_map
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.errors import SettingsError, run_command
+from runtime.command import run_command
+from runtime.errors import SettingsError
 from runtime.start import keep_option_value
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import CacheError, SettingsError, run_command
+from runtime.command import run_command
+from runtime.errors import CacheError, SettingsError
 from runtime.start import keep_option_value
 
 

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime.errors import SettingsError, run_command
+from runtime.command import run_command
+from runtime.errors import SettingsError
 from runtime.progress import progress
 from train.options import add_dphr_constants
 

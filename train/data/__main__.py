@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime.errors import DataError, run_command
+from runtime.command import run_command
+from runtime.errors import DataError
 
 if TYPE_CHECKING:
     from train.data.benchmarks.registry import Found

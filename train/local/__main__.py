@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from runtime.errors import TrainError, run_command
+from runtime.command import run_command
+from runtime.errors import TrainError
 from runtime.model.bundle import matcher_home
 from runtime.progress import progress
 

@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from runtime.errors import SettingsError, run_command
+from runtime.command import run_command
+from runtime.errors import SettingsError
 
 _EPILOG = """\
 example:

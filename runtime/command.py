@@ -1,0 +1,63 @@
+"""What every command's ``main`` shares: an error is one line, logging is set up once, ``--verbose`` asks for more.
+
+A command prints its result to stdout. What it says on the way goes through ``logging``, one line a record, to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+
+from runtime.errors import SkyfixError
+
+_PACKAGES = ("runtime", "train", "export", "calib")
+
+
+def add_verbose(parser: argparse.ArgumentParser) -> None:
+    """Add ``--verbose``, which every command has."""
+    parser.add_argument("--verbose", action="store_true", help="say more on stderr: what is opened, chosen, left out")
+
+
+def set_up_logging(program: str, *, verbose: bool = False) -> None:
+    """Send our packages' records to stderr, a line each that begins with the command's name.
+
+    Other libraries' loggers stay as they are.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine(f"{program}: %(message)s"))
+    for name in _PACKAGES:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+class _OneLine(logging.Formatter):
+    """A record is one line, whatever is in its message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return " ".join(super().format(record).split())
+
+
+def run_command(program: str, command: Callable[[], int | None], *, verbose: bool = False) -> int:
+    """Run ``command`` with logging set up, and return the exit code.
+
+    A :class:`SkyfixError` becomes one line on stderr and 1.
+    """
+    set_up_logging(program, verbose=verbose)
+    try:
+        return command() or 0
+    except SkyfixError as error:
+        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our pipe has gone (``| head``): say nothing, and keep the interpreter's last flush quiet.
+        sys.stderr.close()
+        return 0
+    except OSError as error:  # a path that cannot be read or written, a full disk: the system says which
+        print(f"{program}: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
