@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.flights.flight import Flight, read_truth
+from runtime.flights.flight import Flight
+from runtime.flights.truth import read_truth
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
 from runtime.locate.ground_view import ground_views, unusable
@@ -27,7 +28,7 @@ from runtime.model.engine import Engine
 from runtime.model.load import open_engine
 from runtime.progress import progress
 from runtime.tiles.cache import TileCache
-from runtime.tiles.search import level_rows, similarities
+from runtime.tiles.search import similarities
 from train.data.source import pictures_under, read_picture
 from train.data.view_pair import ViewSpec, render_views
 
@@ -47,7 +48,7 @@ def main() -> None:
     args = parser.parse_args()
     flight, cache = Flight.open(args.flight), TileCache.open(args.tiles)
     truth = read_truth(args.flight / "truth.csv")
-    engine = open_engine(args.bundle, cache.metadata["encoder"]["precision"], 0)
+    engine = open_engine(args.bundle, cache.metadata.encoder.precision, 0)
     retriever = Retriever(cache, engine, LocalFrame(cache.open_imagery().bounds.centre))
     others = distractors(args.distractors, args.count, engine) if args.distractors else None
     off_m: dict[str, list[list[float]]] = {"rows": [], "candidates": []}  # (frames, 10): how far off the first ones are
@@ -83,7 +84,7 @@ def nearest_rows(
     cache: TileCache, level: int, embedding: NDArray[np.float32], true: LatLon
 ) -> list[tuple[float, float]]:
     """Cosine and distance in metres of the rows most like an embedding."""
-    rows = level_rows(cache, level)
+    rows = cache.metadata.level_rows(level)
     cosine = similarities(cache, embedding, rows)[0]
     first = np.argsort(-cosine, kind="stable")[: max(FIRST)]
     places = cache.centre[rows][first].tolist()

@@ -20,7 +20,7 @@ from runtime.locate.features import LocalFeatures
 from runtime.locate.load import open_localizer
 from runtime.model.bundle import DEFAULT_BUNDLE, Bundle
 from runtime.model.load import open_engine
-from runtime.replay.__main__ import fly
+from runtime.replay.replay import fly
 from runtime.replay.score import latency
 from runtime.tiles.cache import TileCache
 
@@ -37,12 +37,12 @@ def main() -> None:
     fly(flight, localizer)
     localizer.forget()
     verdicts, stages_ms = fly(flight, localizer)
-    floor_ms = _bare_networks_ms(args.threads, cache.metadata["encoder"]["precision"])
+    floor_ms = _bare_networks_ms(args.threads, cache.metadata.encoder.precision)
     found = latency(verdicts, stages_ms)
     print(f"{flight.name}: {len(verdicts)} frames of {flight.camera.width_px} x {flight.camera.height_px}, second pass")
     for name, ms in found.items():
-        print(f"  {name:<9} p50 {ms['p50']:7.1f} ms   p99 {ms['p99']:7.1f} ms")
-    print(f"  bare networks, once each: {floor_ms:.1f} ms; frame p50 over that: {found['frame']['p50'] / floor_ms:.2f}")
+        print(f"  {name:<9} p50 {ms.p50:7.1f} ms   p99 {ms.p99:7.1f} ms")
+    print(f"  bare networks, once each: {floor_ms:.1f} ms; frame p50 over that: {found['frame'].p50 / floor_ms:.2f}")
 
 
 def _bare_networks_ms(threads: int, precision: str) -> float:

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from report import print_setting
 
-from runtime.flights.flight import Flight, read_truth
+from runtime.flights.flight import Flight
+from runtime.flights.truth import read_truth
 from runtime.geo.local import LocalFrame
 from runtime.locate.features import LocalFeatures
 from runtime.locate.ground_view import ground_views, unusable

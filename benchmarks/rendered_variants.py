@@ -26,7 +26,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from runtime.flights.flight import Flight, read_truth
+from runtime.flights.flight import Flight
+from runtime.flights.truth import read_truth
 from runtime.geo.camera import Attitude
 from runtime.geo.terrain import FLAT, Terrain
 from runtime.locate.load import open_localizer
@@ -35,9 +36,11 @@ from runtime.maps.heights import Heights
 from runtime.maps.imagery import Imagery
 from runtime.maps.importing import import_imagery
 from runtime.model.load import open_engine
-from runtime.replay.__main__ import fly as replay
+from runtime.replay.replay import fly as replay
 from runtime.replay.score import score
+from runtime.sensors.camera_info import write_camera
 from runtime.tiles.building.build import build
+from runtime.tiles.building.spec import BuildSpec
 from runtime.tiles.cache import TileCache
 from train.data.source import pictures_under, read_picture
 from train.data.sources.overhead import sewn
@@ -86,7 +89,7 @@ def fly_over(ground: Path | None, args: argparse.Namespace) -> None:
         terrain = draw_hills(spec, args.relief) if args.relief else FLAT
         heights = heights_of(terrain, folder / "dem.tif", imagery) if args.relief else None
         engine = open_engine(args.bundle, None, 0)
-        build(imagery, engine, area.with_suffix(".tiles"), accuracy_ce90_m=1.0, heights=heights)
+        build(imagery, engine, area.with_suffix(".tiles"), BuildSpec(accuracy_ce90_m=1.0), heights=heights)
         cache = TileCache.open(area.with_suffix(".tiles"))
         known = {"no DEM": replace(cache, height=None), "DEM": cache} if args.relief else {"": cache}
         for pitch_deg, alt_agl_m in (one for one in VARIANTS if args.pitch is None or one[0] in args.pitch):
@@ -170,7 +173,7 @@ def write_variant(
         yaw_deg = (pose.attitude.yaw_deg + yaw_bias_deg + rng.normal(0.0, 3.0)) % 360.0
         yaw = f"{yaw_deg:.1f}" if heading else ""
         rows.append((pose.t_us, world.image_name(k), f"{pose.alt_agl_m * scale:.1f}", "", f"{stated_deg:.1f}", yaw))
-    camera.to_yaml(folder / "camera.yaml")
+    write_camera(camera, folder / "camera.yaml")
     (folder / "flight.json").write_text(json.dumps({"name": folder.name}))
     write_csv(folder / "telemetry.csv", "t_us,image,alt_agl_m,cam_roll_deg,cam_pitch_deg,cam_yaw_deg", rows)
     truth = [world.truth(pose, terrain) for pose in poses]
@@ -192,7 +195,7 @@ def line(flown: Path, cache: TileCache, args: argparse.Namespace) -> str:
     flight = Flight.open(flown)
     localizer = open_localizer(cache, flight.camera, bundle=args.bundle, matcher=args.matcher, start=None, threads=0)
     verdicts, stages_ms = replay(flight, localizer)
-    report = score(verdicts, read_truth(flown / "truth.csv"), stages_ms)
+    report = score(verdicts, read_truth(flown / "truth.csv"), stages_ms).to_json()
     ground, drone = report["ground_error_m"]["of_fixes"], report["position_error_m"]["of_fixes"]
     if not drone["count"]:
         return f"{0:2d}/{report['frames']}"

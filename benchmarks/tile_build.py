@@ -32,6 +32,7 @@ from runtime.model.engine import Engine
 from runtime.model.load import open_engine
 from runtime.tiles.building.build import build
 from runtime.tiles.building.embed_block import BATCH
+from runtime.tiles.building.spec import BuildSpec
 from runtime.tiles.building.threads import in_threads
 from runtime.tiles.building.window_cutter import WindowCutter
 from runtime.tiles.building.window_filter import LeftOut, filter_window
@@ -67,9 +68,8 @@ def throughput(imagery: Imagery, workers: int, stride_m: float) -> None:
     beside = side_by_side(one, pictures, workers)
     out = imagery.path.with_suffix(".tiles")
     started = perf_counter()
-    result = build(
-        imagery, one, out, footprints_m=(FOOTPRINT_M,), stride_m=stride_m, embedder=partial(in_threads, workers=workers)
-    )
+    spec = BuildSpec(footprints_m=(FOOTPRINT_M,), stride_m=stride_m)
+    result = build(imagery, one, out, spec, embedder=partial(in_threads, workers=workers))
     whole = result.rows / (perf_counter() - started)
     print(f"  one engine, {workers} threads        {bare:7.1f} tiles/s")
     print(f"  {workers} one-thread runs at once   {beside:7.1f} tiles/s")

@@ -33,7 +33,8 @@ from report import print_setting
 
 from runtime.errors import SkyfixError
 from runtime.fix import Fix, Verdict
-from runtime.flights.flight import Flight, Truth, read_truth
+from runtime.flights.flight import Flight
+from runtime.flights.truth import Truth, read_truth
 from runtime.frame import Frame
 from runtime.geo.camera import Camera
 from runtime.geo.local import LocalFrame, distance_m
@@ -50,11 +51,12 @@ from runtime.model.bundle import Bundle, matcher_home
 from runtime.model.engine import Engine
 from runtime.model.engine_onnx import OnnxEngine
 from runtime.progress import progress
-from runtime.replay.__main__ import fly
+from runtime.replay.replay import fly
 from runtime.replay.score import error_summary
 from runtime.tiles.building.build import build
+from runtime.tiles.building.spec import BuildSpec
 from runtime.tiles.cache import TileCache
-from runtime.tiles.search import level_rows, similarities
+from runtime.tiles.search import similarities
 from runtime.types import FloatArray
 
 FIRST_TILES, POINTS, TOLERANCE_PX = 5, 4096, 8.0
@@ -110,7 +112,7 @@ class Peer:
         ranked = []
         for look in at_hand:
             level = self._retriever.level_for(look.view, look.axis_en_m) or 0
-            rows = level_rows(self._cache, level)
+            rows = self._cache.metadata.level_rows(level)
             cosine = similarities(self._cache, self._retriever.embed([(look.view, look.axis_en_m, level)]), rows)[0]
             for k in np.argsort(-cosine, kind="stable")[:FIRST_TILES]:
                 place = LatLon(*self._cache.centre[rows.start + k].tolist())
@@ -185,7 +187,7 @@ def peer_answers(flight: Flight, cache: TileCache, threads: int) -> list[Answer]
         engine = OnnxEngine(Bundle.open(imagenet_bundle(Path(folder) / "imagenet.bundle")), "fp32", threads)
         own = Path(folder) / "imagenet.tiles"
         with progress("ImageNet tiles") as tick:
-            build(imagery, engine, own, footprints_m=cache.footprints_m, tick=tick)
+            build(imagery, engine, own, BuildSpec(footprints_m=cache.footprints_m), tick=tick)
         peer = Peer(TileCache.open(own), engine, imagery, flight.camera, features)
         peer.answer(next(flight.frames()))  # the first call of a graph is slower than any other
         with progress("user in a day") as tick:

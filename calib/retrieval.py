@@ -89,7 +89,7 @@ def _flight_over_map(flight: Path, map_file: Path, side_px: int) -> RetrievalSet
     from runtime.geo.local import LocalFrame
     from runtime.geo.mercator import to_latlon
     from runtime.maps.imagery import Imagery
-    from runtime.tiles.building.build import FOOTPRINTS_M, STRIDE_SHARE
+    from runtime.tiles.building.spec import FOOTPRINTS_M, STRIDE_SHARE
     from runtime.tiles.building.window_filter import LeftOut, window_picture
     from runtime.tiles.windows import windows_over
 
@@ -127,11 +127,12 @@ def _patches(
     flight_folder: Path, local: LocalFrame, side_px: int
 ) -> tuple[float, NDArray[np.uint8], NDArray[np.float64]]:
     """A footprint in metres that most frames fill, patches of that size (N, S, S, 3) and their places (N, 2)."""
-    from runtime.flights.flight import Flight, read_truth
+    from runtime.flights.flight import Flight
+    from runtime.flights.truth import read_truth
     from runtime.geo.rectify import rectify, seen_share
-    from runtime.locate.retrieve import WELL_SEEN
+    from runtime.locate.limits import RETRIEVAL
     from runtime.model.preprocess import encoder_input
-    from runtime.tiles.building.build import FOOTPRINTS_M
+    from runtime.tiles.building.spec import FOOTPRINTS_M
 
     flight, truth = Flight.open(flight_folder), read_truth(flight_folder / "truth.csv")
     known = [i for i, row in enumerate(flight.telemetry) if row.t_us in truth and truth[row.t_us].ground is not None]
@@ -142,7 +143,7 @@ def _patches(
         for side_m, shift in product(FOOTPRINTS_M, _SHIFTS):
             by = (shift[0] * side_m, shift[1] * side_m)
             about = (look.axis_en_m[0] + by[0], look.axis_en_m[1] + by[1])
-            if seen_share(look.view, about, side_m) >= WELL_SEEN:
+            if seen_share(look.view, about, side_m) >= RETRIEVAL.well_seen:
                 patch = rectify(look.view, about, side_m, side_px)
                 picture = encoder_input(patch.picture, patch.seen, side_px)
                 found[side_m].append((picture, (east + by[0], north + by[1])))

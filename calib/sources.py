@@ -67,7 +67,7 @@ def read_square(image: Path, side_px: int) -> NDArray[np.uint8]:  # (S, S, 3)
 
 
 def _read(image: Path) -> NDArray[np.uint8]:  # (H, W, 3) RGB
-    from runtime.flights.flight import read_picture
+    from runtime.pictures import read_picture
 
     try:
         picture: NDArray[np.uint8] = read_picture(image)
@@ -102,13 +102,15 @@ def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Genera
     """Frames as the localizer embeds them: laid on the ground, north up, at a level that the frame fills."""
     from runtime.flights.flight import Flight
     from runtime.geo.rectify import rectify, seen_share
-    from runtime.locate.retrieve import WELL_SEEN
+    from runtime.locate.limits import RETRIEVAL
     from runtime.model.preprocess import encoder_input
-    from runtime.tiles.building.build import FOOTPRINTS_M
+    from runtime.tiles.building.spec import FOOTPRINTS_M
 
     flight = Flight.open(flight_folder)
     for frame, look in looks_at(flight, _some(len(flight.images), count, rng)):
-        full = [side_m for side_m in FOOTPRINTS_M if seen_share(look.view, look.middle_en_m, side_m) >= WELL_SEEN]
+        full = [
+            side_m for side_m in FOOTPRINTS_M if seen_share(look.view, look.middle_en_m, side_m) >= RETRIEVAL.well_seen
+        ]
         patch = rectify(look.view, look.middle_en_m, rng.choice(full or FOOTPRINTS_M[:1]), side_px)
         yield Sample(f"{flight.path.name}/{frame.name}", encoder_input(patch.picture, patch.seen, side_px))
 
@@ -116,7 +118,7 @@ def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Genera
 def _windows(map_file: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
     """Windows of a map as the tile cache cuts them."""
     from runtime.maps.imagery import Imagery
-    from runtime.tiles.building.build import FOOTPRINTS_M, STRIDE_SHARE
+    from runtime.tiles.building.spec import FOOTPRINTS_M, STRIDE_SHARE
     from runtime.tiles.building.window_filter import LeftOut, window_picture
     from runtime.tiles.windows import windows_over
 

@@ -3,6 +3,7 @@
 SkyfixError
     SettingsError          a configuration file or a command's values
     FlightError            a recorded flight's folder or files
+    CameraError            a camera's calibration file
     ImageryError           a map: no CRS, broken, nothing usable in it
     BundleError            an encoder or matcher bundle
         EngineError        what is to run a bundle's graph does not fit it or this machine, or computes something else
@@ -28,6 +29,10 @@ class SettingsError(SkyfixError):
 
 class FlightError(SkyfixError):
     """A recorded flight is incomplete or says something impossible."""
+
+
+class CameraError(SkyfixError):
+    """A camera's calibration is missing or says something impossible."""
 
 
 class ImageryError(SkyfixError):

@@ -5,6 +5,29 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+FixSource: TypeAlias = Literal["registration", "retrieval", "dead_reckoning"]
+"""What a position rests on: the frame's pixels on the map, likely tiles over several frames, or motion since a fix."""
+
+NoFixReason: TypeAlias = Literal[
+    # the frame
+    "unreadable_picture",
+    "other_camera",
+    "blank_picture",
+    "frozen_picture",
+    "time_ran_backwards",
+    # its telemetry
+    "no_altitude",
+    "no_pitch",
+    "near_horizon",
+    "no_ground_seen",
+    # the map
+    "no_match",
+    "ambiguous",
+    "unconfirmed",
+]
+"""Why a frame has no position: the keys of ``no_fix`` in ``fixes.jsonl``, explained in ``docs/formats.md``."""
 
 # P(error > K sigma) = exp(-K^2 / 2) = 1e-3 for a Gaussian of equal sigma in east and north (Rayleigh): K = 3.72.
 # Taking the larger sigma for both bounds every other Gaussian.
@@ -13,7 +36,7 @@ K_HPL = math.sqrt(-2.0 * math.log(1e-3))
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One position fix of one frame."""
+    """A position of the drone at one frame's exposure."""
 
     t_us: int  # exposure
     lat: float
@@ -23,8 +46,8 @@ class Fix:
     alt_msl_m: float | None
     yaw_deg: float | None
     cov_en_m2: tuple[float, float, float]  # ee, en, nn
-    source: str  # registration | retrieval | dead_reckoning
-    anchor_age_s: float  # since the last look at the map
+    source: FixSource
+    anchor_age_s: float  # since the map last confirmed the position
     quality: int  # 0-100
     latency_ms: float
 
@@ -36,11 +59,11 @@ class Fix:
         return K_HPL * math.sqrt(largest)
 
     def with_latency(self, latency_ms: float) -> Fix:
-        """The same fix, its latency filled in."""
+        """Return this fix with its latency filled in."""
         return replace(self, latency_ms=latency_ms)
 
     def to_json(self) -> str:
-        """One line of ``fixes.jsonl``."""
+        """Write the fix as one line of ``fixes.jsonl``."""
         return json.dumps(
             {
                 "t_us": self.t_us,
@@ -62,19 +85,19 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class NoFix:
-    """A frame without a position, and why."""
+    """A frame without a position, and the reason why."""
 
     t_us: int
-    reason: str
+    reason: NoFixReason
     latency_ms: float = 0.0
 
     def with_latency(self, latency_ms: float) -> NoFix:
-        """The same verdict, its latency filled in."""
+        """Return this verdict with its latency filled in."""
         return replace(self, latency_ms=latency_ms)
 
     def to_json(self) -> str:
-        """One line of ``fixes.jsonl``."""
+        """Write the verdict as one line of ``fixes.jsonl``."""
         return json.dumps({"t_us": self.t_us, "no_fix": self.reason})
 
 
-Verdict = Fix | NoFix
+Verdict: TypeAlias = Fix | NoFix

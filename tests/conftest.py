@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from runtime.flights.flight import Flight, read_truth
+from runtime.flights.flight import Flight
+from runtime.flights.truth import read_truth
 from runtime.frame import Frame
 from runtime.geo.mercator import LatLon
 from runtime.model.bundle import DEFAULT_BUNDLE, MANIFEST, matcher_home

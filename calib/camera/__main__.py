@@ -171,6 +171,7 @@ def _write(found: Calibration, views: int, path: Path) -> None:
     import yaml
 
     from runtime.files import whole_file
+    from runtime.sensors.camera_info import write_camera
 
     camera, held_out_px = found.fit.camera, found.held_out_px[found.model]
     fx, fy, cx, cy = camera.matrix[[0, 1, 0, 1], [0, 1, 2, 2]].tolist()
@@ -180,7 +181,7 @@ def _write(found: Calibration, views: int, path: Path) -> None:
     }
     about = f"# python -m calib.camera: {views} views, {found.model}, {held_out_px:.3f} px RMS on held-out ones\n"
     with whole_file(path) as partial:
-        camera.to_yaml(partial)
+        write_camera(camera, partial)
         fields = partial.read_text(encoding="utf-8")
         partial.write_text(about + fields + yaml.safe_dump(more, sort_keys=False), encoding="utf-8")
 

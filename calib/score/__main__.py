@@ -74,7 +74,7 @@ def _run(args: argparse.Namespace) -> None:
     if args.out.suffix != ".json":
         raise SettingsError(f"{args.out} must end in .json")
     flights, caches = _opened(args.flights, args.tiles)
-    engine = open_engine(args.bundle, caches[0].metadata["encoder"]["precision"], args.threads)
+    engine = open_engine(args.bundle, caches[0].metadata.encoder.precision, args.threads)
     gathered = _gathered(flights, caches, engine)
     check_enough(gathered, _LEAST_FRAMES)
     queries = [query for one in gathered for query in one.queries]
@@ -115,7 +115,7 @@ def _opened(paths: Sequence[Path], tiles: Sequence[Path]) -> tuple[list[Flight],
 
 def _gathered(flights: Sequence[Flight], caches: Sequence[TileCache], engine: Engine) -> list[Gathered]:
     from calib.score.queries import gather
-    from runtime.flights.flight import read_truth
+    from runtime.flights.truth import read_truth
     from runtime.progress import progress
 
     truths = [read_truth(flight.path / "truth.csv") for flight in flights]

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import DataError
-from runtime.flights.flight import Flight, Truth
+from runtime.flights.flight import Flight
+from runtime.flights.truth import Truth
 from runtime.frame import Frame
 from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
@@ -18,7 +19,7 @@ from runtime.locate.mount import MountEstimate
 from runtime.locate.retrieve import Retriever
 from runtime.model.engine import Engine
 from runtime.tiles.cache import TileCache
-from runtime.tiles.search import level_rows, similarities
+from runtime.tiles.search import similarities
 from runtime.types import FloatArray
 
 _KEPT, _GROUPS = 4096, 256  # tiles as they are, and groups of the rest: a map of a million is some 30 kB a frame
@@ -85,7 +86,8 @@ def _query(frame: Frame, flight: Flight, truth: Truth | None, cache: TileCache, 
         return "no_ground_seen"
     similarity = _search(at_hand[0], level, cache, retriever)
     away_m = _away_m(cache, level, truth.ground)
-    footprint_m, stride_m = (float(cache.metadata["levels"][level][key]) for key in ("footprint_m", "stride_m"))
+    facts = cache.metadata.levels[level]
+    footprint_m, stride_m = float(facts.footprint_m), float(facts.stride_m)
     if not float(np.abs(away_m).max(axis=1).min()) <= stride_m:
         return "not on the map"
     return judged(similarity, away_m, footprint_m)
@@ -101,12 +103,12 @@ def _unusable(frame: Frame, flight: Flight, truth: Truth) -> str | None:
 
 def _search(look: GroundView, level: int, cache: TileCache, retriever: Retriever) -> FloatArray:
     embedding = retriever.embed([(look.view, look.axis_en_m, level)])
-    return np.asarray(similarities(cache, embedding, level_rows(cache, level))[0], np.float64)
+    return np.asarray(similarities(cache, embedding, cache.metadata.level_rows(level))[0], np.float64)
 
 
 def _away_m(cache: TileCache, level: int, ground: LatLon) -> FloatArray:
     """(N, 2) metres east and north from the truth to each tile."""
-    lat, lon = cache.centre[level_rows(cache, level)].T
+    lat, lon = cache.centre[cache.metadata.level_rows(level)].T
     off = np.column_stack([short_way_deg(lon - ground.lon), lat - ground.lat])
     return np.asarray(off * LocalFrame(ground).metres_per_degree(), np.float64)
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import SettingsError
-from runtime.geo.mercator import LatLon
-from runtime.start import checked_start
+from runtime.start import Start, checked_start
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -59,7 +58,7 @@ class Settings:
     bundle: Path | None
     matcher: Path | None
     threads: int
-    start: tuple[LatLon, float] | None
+    start: Start | None
     fixes: Path | None
 
     @classmethod
@@ -145,7 +144,7 @@ class _Table:
                     raise SettingsError(f"{self._file}: [{section}] {key} is unknown; known there: {known}")
 
 
-def _start(table: _Table) -> tuple[LatLon, float] | None:
+def _start(table: _Table) -> Start | None:
     lat, lon, radius_m = (table.number("start", key, math.nan) for key in ("lat", "lon", "radius_m"))
     if math.isnan(lat) and math.isnan(lon) and math.isnan(radius_m):
         return None

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
-import yaml
 
-from runtime.errors import FlightError
 from runtime.types import FloatArray, Picture
 
 _MAX_STRETCH = 0.01
@@ -63,40 +61,6 @@ class Camera:
     matrix: FloatArray  # (3, 3)
     distortion: FloatArray  # (5,) k1 k2 p1 p2 k3
 
-    @classmethod
-    def from_yaml(cls, path: Path) -> Camera:
-        """Read a ROS ``camera_info`` file; raises FlightError naming the field that does not fit."""
-        try:
-            fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-            matrix = np.array(fields["camera_matrix"]["data"], float).reshape(3, 3)
-            distortion = np.array(fields.get("distortion_coefficients", {}).get("data", [0.0] * 5), float)
-            size = int(fields["image_width"]), int(fields["image_height"])
-        except FileNotFoundError:
-            raise FlightError(f"{path} is missing; a flight needs its camera (ROS camera_info YAML)") from None
-        except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
-            raise FlightError(f"{path} is not a ROS camera_info file: {error}") from None
-        model = fields.get("distortion_model", "plumb_bob")
-        if model != "plumb_bob" or distortion.shape != (5,):
-            raise FlightError(f"{path}: distortion {model} with {distortion.size} numbers; expected plumb_bob with 5")
-        if not (matrix[0, 0] > 0 and matrix[1, 1] > 0 and min(size) > 0):
-            raise FlightError(f"{path}: focal lengths and picture size must be positive numbers")
-        if not (np.isfinite([*matrix.ravel(), *distortion]).all() and matrix[2].tolist() == [0.0, 0.0, 1.0]):
-            raise FlightError(f"{path}: camera_matrix must be [fx, 0, cx, 0, fy, cy, 0, 0, 1] and all numbers finite")
-        return cls(*size, matrix, distortion)
-
-    def to_yaml(self, path: Path) -> None:
-        """Write the ROS ``camera_info`` file that :meth:`from_yaml` reads."""
-        k = self.matrix
-        fields = {
-            "image_width": self.width_px,
-            "image_height": self.height_px,
-            "camera_name": "main",
-            "camera_matrix": {"rows": 3, "cols": 3, "data": [float(v) for v in k.ravel()]},
-            "distortion_model": "plumb_bob",
-            "distortion_coefficients": {"rows": 1, "cols": 5, "data": [float(v) for v in self.distortion]},
-        }
-        path.write_text(yaml.safe_dump(fields, sort_keys=False), encoding="utf-8")
-
     def takes(self, width_px: int, height_px: int) -> bool:
         """Can a picture of this size be the camera's? A resized one keeps its shape."""
         return abs(width_px / height_px / (self.width_px / self.height_px) - 1.0) <= _MAX_STRETCH
@@ -121,7 +85,7 @@ class Camera:
         return directions
 
 
-Orientation = Attitude | FloatArray
+Orientation: TypeAlias = "Attitude | FloatArray"
 """An attitude, or the (3, 3) rotation from camera axes to east-north-up that it stands for."""
 
 

@@ -14,12 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.locate.limits import FEATURES
 from runtime.model.bundle import MATCHER_FILE, Bundle
 from runtime.model.engine_onnx import open_session
 
 GRID_PX = 32  # the graph wants sides that are whole multiples
-_MIN_PROBABILITY = 0.05
-_EDGE_PX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def _pad_to_grid(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _away_from_unseen(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """False near what was not seen and near the picture's edge: corners there are the mask's, not the ground's."""
     bordered = cv2.copyMakeBorder(seen.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    kernel = np.ones((2 * _EDGE_PX + 1, 2 * _EDGE_PX + 1), np.uint8)
+    kernel = np.ones((2 * FEATURES.edge_px + 1, 2 * FEATURES.edge_px + 1), np.uint8)
     return np.asarray(cv2.erode(bordered, kernel))[1:-1, 1:-1] > 0
 
 
@@ -91,7 +90,7 @@ def _peaks(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # (N, 2), (N,)
     """Local maxima in 5 by 5 pixels."""
     highest = cv2.dilate(keypoint, np.ones((5, 5), np.uint8))
-    rows, columns = np.nonzero((keypoint == highest) & (keypoint > _MIN_PROBABILITY) & inner)
+    rows, columns = np.nonzero((keypoint == highest) & (keypoint > FEATURES.min_probability) & inner)
     return np.column_stack([columns, rows]).astype(np.float32), keypoint[rows, columns]
 
 

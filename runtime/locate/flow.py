@@ -7,16 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.locate.ground_view import GroundView
+from runtime.locate.limits import FLOW, REGISTRATION
 from runtime.locate.mount import MountEstimate
 from runtime.locate.registration import FramePoints
 from runtime.locate.similarity import fit_similarity, mutual_matches
 from runtime.types import FloatArray
-
-_MIN_SUPPORT = 10  # cells
-_MIN_SHARE = 0.12  # of the points on ground that both frames see; patches of unlike ground reach 0.06
-_MAX_RIVAL = 0.6  # of the support: more is a repeated pattern
-_MAX_TURN_DEG = 30.0  # beyond what the heading says itself
-_TILT_SIGMA = 0.1  # of the altitude: 4 degrees of jitter in each of two frames, where only a nominal pitch is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +33,7 @@ class Flow:
         self._last = None
 
     def since(
-        self, t_us: int | None, now_us: int, look: GroundView, points: FramePoints, mount: MountEstimate
+        self, t_us: int | None, now_us: int, view: GroundView, points: FramePoints, mount: MountEstimate
     ) -> Shift | None:
         """From the frame at ``t_us`` to this one, which is remembered; None where they have too little in common."""
         last, self._last = self._last, (now_us, points)
@@ -47,10 +42,10 @@ class Flow:
         shift_en_m = _shift(last[1], points)
         if shift_en_m is None:
             return None
-        cov = mount.frame_cov(look.uncertainty)
-        up = np.asarray(look.view.attitude).T @ np.array([0.0, 0.0, 1.0])
+        cov = mount.frame_cov(view.uncertainty)
+        up = np.asarray(view.view.attitude).T @ np.array([0.0, 0.0, 1.0])
         share2 = cov[0, 0] + up @ cov[1:, 1:] @ up  # scale and heading tilt the whole way
-        variance = float(share2 * (shift_en_m @ shift_en_m) + (_TILT_SIGMA * look.view.alt_agl_m) ** 2)
+        variance = float(share2 * (shift_en_m @ shift_en_m) + (FLOW.tilt_sigma * view.view.alt_agl_m) ** 2)
         return Shift(shift_en_m, np.eye(2) * variance)
 
 
@@ -64,11 +59,13 @@ def _shift(earlier: FramePoints, later: FramePoints) -> FloatArray | None:
     mine, theirs = mutual_matches(later.keypoints.descriptor, earlier.keypoints.descriptor)
     centre = np.asarray(later.patch.centre_en_m)
     ground_en_m = later.ground_en_m - centre
-    fit = fit_similarity(ground_en_m[mine], earlier.ground_en_m[theirs], later.patch, max_turn_deg=_MAX_TURN_DEG)
-    if fit is None or fit.support < _MIN_SUPPORT or fit.rival_support > _MAX_RIVAL * fit.support:
+    fit = fit_similarity(
+        ground_en_m[mine], earlier.ground_en_m[theirs], later.patch, max_turn_deg=REGISTRATION.max_turn_deg
+    )
+    if fit is None or fit.support < FLOW.min_support or fit.rival_support > FLOW.max_rival * fit.support:
         return None
     common = earlier.patch.sees(ground_en_m @ fit.affine[:, :2].T + fit.affine[:, 2])
-    if not fit.keep.sum() >= _MIN_SHARE * common.sum():
+    if not fit.keep.sum() >= FLOW.min_share * common.sum():
         return None
     shift: FloatArray = fit.affine[:, 2] - fit.affine[:, :2] @ centre
     return shift

@@ -7,25 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runtime.fix import NoFixReason
 from runtime.frame import Frame, Telemetry
 from runtime.geo.camera import Attitude, Camera, axis_ground
 from runtime.geo.rectify import View, visible_outline
-from runtime.locate.mount import HEADINGS_APART_DEG, MountEstimate, Uncertainty, first_uncertainty
+from runtime.locate.limits import FRAME, MOUNT
+from runtime.locate.mount import MountEstimate, Uncertainty, first_uncertainty
 from runtime.locate.pose import rotation_from_vector
 from runtime.types import FloatArray
 
-UNKNOWN_HEADINGS_DEG = tuple(float(a) for a in range(0, 360, round(HEADINGS_APART_DEG)))
+UNKNOWN_HEADINGS_DEG = tuple(float(a) for a in range(0, 360, round(MOUNT.headings_apart_deg)))
 """Tried when the heading is unknown."""
 
-_MAX_PITCH_DEG = -15.0  # nearer to the horizon there is too little ground
-_MIN_CONTRAST = 4.0  # grey levels: night, fog, a covered lens
-_MAX_SIDE_HEIGHTS = 3.0
 _STEP = 1e-4  # for numeric derivatives, radians or of the logarithm
 
 
 @dataclass(frozen=True, slots=True)
 class GroundView:
-    """What is needed to search for a frame; positions are metres from the point under the camera.
+    """A frame laid on the ground under one supposed heading; positions are metres from the point under the camera.
 
     The ground is taken as flat, also over a map with heights: retrieval's tiles are tens of metres apart, and the
     optical flow compares two frames that are wrong alike. What is registered is put on the terrain.
@@ -38,7 +37,10 @@ class GroundView:
     axis_en_m: tuple[float, float]  # where the optical axis meets the ground
 
     def axis_cov_m2(self, cov: FloatArray) -> FloatArray:
-        """(2, 2) of where the axis meets the ground, when log height and rotation are uncertain by ``cov`` (4, 4)."""
+        """Return the covariance (2, 2) of where the axis meets the ground.
+
+        ``cov`` (4, 4) is that of log height and rotation vector.
+        """
         moved = []
         for i in range(4):
             offset = np.eye(4)[i] * _STEP
@@ -49,31 +51,34 @@ class GroundView:
         return np.asarray(jacobian @ cov @ jacobian.T)
 
 
-def unusable(frame: Frame, camera: Camera) -> str | None:
-    """Why a frame cannot be used, or None."""
+def unusable(frame: Frame, camera: Camera) -> NoFixReason | None:
+    """Say why a frame cannot be used; None where it can."""
     return _unusable_picture(frame, camera) or unusable_telemetry(frame.telemetry)
 
 
-def _unusable_picture(frame: Frame, camera: Camera) -> str | None:
+def _unusable_picture(frame: Frame, camera: Camera) -> NoFixReason | None:
     if frame.picture.size == 0:
         return "unreadable_picture"
     height, width = frame.picture.shape[:2]
     if not camera.takes(width, height):
         return "other_camera"
-    return None if float(frame.picture[::8, ::8].std()) >= _MIN_CONTRAST else "blank_picture"
+    return None if float(frame.picture[::8, ::8].std()) >= FRAME.min_contrast else "blank_picture"
 
 
-def unusable_telemetry(telemetry: Telemetry) -> str | None:
-    """Why a frame cannot be laid on the ground, or None."""
+def unusable_telemetry(telemetry: Telemetry) -> NoFixReason | None:
+    """Say why a frame cannot be laid on the ground; None where it can."""
     if not telemetry.alt_agl_m > 0:
         return "no_altitude"
     if math.isnan(telemetry.cam_pitch_deg):
         return "no_pitch"
-    return None if telemetry.cam_pitch_deg <= _MAX_PITCH_DEG else "near_horizon"
+    return None if telemetry.cam_pitch_deg <= FRAME.max_pitch_deg else "near_horizon"
 
 
 def ground_views(frame: Frame, camera: Camera, mount: MountEstimate) -> list[GroundView]:
-    """One look where the heading is known, else one a supposed heading; none where no ground is seen."""
+    """Lay a frame on the ground: one view where the heading is known, else one a supposed heading.
+
+    A view that sees no ground is left out.
+    """
     height, width = frame.picture.shape[:2]
     camera = camera if (width, height) == (camera.width_px, camera.height_px) else camera.resized(width, height)
     picture = camera.undistorted(frame.picture)
@@ -82,7 +87,7 @@ def ground_views(frame: Frame, camera: Camera, mount: MountEstimate) -> list[Gro
     made = (
         _ground_view(View(picture, camera, np.eye(3), 1.0), frame.telemetry, heading, mount) for heading in headings
     )
-    return [look for look in made if look is not None]
+    return [view for view in made if view is not None]
 
 
 def _ground_view(blank: View, telemetry: Telemetry, yaw_deg: float, mount: MountEstimate) -> GroundView | None:
@@ -99,6 +104,6 @@ def _ground_view(blank: View, telemetry: Telemetry, yaw_deg: float, mount: Mount
         view,
         first_uncertainty(nominal, roll_known=roll_known, yaw_known=not math.isnan(telemetry.cam_yaw_deg)),
         (float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2),
-        min(float((high - low).max()), _MAX_SIDE_HEIGHTS * height_m),
+        min(float((high - low).max()), FRAME.max_side_heights * height_m),
         axis,
     )

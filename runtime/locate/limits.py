@@ -1,22 +1,239 @@
-"""What is believed and what is said."""
+"""Every number that decides what is believed, how surely, and what is said: one record a stage, in a frame's order.
+
+Each has its unit and what chose it. ``log`` is ``docs/log.md``, where the experiment stands under the heading named;
+``convention`` is a choice that nothing was measured for.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class FrameLimits:
+    """Which frames can be used at all."""
+
+    max_pitch_deg: float = -15.0
+    """Nearer to the horizon there is too little ground. Convention."""
+    min_contrast: float = 4.0
+    """Standard deviation in grey levels; below it is night, fog or a covered lens. Convention."""
+    max_side_heights: float = 3.0
+    """Longest side of the ground that is looked at, in altitudes: further away it is too coarse. Convention."""
+    sample_every_px: int = 8
+    """Between the pixels by which a picture is known again: a camera never takes the same one twice."""
+    backwards_until_clock_set: int = 5
+    """Frames in order, all older than the newest one: the clock was set anew. Convention."""
+
+
+@dataclass(frozen=True, slots=True)
+class MountPrior:
+    """How wrong attitude and height may be before a flight has shown it, and how fast that changes."""
+
+    log_height_sigma: float = 0.10
+    """Altitude and focal length, the same in every frame. Nominal telemetry of the two real flights."""
+    pitch_sigma_deg: float = 4.0
+    """Pitch is nominal. ``fengyuan``'s first session looks 8 degrees further forward than it says."""
+    roll_sigma_deg: float = 2.0
+    unknown_roll_sigma_deg: float = 4.0
+    yaw_sigma_deg: float = 10.0
+    """A heading taken from the track crabs in wind."""
+    any_axis_sigma_deg: float = 2.0
+    """Straight down, roll does not tilt sideways, yet cameras do."""
+    headings_apart_deg: float = 30.0
+    """Between those tried when the heading is unknown. log: A heading that is not told."""
+    drift: tuple[float, float, float, float] = (0.005, 0.001, 0.001, 0.002)
+    """One sigma a frame, of log height and rotation vector (radians)."""
+    jitter: tuple[float, float, float, float] = (0.03, math.radians(1.5), math.radians(1.5), math.radians(3.0))
+    """One sigma of each frame's own error, of log height and rotation vector (radians)."""
+    gate: float = 11.8
+    """Chi-square with two degrees of freedom, 99.7%: scale and turn that a mount can have."""
+    similarity_scale_sigma: float = 0.05
+    similarity_turn_sigma_deg: float = 2.0
+    """What relief, roofs and tilt do to a similarity besides. Rendered flights."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalLimits:
+    """Which tiles are looked at."""
+
+    well_seen: float = 0.8
+    barely_seen: float = 0.5
+    """Shares of a footprint that a frame sees: the largest level seen well, else the one seen best. Convention."""
+    candidates_lost: int = 6
+    candidates_tracking: int = 3
+    """Twelve brought nothing. log: What was tried on registration and dropped."""
+    track_log_probability: float = 20.0
+    """A tight track goes before retrieval, which still ranks the headings."""
+    shortlist_rows: int = 256
+    """Rows a candidate, for neighbours of the best fill it first."""
+
+
+@dataclass(frozen=True, slots=True)
+class GridLimits:
+    """The grid of probabilities over the whole map."""
+
+    cell_m: float = 11.0
+    """The finest; a quarter of the smallest footprint."""
+    max_cells: int = 1_000_000
+    """Larger maps get coarser cells."""
+    margin_m: float = 150.0
+    """Around the map: an oblique view shows ground that the drone is not over."""
+    leak: float = 1e-3
+    """A frame: whatever is believed may be wrong, and the drone anywhere. Convention."""
+    least_share: float = math.exp(-8.0)
+    """No place is less likely than this, against the likeliest, to be looked at. Convention."""
+    tilt_share: float = 0.05
+    """Of the altitude: one sigma of where the axis meets the ground, three degrees."""
+    tile_share: float = 0.15
+    """Of a footprint: one sigma of a tile's place."""
+    mode_radius_m: float = 60.0
+    """About the likeliest cell: one place. log: A grid over the whole map."""
+    min_outlier_share: float = 0.2
+    """Frames over the same ground are wrong together, which no fit to single ones sees. log: as above."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureLimits:
+    """Keypoints of a picture."""
+
+    min_probability: float = 0.05
+    """XFeat's own (Potje et al., 2024)."""
+    edge_px: int = 4
+    """Corners nearer to what was not seen are the mask's, not the ground's."""
+    points_a_frame: int = 1536
+    points_a_map_patch: int = 3900
+    """More than a frame's, which may lie anywhere among them."""
+    min_patch_share: float = 0.48
+    """Of a patch's pixels: a low frame over a coarse map has less. log: Coarse maps and low flights."""
+    finest_rung: int = -2
+    """Of resolutions sqrt(2) apart: half a pixel of the imagery; finer only blurs. log: as above."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationLimits:
+    """From matches to a similarity, and how far it can be trusted. log: What tells a right registration."""
+
+    min_matches: int = 6
+    min_scale: float = 0.7
+    max_scale: float = 1.4
+    """Altitude above ground and focal length together."""
+    max_turn_deg: float = 30.0
+    """Beyond what the heading says; encoder and local features bear some 20 degrees."""
+    ransac_rounds: int = 5000
+    ransac_confidence: float = 0.999
+    support_cells: int = 16
+    """A side of the grid over the patch whose cells with an inlier are the support."""
+    tolerance_px: float = 3.0
+    tolerance_share: float = 0.02
+    """Of the patch's side, whichever is more: a nominal attitude a few degrees off bends the ground so much."""
+    rival_apart_share: float = 0.05
+    """Of the patch's side: a fit nearer than this is to the same place."""
+    min_cosine: float = 0.3
+    """A match below it tells nothing."""
+    agreeing_share: float = 0.012
+    """Of the patch's side: how near a like must lie to agree with a pose."""
+    min_telling_points: int = 100
+    """Fewer points with any like near by say nothing of a pose."""
+    own_share: float = 0.05
+    """Of the patch's side: a place nearer than this is the point's own."""
+    double_every: int = 2
+    """Points: half of them tell a pattern. log: What was tried on registration and dropped, repeated ground."""
+    chance_agreement: float = 1 / 16
+    """The agreement of a wrong pose: the ratio of two areas, whatever the texture."""
+    good_agreement: float = 0.5
+    """The agreement where ground is as the map shows it. log: Map and frame years apart."""
+    fits_verified: int = 3
+    """Of the best supported fits, how many are looked at closely."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoseLimits:
+    """From matches to a pose."""
+
+    rounds: int = 12
+    settled_m: float = 0.1
+    """The last step must be shorter."""
+    cauchy: float = 2.385
+    """95% efficient on Gaussian residuals (Huber and Ronchetti, Robust Statistics, table 4.1)."""
+    effective_points: int = 60
+    believed_share: float = 0.25
+    """Many matches weigh against the prior as so many points at most, and the covariance takes this share of what they
+    say: roofs and crowns stand off the ground together. log: How much do many points weigh?"""
+    pixel_floor: float = 1.5
+    """Pixels of the map: what its keypoints are good to."""
+    ground_sigma_m: float = 1.0
+    """Ground is not flat. Convention."""
+    full_agreement: float = 0.6
+    """Share of the points; more says nothing more of a fix's quality."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowLimits:
+    """Motion seen between two frames. log: Map and frame years apart."""
+
+    min_support: int = 10
+    """Cells, as of a registration."""
+    min_share: float = 0.12
+    """Of the points on ground that both frames see; patches of unlike ground reach 0.06."""
+    max_rival: float = 0.6
+    """Of the support: more is a repeated pattern."""
+    tilt_sigma: float = 0.1
+    """Of the altitude: 4 degrees of jitter in each of two frames, where only a nominal pitch is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackLimits:
+    """The Kalman filter between looks at the map."""
+
+    gate_99: float = 9.21
+    """Chi-square with two degrees of freedom, 99%."""
+    acceleration_psd_m2ps3: float = 36.0
+    """A small drone turns at some 3 m/s^2 for some 4 s. log: Dead reckoning without velocity."""
+    first_speed_sigma_mps: float = 12.0
+    """Of a drone whose speed nothing has shown yet. Convention."""
+    velocity_sigma_mps: float = 1.0
+    """Of the autopilot's velocity, wind and yaw errors included. Convention."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeliefLimits:
+    """Which measurements are believed."""
+
+    remembered: int = 4
+    """Measurements not yet believed: two of the last four must agree."""
+    vouching_sigma_m: float = 20.0
+    """A track wider than this cannot vouch for a weak measurement."""
+    recognised_cosine: float = 0.62
+    """Mean of the best of four frames; over wrong maps it reaches 0.58. log: A grid over the whole map."""
+    wrong_start: float = 0.05
+    wrong_measurement: float = 0.01
+    """How probable it is that what is vouched for is wrong all the same. Convention."""
+    max_speed_mps: float = 30.0
+    """Two measurements further apart than a drone flies do not confirm each other."""
+    telling_reach_m: float = 300.0
+    """Weak measurements that may lie further apart than this and still agree confirm nothing."""
+    sigma_of_ce90: float = 1.0 / 2.146
+    """A circle that holds 90% of a round Gaussian has a radius of 2.146 sigma."""
+
+
+FRAME, MOUNT, RETRIEVAL, GRID = FrameLimits(), MountPrior(), RetrievalLimits(), GridLimits()
+FEATURES, REGISTRATION, POSE, FLOW = FeatureLimits(), RegistrationLimits(), PoseLimits(), FlowLimits()
+TRACK, BELIEF = TrackLimits(), BeliefLimits()
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """Thresholds; the defaults were chosen on rendered flights (``docs/accuracy.md``)."""
+    """Thresholds that a caller may choose; the defaults were chosen on rendered flights (``docs/accuracy.md``)."""
 
     min_support: int = 10
     """Grid cells that must support a similarity before it is looked at more closely."""
     min_support_alone: int = 18
-    """The same to be believed alone; a street that looks like the next one reaches 17."""
+    """Cells that a fit needs to be believed alone; a street that looks like the next one reaches 17."""
     min_agreement_alone: float | None = None
     """Share of the points that must agree with a lone pose, by chance 0.0625; None: what the features' bundle says."""
     min_agreement_tracked: float | None = None
-    """The same where a tight track says so already."""
+    """Share of the points that must agree where a tight track says so already; None: what the bundle says."""
     max_rival: float = 0.6
     """Support of the best fit elsewhere over the best's; more is a repeated pattern."""
     min_mode_probability: float = 0.95

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from pathlib import Path
 from typing import Literal
 
 from runtime.geo.camera import Camera
-from runtime.geo.mercator import LatLon
 from runtime.locate.features import LocalFeatures
 from runtime.locate.localizer import Localizer
 from runtime.model.bundle import DEFAULT_BUNDLE, ENCODER_FILES, MANIFEST, Bundle, matcher_home
 from runtime.model.load import open_engine
 from runtime.model.score_map import score_map
+from runtime.start import Start
 from runtime.tiles.cache import TileCache
+
+logger = logging.getLogger(__name__)
 
 
 def open_localizer(
@@ -22,35 +24,37 @@ def open_localizer(
     *,
     bundle: Path | None,
     matcher: Path | Literal[False] | None,
-    start: tuple[LatLon, float] | None,
+    start: Start | None,
     threads: int,
 ) -> Localizer:
-    """``bundle`` None is the default encoder; ``matcher`` None are local features at hand, False is none.
+    """Open what a cache needs to fly: its encoder, local features, and a localizer of both.
+
+    ``bundle`` None is the default encoder; ``matcher`` None are local features at hand, False is none.
 
     Raises BundleError, CacheError or ImageryError.
     """
-    engine = open_engine(bundle, cache.metadata["encoder"]["precision"], threads)
+    engine = open_engine(bundle, cache.metadata.encoder.precision, threads)
     opened = Bundle.open(bundle or DEFAULT_BUNDLE)
     features = None if matcher is False else _open_features(opened, matcher, threads)
     return Localizer(cache, engine, camera, features, start=start, score_map=score_map(opened, engine.precision))
 
 
 def _open_features(bundle: Bundle, matcher: Path | None, threads: int) -> LocalFeatures | None:
-    """Those asked for; else the encoder bundle's own, else XFeat where ``export.matcher`` made it."""
+    """Open the features asked for; else the encoder bundle's own, else XFeat where ``export.matcher`` made it."""
     if matcher is not None:
         return LocalFeatures(Bundle.open(matcher, _kind(matcher)), threads)
     if bundle.has_local_features:
         return LocalFeatures(bundle, threads)
     if (matcher_home() / MANIFEST).is_file():
         return LocalFeatures(Bundle.open(matcher_home(), "matcher"), threads)
-    print(
-        f"no local features in {bundle.path}: fixes come from retrieval alone, to tens of metres; "
+    logger.warning(
+        "no local features in %s: fixes come from retrieval alone, to tens of metres; "
         "make some: python -m train.local, or once: python -m export.matcher",
-        file=sys.stderr,
+        bundle.path,
     )
     return None
 
 
 def _kind(matcher: Path) -> str:
-    """An encoder's bundle may bring local features too."""
+    """Tell which kind of bundle it is: an encoder's may bring local features too."""
     return "encoder" if (matcher / ENCODER_FILES["fp32"]).is_file() else "matcher"

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from runtime.geo.mercator import Metres
 from runtime.locate.features import LocalFeatures
+from runtime.locate.limits import FEATURES
 from runtime.maps.imagery import Imagery
 
 BLOCK_PX = 512
 _MARGIN_PX = 32  # context around a block, so that its edges see what lies beyond
-_POINTS_A_PATCH = 3900  # more than a frame's, which may lie anywhere among them
 _KEPT_BLOCKS = 256  # some 0.5 MB each
-_LEAST_SHARE = 0.48  # of a patch's pixels: a low frame over a coarse map has less
-_FINEST_RUNG = -2  # half a pixel of the imagery; finer only blurs
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,8 @@ class MapFeatures:
     def __init__(self, imagery: Imagery, features: LocalFeatures) -> None:
         self._imagery = imagery
         self._features = features
-        self._least_px = round(_LEAST_SHARE * features.patch_px)
-        self._points_a_block = round(_POINTS_A_PATCH * (BLOCK_PX / features.patch_px) ** 2)
+        self._least_px = round(FEATURES.min_patch_share * features.patch_px)
+        self._points_a_block = round(FEATURES.points_a_map_patch * (BLOCK_PX / features.patch_px) ** 2)
         self._blocks: OrderedDict[tuple[int, int, int], MapPoints] = OrderedDict()
 
     def metres_per_px(self, rung: int) -> float:
@@ -50,7 +48,7 @@ class MapFeatures:
         """
         native_px = side_m / self._imagery.metres_per_px
         if native_px < self._least_px:
-            return max(_FINEST_RUNG, math.floor(2 * math.log2(native_px / self._least_px)))
+            return max(FEATURES.finest_rung, math.floor(2 * math.log2(native_px / self._least_px)))
         return max(0, math.ceil(2 * math.log2(native_px / self._features.patch_px)))
 
     def around(self, centre: Metres, side_m: float, rung: int) -> MapPoints:

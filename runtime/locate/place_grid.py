@@ -16,21 +16,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.locate.limits import GRID
 from runtime.types import FloatArray, FloatImage
-
-_CELL_M = 11.0  # the finest; a quarter of the smallest footprint
-_MOST_CELLS = 1_000_000  # larger maps get coarser cells
-_MARGIN_M = 150.0  # around the map: an oblique view shows ground that the drone is not over
-_LEAK = 1e-3  # a frame: whatever is believed may be wrong, and the drone anywhere
-_LEAST_SHARE = math.exp(-8.0)  # a belief may be wrong: no place is less likely than this to be looked at
-_TILT_SHARE = 0.05  # of the altitude: one sigma of where the axis meets the ground
-_TILE_SHARE = 0.15  # of a footprint: one sigma of a tile's place
-_MODE_M = 60.0  # about the likeliest cell: one place
 
 
 @dataclass(frozen=True, slots=True)
 class TileLikelihood:
-    """What retrieval says of a look."""
+    """How likely each tile of a level makes what one ground view shows."""
 
     place_en_m: FloatArray  # (N, 2) of tiles
     logit: NDArray[np.float32]  # (N,) cosines over the temperature
@@ -41,7 +33,7 @@ class TileLikelihood:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """The likeliest place."""
+    """The likeliest place of the grid."""
 
     probability: float  # of being there, within some 60 m
     position_en_m: FloatArray  # (2,)
@@ -53,9 +45,9 @@ class PlaceGrid:
 
     def __init__(self, low_en_m: FloatArray, high_en_m: FloatArray) -> None:
         """Anywhere in the box of the map's tiles (2,), (2,)."""
-        self._low = low_en_m - _MARGIN_M
-        across_m = high_en_m + _MARGIN_M - self._low
-        self._cell_m = max(_CELL_M, math.sqrt(float(across_m.prod()) / _MOST_CELLS))
+        self._low = low_en_m - GRID.margin_m
+        across_m = high_en_m + GRID.margin_m - self._low
+        self._cell_m = max(GRID.cell_m, math.sqrt(float(across_m.prod()) / GRID.max_cells))
         columns, rows = (math.ceil(side / self._cell_m) + 1 for side in across_m)
         self._p: FloatImage = np.full((rows, columns), 1.0 / (rows * columns), np.float32)
 
@@ -64,21 +56,21 @@ class PlaceGrid:
         moved = self._moved(self._p, shift_en_m)
         moved = self._spread(moved, math.sqrt(variance_m2))
         total = float(moved.sum())
-        share = (1.0 - _LEAK) / total if total > 0 else 0.0  # it flew off the map: it may be anywhere
+        share = (1.0 - GRID.leak) / total if total > 0 else 0.0  # it flew off the map: it may be anywhere
         self._p = moved * np.float32(share) + np.float32((1.0 - share * total) / moved.size)
 
-    def see(self, scores: Sequence[TileLikelihood], outlier_share: float, alt_agl_m: float) -> None:
-        """Take in what retrieval says of a frame, one score a supposed heading."""
-        best = max(float(score.logit.max()) for score in scores)
+    def see(self, likelihoods: Sequence[TileLikelihood], outlier_share: float, alt_agl_m: float) -> None:
+        """Take in what retrieval says of a frame: a likelihood for each supposed heading."""
+        best = max(float(tiles.logit.max()) for tiles in likelihoods)
         likelihood = np.zeros_like(self._p)
-        for score in scores:
+        for tiles in likelihoods:
             image = np.zeros_like(self._p)
-            column, row = self._cells(score.place_en_m)
-            np.maximum.at(image, (row, column), np.exp(score.logit - np.float32(best)))
-            apart = math.ceil(score.stride_m / self._cell_m) | 1
+            column, row = self._cells(tiles.place_en_m)
+            np.maximum.at(image, (row, column), np.exp(tiles.logit - np.float32(best)))
+            apart = math.ceil(tiles.stride_m / self._cell_m) | 1
             image = np.asarray(cv2.dilate(image, np.ones((apart, apart), np.uint8)), np.float32)  # between tiles
-            image = self._spread(image, math.hypot(_TILT_SHARE * alt_agl_m, _TILE_SHARE * score.footprint_m))
-            likelihood += self._moved(image, -np.asarray(score.axis_en_m))
+            image = self._spread(image, math.hypot(GRID.tilt_share * alt_agl_m, GRID.tile_share * tiles.footprint_m))
+            likelihood += self._moved(image, -np.asarray(tiles.axis_en_m))
         self._weigh(likelihood, outlier_share)
 
     def see_position(self, position_en_m: FloatArray, cov_m2: FloatArray, outlier_share: float) -> None:
@@ -89,19 +81,19 @@ class PlaceGrid:
         distance2 = np.einsum("rci,ij,rcj->rc", away, np.linalg.inv(cov), away)
         self._weigh(np.exp(-distance2 / 2).astype(np.float32), outlier_share)
 
-    def log_prior(self, score: TileLikelihood) -> NDArray[np.float32]:
-        """(N,) how likely it is that tiles are looked at, against the likeliest, as sharp as their footprint allows."""
-        blurred = self._spread(self._p, score.footprint_m / 4)
-        column, row = self._cells(score.place_en_m - np.asarray(score.axis_en_m))
+    def log_prior(self, tiles: TileLikelihood) -> NDArray[np.float32]:
+        """Return how likely each tile (N,) is looked at, against the likeliest, as sharp as the footprint allows."""
+        blurred = self._spread(self._p, tiles.footprint_m / 4)
+        column, row = self._cells(tiles.place_en_m - np.asarray(tiles.axis_en_m))
         share = blurred[row, column] / blurred.max()
-        found: NDArray[np.float32] = np.log(np.maximum(share, np.float32(_LEAST_SHARE)))
+        found: NDArray[np.float32] = np.log(np.maximum(share, np.float32(GRID.least_share)))
         return found
 
     def mode(self) -> Mode:
-        """The likeliest place, how likely it is, and how wide."""
+        """Find the likeliest place, how likely it is, and how wide."""
         smooth = self._spread(self._p, self._cell_m)
         row, column = np.unravel_index(int(smooth.argmax()), smooth.shape)
-        reach = math.ceil(_MODE_M / self._cell_m)
+        reach = math.ceil(GRID.mode_radius_m / self._cell_m)
         first_row, first_column = max(int(row) - reach, 0), max(int(column) - reach, 0)
         near = self._p[first_row : int(row) + reach + 1, first_column : int(column) + reach + 1].astype(np.float64)
         rows, columns = np.indices(near.shape)
@@ -119,7 +111,7 @@ class PlaceGrid:
         self._p = weighed / weighed.sum()
 
     def _cells(self, place_en_m: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Columns and rows (N,) of places (N, 2); what lies off the grid is on its rim."""
+        """Find columns and rows (N,) of places (N, 2); what lies off the grid is on its rim."""
         cell = np.rint((place_en_m - self._low) / self._cell_m).astype(np.intp)
         rows, columns = self._p.shape
         return cell[:, 0].clip(0, columns - 1), cell[:, 1].clip(0, rows - 1)
@@ -132,7 +124,7 @@ class PlaceGrid:
         return np.asarray(cv2.warpAffine(image, matrix, image.shape[::-1], flags=cv2.INTER_LINEAR), np.float32)
 
     def _spread(self, image: FloatImage, sigma_m: float) -> FloatImage:
-        """Blurred; past the grid there is nothing."""
+        """Blur by a Gaussian; past the grid there is nothing."""
         sigma = min(sigma_m / self._cell_m, max(image.shape) / 2)
         if sigma < 0.3:
             return image

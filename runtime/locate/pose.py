@@ -1,10 +1,11 @@
 """The camera's pose from pixels and the ground they show, with the attitude and altitude that it claims as a prior.
 
 Six unknowns: place, the logarithm of height, and a small rotation in camera axes (yaw-pitch-roll is singular straight
-down). Iteratively reweighted Gauss-Newton with Cauchy weights; residuals are metres on the ground, each on the level
-of the place that was matched, and the height is above the ground under the camera, wherever that comes to be. Roofs and
+down). Iteratively reweighted Gauss-Newton with Cauchy weights; residuals are metres on the ground, each on the level of
+the place that was matched, and the height is above the ground under the camera, wherever that comes to be. Roofs and
 crowns stand off the ground and do so together, so many matches do not make the errors as small as their number claims:
-they weigh against the prior as ``_EFFECTIVE`` points at most, and the covariance takes ``_BELIEVED`` of what they say.
+they weigh against the prior as ``effective_points`` points at most, and the
+covariance takes ``believed_share`` of what they say.
 """
 
 from __future__ import annotations
@@ -17,13 +18,10 @@ import numpy as np
 
 from runtime.geo.camera import Camera
 from runtime.geo.terrain import FLAT, Terrain
+from runtime.locate.limits import POSE
 from runtime.types import FloatArray
 
-_ROUNDS = 12
 _STEP = np.array([1e-2, 1e-2, 1e-5, 1e-5, 1e-5, 1e-5])  # metres, metres, 1, radians: for the numeric Jacobian
-_CAUCHY = 2.385  # 95% efficient on Gaussian residuals (Huber & Ronchetti, Robust Statistics, table 4.1)
-_EFFECTIVE = 60
-_BELIEVED = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +68,20 @@ def solve_pose(
     state[:2] = np.median(place_en_m - start, axis=0)
     prior_information = np.zeros((6, 6))
     prior_information[2:, 2:] = np.linalg.inv(prior_cov)
-    for _ in range(_ROUNDS):
+    for _ in range(POSE.rounds):
         predicted = sight.ground(state)
         if not np.isfinite(predicted).all():
             return None
         residual = place_en_m - predicted
         sigma_m = max(_spread(residual), floor_m)
-        weight = 1.0 / (1.0 + (residual / (_CAUCHY * sigma_m)) ** 2).ravel()
-        weight *= min(1.0, trust * _EFFECTIVE / (weight.sum() / 2)) / sigma_m**2
+        weight = 1.0 / (1.0 + (residual / (POSE.cauchy * sigma_m)) ** 2).ravel()
+        weight *= min(1.0, trust * POSE.effective_points / (weight.sum() / 2)) / sigma_m**2
         jacobian = sight.jacobian(state, predicted)
         seen = jacobian.T @ (weight[:, None] * jacobian)
         gradient = jacobian.T @ (weight * residual.ravel()) - prior_information @ state
         step = np.linalg.solve(seen + prior_information, gradient)
         state = state + step
-    if not (np.isfinite(state).all() and np.abs(step[:2]).max() < 0.1):
+    if not (np.isfinite(state).all() and np.abs(step[:2]).max() < POSE.settled_m):
         return None
     return Pose(
         float(state[0]),
@@ -91,7 +89,7 @@ def solve_pose(
         height_m * math.exp(state[2]),
         rotation @ rotation_from_vector(state[3:]),
         state[2:],
-        np.linalg.inv(seen * _BELIEVED + prior_information),
+        np.linalg.inv(seen * POSE.believed_share + prior_information),
         sigma_m,
     )
 

@@ -11,18 +11,11 @@ from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import RADIUS_M, LatLon, ground_scale, to_metres
 from runtime.geo.rectify import Patch, View, rectify
 from runtime.locate.features import Keypoints, LocalFeatures
+from runtime.locate.limits import FEATURES, REGISTRATION
 from runtime.locate.map_features import MapFeatures, MapPoints
-from runtime.locate.similarity import MIN_MATCHES, fit_similarity, mutual_matches
+from runtime.locate.similarity import fit_similarity, mutual_matches
 from runtime.maps.imagery import Imagery
 from runtime.types import FloatArray
-
-_POINTS = 1536
-_AGREEING_SHARE = 0.012  # of the patch's side: how near a like must lie to agree with a pose
-_MIN_COSINE = 0.3
-_OWN_SHARE = 0.05  # of the patch's side: a place nearer than this is the point's own
-_DOUBLE_EVERY = 2  # points: half of them tell a pattern
-_MAX_DOUBLE_TURN_DEG = 30.0
-_MIN_TOLD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +70,7 @@ class Registrar:
         rung = self._map.rung_for(side_m / scale)
         side_px = max(round(side_m / (self._map.metres_per_px(rung) * scale)), 64)
         patch = rectify(view, centre_en_m, side_m, side_px)
-        found = self._features.detect(patch.picture, patch.seen, _POINTS)
+        found = self._features.detect(patch.picture, patch.seen, FEATURES.points_a_frame)
         homogeneous = np.column_stack([found.xy.astype(np.float64), np.ones(len(found.xy))])
         ground = homogeneous @ patch.ground_from_patch().T
         pixel = ground @ pixels_from_ground(view.camera, view.attitude, view.alt_agl_m).T
@@ -88,7 +81,7 @@ class Registrar:
     ) -> Registration | None:
         """Fit the points to the map where the patch's centre is within ``reach_m`` of ``near``; None without a fit."""
         around = self._around(points, near, reach_m)
-        if min(len(around.place_m), len(points.pixel)) < MIN_MATCHES:
+        if min(len(around.place_m), len(points.pixel)) < REGISTRATION.min_matches:
             return None
         mine, theirs = mutual_matches(points.keypoints.descriptor, around.descriptor)
         origin = LocalFrame(near)
@@ -118,7 +111,7 @@ class Registrar:
 
         A wrong pose scores the areas' ratio, 1/16, whatever the texture; only ground that repeats itself does better.
         """
-        near_m = _AGREEING_SHARE * points.patch.side_m
+        near_m = REGISTRATION.agreeing_share * points.patch.side_m
         around = self._around(points, registration.centre, 4 * near_m)
         if not len(around.place_m):
             return Agreement(0.0, np.empty((0, 2)), np.empty((0, 2)))
@@ -129,33 +122,36 @@ class Registrar:
         cosine[~(distance2 <= (4 * near_m) ** 2)] = -1.0
         best = cosine.argmax(axis=1)
         row = np.arange(len(best))
-        told = cosine[row, best] > _MIN_COSINE
-        agrees = told & (distance2[row, best] <= near_m**2)
-        share = float(agrees.sum() / told.sum()) if told.sum() >= _MIN_TOLD else 0.0
+        has_like = cosine[row, best] > REGISTRATION.min_cosine
+        agrees = has_like & (distance2[row, best] <= near_m**2)
+        telling = int(has_like.sum())
+        share = float(agrees.sum() / telling) if telling >= REGISTRATION.min_telling_points else 0.0
         return Agreement(share, points.pixel[agrees], place_en_m[best[agrees]].astype(np.float64))
 
-    def double(
+    def double_support(
         self,
         points: FramePoints,
         registration: Registration,
         predicted_en_m: FloatArray,  # (N, 2) as for :meth:`agreement`
     ) -> int:
-        """Support of the best fit to other ground, up to a patch's side away: where do points match but at home?"""
-        some = slice(None, None, _DOUBLE_EVERY)
+        """Return the support of the best fit to other ground up to a patch's side away: ground that repeats itself."""
+        some = slice(None, None, REGISTRATION.double_every)
         around = self._around(points, registration.centre, points.patch.side_m)
         if not len(around.place_m):
             return 0
         place_en_m = _local(around.place_m, registration.origin)
         eastwards = place_en_m[:, 0].argsort()  # so that a point's own ground is among a few
         place_en_m, cosine = place_en_m[eastwards], points.keypoints.descriptor[some] @ around.descriptor[eastwards].T
-        own_m = _OWN_SHARE * points.patch.side_m
+        own_m = REGISTRATION.own_share * points.patch.side_m
         edges = np.searchsorted(place_en_m[:, 0], predicted_en_m[some, :1] + (-own_m, own_m))  # (N, 2)
         for row, own, (first, last) in zip(cosine, predicted_en_m[some], edges, strict=True):
             row[first:last][np.abs(place_en_m[first:last, 1] - own[1]) <= own_m] = -1.0
         best = cosine.argmax(axis=1)
-        told = cosine[np.arange(len(best)), best] > _MIN_COSINE
-        ground_en_m = points.ground_en_m[some][told] - points.patch.centre_en_m
-        fit = fit_similarity(ground_en_m, place_en_m[best[told]], points.patch, max_turn_deg=_MAX_DOUBLE_TURN_DEG)
+        has_like = cosine[np.arange(len(best)), best] > REGISTRATION.min_cosine
+        ground_en_m = points.ground_en_m[some][has_like] - points.patch.centre_en_m
+        fit = fit_similarity(
+            ground_en_m, place_en_m[best[has_like]], points.patch, max_turn_deg=REGISTRATION.max_turn_deg
+        )
         return 0 if fit is None else fit.support
 
     def _around(self, points: FramePoints, near: LatLon, reach_m: float) -> MapPoints:

@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
 from runtime.geo.rectify import View, rectify, seen_share
+from runtime.locate.limits import RETRIEVAL
 from runtime.locate.place_grid import PlaceGrid, TileLikelihood
 from runtime.model.engine import Engine
 from runtime.model.preprocess import encoder_input
 from runtime.model.score_map import ScoreMap
 from runtime.tiles.cache import TileCache
-from runtime.tiles.search import Searcher, best, level_rows
+from runtime.tiles.search import Searcher, highest
 from runtime.types import FloatArray
 
-WELL_SEEN, BARELY_SEEN = 0.8, 0.5  # shares of a patch
 UNFITTED = ScoreMap(temperature=0.03, outlier_share=0.0)  # of a bundle that ``calib.score`` has not seen
-_SHORTLIST = 256  # rows a candidate: neighbours of the best fill it first
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Candidate:
     """A tile that may show what the frame shows."""
 
     place: LatLon
-    score: float  # log-probability up to a constant, with the prior in it
+    log_probability: float  # up to a constant, with the prior in it
 
 
 class Retriever:
@@ -42,17 +41,17 @@ class Retriever:
         cache.check_engine(engine)
         self._cache, self._engine, self._temperature = cache, engine, score_map.temperature
         self._searcher, self._frame = Searcher(cache, threads), frame
-        self._rows = [level_rows(cache, level) for level in range(len(cache.footprints_m))]
+        self._rows = [cache.metadata.level_rows(level) for level in range(len(cache.footprints_m))]
         self._places_en_m: dict[int, FloatArray] = {}
 
     def grid(self) -> PlaceGrid:
-        """Anywhere on the map."""
-        west, south, east, north = self._cache.metadata["bounds_deg"]
+        """Make the grid of a drone that may be anywhere on the map."""
+        west, south, east, north = self._cache.metadata.bounds_deg
         low, high = self._frame.to_en(LatLon(south, west)), self._frame.to_en(LatLon(north, east))
         return PlaceGrid(np.array(low), np.array(high))
 
     def level_for(self, view: View, centre_en_m: tuple[float, float]) -> int | None:
-        """The largest level whose footprint about a ground point the frame sees well, else the one it sees best.
+        """Choose the largest level whose footprint about a ground point the frame sees well, else the one seen best.
 
         None when it sees less than half of any.
         """
@@ -61,50 +60,48 @@ class Retriever:
             for level, rows in enumerate(self._rows)
             if rows.start < rows.stop
         }
-        well = [level for level, share in seen.items() if share >= WELL_SEEN]
+        well = [level for level, share in seen.items() if share >= RETRIEVAL.well_seen]
         if well:
             return max(well)
-        best = max(seen, key=lambda level: seen[level])
-        return best if seen[best] >= BARELY_SEEN else None
+        best_seen = max(seen, key=lambda level: seen[level])
+        return best_seen if seen[best_seen] >= RETRIEVAL.barely_seen else None
 
     def embed(self, grounds: Sequence[tuple[View, tuple[float, float], int]]) -> NDArray[np.float32]:
-        """(Q, D) embeddings, in one batch, of ground about points, metres from under the camera, as tiles of levels."""
+        """Embed ground about points, metres from under the camera, as tiles of levels, in one batch; returns (Q, D)."""
         side_px, inputs = self._engine.side_px, []
         for view, centre_en_m, level in grounds:
             patch = rectify(view, centre_en_m, self._cache.footprints_m[level], side_px)
             inputs.append(encoder_input(patch.picture, patch.seen, side_px))
         return self._engine.embed(np.array(inputs))
 
-    def score(self, embedding: NDArray[np.float32], level: int, axis_en_m: tuple[float, float]) -> TileLikelihood:
-        """How like all tiles of a level are to one embedding (1, D)."""
-        rows, told = self._rows[level], self._cache.metadata["levels"][level]
+    def likelihood(self, embedding: NDArray[np.float32], level: int, axis_en_m: tuple[float, float]) -> TileLikelihood:
+        """Return how likely each tile of a level makes one embedding (1, D)."""
+        rows, facts = self._rows[level], self._cache.metadata.levels[level]
         logit = self._searcher.scan(embedding, rows)[0] / np.float32(self._temperature)
-        return TileLikelihood(
-            self._places(level), logit, axis_en_m, float(told["footprint_m"]), float(told["stride_m"])
-        )
+        return TileLikelihood(self._places(level), logit, axis_en_m, float(facts.footprint_m), float(facts.stride_m))
 
     def search(
         self,
         embedding: NDArray[np.float32],  # (1, D)
         level: int,
-        score: TileLikelihood,
+        likelihood: TileLikelihood,
         log_prior: NDArray[np.float32],  # (N,) of the level's tiles
         most: int,
     ) -> list[Candidate]:
-        """The best tiles by score and prior, best first, no two nearer than half a footprint."""
-        rows, total = self._rows[level], score.logit + log_prior
-        for count in (_SHORTLIST * most, len(total)):
-            short = np.sort(best(total, count))
+        """Return the best tiles by likelihood and prior, best first, no two nearer than half a footprint."""
+        rows, total = self._rows[level], likelihood.logit + log_prior
+        for count in (RETRIEVAL.shortlist_rows * most, len(total)):
+            short = np.sort(highest(total, count))
             cosine = self._searcher.exact(embedding[0], short + rows.start)
             exact = cosine.astype(np.float64) / self._temperature + log_prior[short]
-            chosen = _apart(exact, score.place_en_m[short], score.footprint_m / 2, most)
+            chosen = _apart(exact, likelihood.place_en_m[short], likelihood.footprint_m / 2, most)
             if len(chosen) == most:
                 break
         centre = self._cache.centre[rows.start + short[chosen]].tolist()
         return [Candidate(LatLon(*place), float(exact[i])) for i, place in zip(chosen, centre, strict=True)]
 
     def _places(self, level: int) -> FloatArray:  # (N, 2)
-        """Where the tiles of a level lie; found once."""
+        """Return where the tiles of a level lie; worked out once."""
         if level not in self._places_en_m:
             rows = self._rows[level]
             self._cache.check_rows(rows, ("centre",))
@@ -112,7 +109,7 @@ class Retriever:
         return self._places_en_m[level]
 
     def _en_m(self, rows: slice) -> FloatArray:  # (M, 2)
-        """Where the centres of rows lie, about the retriever's frame."""
+        """Work out where the centres of rows lie, about the retriever's frame."""
         per_lon_m, per_lat_m = self._frame.metres_per_degree()
         lat, lon = self._cache.centre[rows].T
         d_lon = short_way_deg(lon - self._frame.origin.lon)
@@ -120,14 +117,14 @@ class Retriever:
 
 
 def _apart(
-    score: FloatArray,  # (N,)
+    log_probability: FloatArray,  # (N,)
     place_en_m: FloatArray,  # (N, 2)
     apart_m: float,
     most: int,
 ) -> list[int]:
-    """The best scores whose places are so far from those of all better ones."""
+    """Choose the most probable whose places are so far from those of all better ones."""
     chosen: list[int] = []
-    for one in np.argsort(-score, kind="stable"):
+    for one in np.argsort(-log_probability, kind="stable"):
         if (np.abs(place_en_m[chosen] - place_en_m[one]).max(axis=1) >= apart_m).all():
             chosen.append(int(one))
             if len(chosen) == most:

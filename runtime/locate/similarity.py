@@ -10,13 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.geo.rectify import Patch
+from runtime.locate.limits import REGISTRATION
 from runtime.types import FloatArray
-
-MIN_MATCHES = 6
-_SCALE_LIMITS = (0.7, 1.4)  # altitude above ground and focal length together
-_RANSAC_ROUNDS = 5000
-_SUPPORT_CELLS = 16
-_RIVAL_SHARE = 0.05  # of the patch's side: a fit nearer than this is to the same place
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +34,14 @@ def fit_similarity(
     max_turn_deg: float,
 ) -> Similarity | None:
     """None where too few points agree, or only on what no drone does."""
-    if len(source_en_m) < MIN_MATCHES:
+    if len(source_en_m) < REGISTRATION.min_matches:
         return None
     fit = _ransac(source_en_m, target_en_m, _tolerance_m(patch))
     if fit is None:
         return None
     affine, keep = fit
     scale, turn_deg = math.hypot(*affine[:, 0]), math.degrees(math.atan2(affine[1, 0], affine[0, 0]))
-    if not (_SCALE_LIMITS[0] <= scale <= _SCALE_LIMITS[1] and abs(turn_deg) <= max_turn_deg):
+    if not (REGISTRATION.min_scale <= scale <= REGISTRATION.max_scale and abs(turn_deg) <= max_turn_deg):
         return None
     return Similarity(
         affine,
@@ -69,8 +64,8 @@ def _ransac(
         target,
         method=cv2.RANSAC,
         ransacReprojThreshold=tolerance_m,
-        maxIters=_RANSAC_ROUNDS,
-        confidence=0.999,
+        maxIters=REGISTRATION.ransac_rounds,
+        confidence=REGISTRATION.ransac_confidence,
     )
     return None if affine is None else (np.asarray(affine), inlier.ravel() > 0)
 
@@ -85,23 +80,23 @@ def _rival_support(
 
     A fit to nearly the same place is no rival: roofs, above the ground, make one of their own.
     """
-    if len(source) < MIN_MATCHES:
+    if len(source) < REGISTRATION.min_matches:
         return 0
     fit = _ransac(source, target, _tolerance_m(patch))
-    if fit is None or not _SCALE_LIMITS[0] <= math.hypot(*fit[0][:, 0]) <= _SCALE_LIMITS[1]:
+    if fit is None or not REGISTRATION.min_scale <= math.hypot(*fit[0][:, 0]) <= REGISTRATION.max_scale:
         return 0
     apart_m = np.abs(fit[0][:, 2] - shift_en_m).max()
-    return _support(source[fit[1]], patch.side_m) if apart_m > _RIVAL_SHARE * patch.side_m else 0
+    return _support(source[fit[1]], patch.side_m) if apart_m > REGISTRATION.rival_apart_share * patch.side_m else 0
 
 
 def _tolerance_m(patch: Patch) -> float:
     """A nominal attitude a few degrees off bends the ground by some per cent of the patch; the pose takes it out."""
-    return max(3.0 * patch.metres_per_px, 0.02 * patch.side_m)
+    return max(REGISTRATION.tolerance_px * patch.metres_per_px, REGISTRATION.tolerance_share * patch.side_m)
 
 
 def _support(ground_en_m: FloatArray, side_m: float) -> int:
     """How many cells of a 16 by 16 grid hold a point: wrong fits gather their many points in few places."""
-    cells = np.floor(ground_en_m / (side_m / _SUPPORT_CELLS)).astype(int)
+    cells = np.floor(ground_en_m / (side_m / REGISTRATION.support_cells)).astype(int)
     return len(np.unique(cells, axis=0))
 
 

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from runtime.locate.limits import TRACK
 from runtime.types import FloatArray
-
-GATE_99 = 9.21  # chi-square, two degrees of freedom
-_ACCELERATION_PSD = 36.0  # m^2/s^3: a small drone turns at some 3 m/s^2 for some 4 s
-FIRST_SPEED_SIGMA_MPS = 12.0
-_VELOCITY_SIGMA_MPS = 1.0  # of the autopilot's velocity, wind and yaw errors included
 
 
 class Track:
-    """Metres east and north of the map's middle, and metres a second."""
+    """A drone's position, metres east and north of the map's middle, and its velocity, with their covariance."""
 
     def __init__(self, t_us: int, position_en_m: FloatArray, cov_m2: FloatArray) -> None:
         self.t_us = t_us
         self.mean: FloatArray = np.concatenate([position_en_m, [0.0, 0.0]])
         self.cov: FloatArray = np.zeros((4, 4))
         self.cov[:2, :2] = cov_m2
-        self.cov[2:, 2:] = np.eye(2) * FIRST_SPEED_SIGMA_MPS**2
+        self.cov[2:, 2:] = np.eye(2) * TRACK.first_speed_sigma_mps**2
 
     @property
     def position_en_m(self) -> FloatArray:
@@ -44,7 +40,7 @@ class Track:
         dt = (t_us - self.t_us) * 1e-6
         forward = np.eye(4)
         forward[0, 2] = forward[1, 3] = dt
-        noise = np.kron(np.array([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]]), np.eye(2)) * _ACCELERATION_PSD
+        noise = np.kron(np.array([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]]), np.eye(2)) * TRACK.acceleration_psd_m2ps3
         self.mean = forward @ self.mean
         self.cov = forward @ self.cov @ forward.T + noise
         self.t_us = t_us
@@ -56,21 +52,23 @@ class Track:
         self.mean = np.concatenate([self.position_en_m + shift_en_m, shift_en_m / dt])
         self.cov = np.zeros((4, 4))
         self.cov[:2, :2] = position_cov
-        self.cov[2:, 2:] = cov_m2 / dt**2 + np.eye(2) * _ACCELERATION_PSD * dt / 3  # a mean is not the speed at the end
+        self.cov[2:, 2:] = (
+            cov_m2 / dt**2 + np.eye(2) * TRACK.acceleration_psd_m2ps3 * dt / 3
+        )  # a mean is not the speed at the end
         self.t_us = t_us
 
     def distance2(self, position_en_m: FloatArray, cov_m2: FloatArray) -> float:
-        """Squared Mahalanobis distance of a measured position."""
+        """Return the squared Mahalanobis distance of a measured position."""
         innovation = position_en_m - self.position_en_m
         return float(innovation @ np.linalg.solve(self.position_cov_m2 + cov_m2, innovation))
 
     def see_position(self, position_en_m: FloatArray, cov_m2: FloatArray) -> None:
-        """Take in a measured position."""
+        """Take a measured position in."""
         self._update(np.eye(4)[:2], position_en_m, cov_m2)
 
     def see_velocity(self, velocity_en_mps: FloatArray) -> None:
-        """Take in the autopilot's velocity."""
-        self._update(np.eye(4)[2:], velocity_en_mps, np.eye(2) * _VELOCITY_SIGMA_MPS**2)
+        """Take the autopilot's velocity in."""
+        self._update(np.eye(4)[2:], velocity_en_mps, np.eye(2) * TRACK.velocity_sigma_mps**2)
 
     def _update(self, observe: FloatArray, measured: FloatArray, noise: FloatArray) -> None:
         gain = self.cov @ observe.T @ np.linalg.inv(observe @ self.cov @ observe.T + noise)
@@ -80,5 +78,5 @@ class Track:
 
 
 def moved_variance_m2(seconds: float) -> float:
-    """In each direction, of a displacement reckoned from a velocity told at its end."""
-    return (_VELOCITY_SIGMA_MPS * seconds) ** 2 + _ACCELERATION_PSD * seconds**3 / 3
+    """Return the variance, in each direction, of a displacement reckoned from the velocity at its end."""
+    return (TRACK.velocity_sigma_mps * seconds) ** 2 + TRACK.acceleration_psd_m2ps3 * seconds**3 / 3

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from runtime.fix import NoFixReason
 from runtime.geo.camera import rotation_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.geo.terrain import FLAT, Terrain
 from runtime.locate.ground_view import GroundView
-from runtime.locate.limits import Limits
+from runtime.locate.limits import REGISTRATION, Limits
 from runtime.locate.mount import MountEstimate, is_plausible
 from runtime.locate.pose import Pose, solve_pose
 from runtime.locate.registration import FramePoints, Registrar, Registration
@@ -21,55 +23,67 @@ from runtime.locate.stages import Stages
 from runtime.maps.heights import Heights
 from runtime.types import FloatArray
 
-_MAX_TURN_DEG = 30.0
-_VERIFIED = 3  # fits looked at closely
-_CHANCE = 1 / 16  # agreement of a wrong pose
-_GOOD_AGREEMENT = 0.5  # ground that is as the map shows it
-
 
 @dataclass(frozen=True, slots=True)
 class RegisteredView:
-    """A look whose ground was found."""
+    """A ground view whose ground was found on the map."""
 
-    look: GroundView
+    view: GroundView
     registration: Registration
     pose: Pose
-    agreement: float
+    agreement: float  # share of the points that agree with the pose
     terrain: Terrain  # about the registration's origin
 
     def position(self, frame: LocalFrame) -> FloatArray:
-        """(2,) of the drone, about the map's middle."""
+        """Return the drone's place (2,), metres east and north in the frame."""
         return np.array(frame.to_en(self.registration.origin.to_latlon(self.pose.east_m, self.pose.north_m)))
 
     def axis_ground(self) -> LatLon | None:
-        """Where the optical axis meets the ground; None at and above the horizon."""
+        """Return where the optical axis meets the ground; None at and above the horizon."""
         east_m, north_m = self.pose.ground_en_m(np.array([[0.0, 0.0, 1.0]]), self.terrain)[0].tolist()
         return self.registration.origin.to_latlon(east_m, north_m) if math.isfinite(east_m) else None
 
 
 @dataclass(frozen=True, slots=True)
 class ViewCandidate:
-    """A candidate, the look that it was retrieved for and the side of its tile."""
+    """A tile that one of a frame's ground views may show."""
 
-    look: GroundView
-    candidate: Candidate
+    view: int  # which of the frame's ground views
+    tile: Candidate
     footprint_m: float
+
+
+class ViewKeypoints:
+    """A ground view with its keypoints, which are found when they are first asked for."""
+
+    def __init__(self, view: GroundView, registrar: Registrar, lat: float) -> None:
+        """``lat`` is the latitude at which the map's resolution is taken."""
+        self.view = view
+        self._registrar, self._lat = registrar, lat
+        self._points: FramePoints | None = None
+
+    def points(self) -> FramePoints:
+        """Return the keypoints."""
+        if self._points is None:
+            view = self.view
+            self._points = self._registrar.points(view.view, view.middle_en_m, view.side_m, lat=self._lat)
+        return self._points
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    look: GroundView
+    view: GroundView
     points: FramePoints
     registration: Registration
     terrain: Terrain  # about the registration's origin
 
     def places(self, pose: Pose) -> FloatArray:
-        """(N, 2) where a pose puts each of the points, about the registration's origin."""
-        return pose.ground_en_m(self.look.view.camera.rays(self.points.pixel), self.terrain)
+        """Return where a pose puts each of the points (N, 2), about the registration's origin."""
+        return pose.ground_en_m(self.view.view.camera.rays(self.points.pixel), self.terrain)
 
 
 class Verifier:
-    """Looks closely at the places that retrieval and the track name."""
+    """Registers a frame at the places that retrieval and the track name, and has the pose borne out."""
 
     def __init__(
         self,
@@ -87,118 +101,125 @@ class Verifier:
         """
         self._registrar, self._limits, self._lat, self._floor_m = registrar, limits, lat, floor_m
         self._stages, self._heights = stages, heights
-        self._picture: object = None
-        self._points: dict[int, FramePoints] = {}
 
-    def points(self, look: GroundView) -> FramePoints:
-        """Keypoints of a look, found once a frame."""
-        if look.view.picture is not self._picture:
-            self._picture, self._points = look.view.picture, {}
-        if id(look) not in self._points:
-            self._points[id(look)] = self._registrar.points(look.view, look.middle_en_m, look.side_m, lat=self._lat)
-        return self._points[id(look)]
+    def keypoints(self, view: GroundView) -> ViewKeypoints:
+        """Return a view's keypoints, to be found when they are asked for."""
+        return ViewKeypoints(view, self._registrar, self._lat)
 
     def best(
-        self, places: list[ViewCandidate], mount: MountEstimate, least_agreement: float, *, alone: bool
-    ) -> tuple[RegisteredView | None, str | None]:
-        """The best supported registration that its pose bears out, or why there is none; ``alone``: no track vouches.
+        self,
+        views: Sequence[ViewKeypoints],
+        candidates: Sequence[ViewCandidate],
+        mount: MountEstimate,
+        min_agreement: float,
+        *,
+        alone: bool,
+    ) -> RegisteredView | NoFixReason:
+        """Return the best supported registration that its pose bears out, or why there is none.
 
-        Alone it is not believed where other ground near by would be believed as well: orchards, rows of like houses.
+        ``alone``: no track vouches. Alone it is not believed where other ground near by would be believed as well:
+        orchards, rows of like houses.
         """
         with self._stages.timed("register"):
-            fits = self._fits(places, mount)
-        reason = "no_match"
-        for fit in fits[:_VERIFIED]:
+            fits = self._fits(views, candidates, mount)
+        reason: NoFixReason = "no_match"
+        for fit in fits[: REGISTRATION.fits_verified]:
             with self._stages.timed("pose"):
-                found = self._verified(fit, mount, least_agreement)
-            if found is None:
+                registered = self._verified(fit, mount, min_agreement)
+            if registered is None:
                 continue
             mine = fit.registration
             others = (other.registration for other in fits)
-            elsewhere = [r.support for r in others if _apart_m(mine, r) > fit.look.side_m / 4]
+            elsewhere = [r.support for r in others if _apart_m(mine, r) > fit.view.side_m / 4]
             rivalled = max([mine.rival_support, *elsewhere]) > self._limits.max_rival * mine.support
-            if not (rivalled or (alone and self._has_double(fit, found.pose))):
-                return found, None
+            if not (rivalled or (alone and self._has_double(fit, registered.pose))):
+                return registered
             reason = "ambiguous"
-        return None, reason
+        return reason
 
-    def _fits(self, places: list[ViewCandidate], mount: MountEstimate) -> list[_Fit]:
-        """Plausible fits to the map at each place, best supported first."""
+    def _fits(
+        self, views: Sequence[ViewKeypoints], candidates: Sequence[ViewCandidate], mount: MountEstimate
+    ) -> list[_Fit]:
+        """List plausible fits to the map at each candidate, best supported first."""
         fits = []
-        for place in places:
-            look = place.look
-            shift = np.subtract(look.middle_en_m, look.axis_en_m)
-            near = LocalFrame(place.candidate.place).to_latlon(float(shift[0]), float(shift[1]))
-            terrain = self._terrain(look, near)
-            points = _laid(self.points(look), look, terrain)
-            found = self._registrar.register(points, near, reach_m=place.footprint_m / 2, max_turn_deg=_MAX_TURN_DEG)
-            if found is not None and found.support >= self._limits.min_support and _is_plausible(look, mount, found):
-                fits.append(_Fit(look, points, found, terrain))
+        for candidate in candidates:
+            view = views[candidate.view].view
+            shift = np.subtract(view.middle_en_m, view.axis_en_m)
+            near = LocalFrame(candidate.tile.place).to_latlon(float(shift[0]), float(shift[1]))
+            terrain = self._terrain(view, near)
+            points = _laid_on(terrain, views[candidate.view].points(), view)
+            registration = self._registrar.register(
+                points, near, reach_m=candidate.footprint_m / 2, max_turn_deg=REGISTRATION.max_turn_deg
+            )
+            supported = registration is not None and registration.support >= self._limits.min_support
+            if registration is not None and supported and _is_plausible(view, mount, registration):
+                fits.append(_Fit(view, points, registration, terrain))
         return sorted(fits, key=lambda fit: -fit.registration.support)
 
-    def _terrain(self, look: GroundView, near: LatLon) -> Terrain:
-        """Of what may be seen and of the ground under the camera, about where the middle of the look may be."""
+    def _terrain(self, view: GroundView, near: LatLon) -> Terrain:
+        """Return the terrain of what may be seen and under the camera, about where the view's middle may be."""
         if self._heights is None:
             return FLAT
-        terrain = self._heights.about(LocalFrame(near), 2 * look.side_m + math.hypot(*look.middle_en_m))
+        terrain = self._heights.about(LocalFrame(near), 2 * view.side_m + math.hypot(*view.middle_en_m))
         return FLAT if terrain.is_level else terrain
 
-    def _verified(self, fit: _Fit, mount: MountEstimate, least_agreement: float) -> RegisteredView | None:
-        """The pose of a fit, and again from all points that agree with it; None when too few do."""
+    def _verified(self, fit: _Fit, mount: MountEstimate, min_agreement: float) -> RegisteredView | None:
+        """Solve the pose of a fit, and again from all points that agree with it; None when too few do."""
         points, registration = fit.points, fit.registration
         pose = self._pose(fit, mount, registration.pixel, registration.place_en_m)
         if pose is None:
             return None
         agreement = self._registrar.agreement(points, registration, fit.places(pose))
-        if not agreement.share >= least_agreement:
+        if not agreement.share >= min_agreement:
             return None
         pose = self._pose(fit, mount, agreement.pixel, agreement.place_en_m, trust=_trust(agreement.share))
-        return None if pose is None else RegisteredView(fit.look, registration, pose, agreement.share, fit.terrain)
+        return None if pose is None else RegisteredView(fit.view, registration, pose, agreement.share, fit.terrain)
 
     def _has_double(self, fit: _Fit, pose: Pose) -> bool:
         with self._stages.timed("register"):
-            support = self._registrar.double(fit.points, fit.registration, fit.places(pose))
+            support = self._registrar.double_support(fit.points, fit.registration, fit.places(pose))
         return support >= self._limits.min_support_alone
 
     def _pose(
         self, fit: _Fit, mount: MountEstimate, pixel: FloatArray, place_en_m: FloatArray, *, trust: float = 1.0
     ) -> Pose | None:
-        look = fit.look
+        view = fit.view.view
         return solve_pose(
-            look.view.camera,
-            np.asarray(look.view.attitude),
-            look.view.alt_agl_m,
+            view.camera,
+            np.asarray(view.attitude),
+            view.alt_agl_m,
             pixel,
             place_en_m,
-            prior_cov=mount.frame_cov(look.uncertainty),
+            prior_cov=mount.frame_cov(fit.view.uncertainty),
             floor_m=self._floor_m,
             trust=trust,
             terrain=fit.terrain,
         )
 
 
-def _laid(points: FramePoints, look: GroundView, terrain: Terrain) -> FramePoints:
-    """The points on the terrain under a camera whose look's middle is at its origin: hills bend what is flat's.
+def _laid_on(terrain: Terrain, points: FramePoints, view: GroundView) -> FramePoints:
+    """Lay the points on the terrain under a camera whose view's middle is at its origin: hills bend what is flat's.
 
     The picture that they were found in stays a flat one's: local features bear a fifth of scale.
     """
     if terrain.is_level:
         return points
-    view, middle_en_m = look.view, np.array(look.middle_en_m)
-    rays = view.camera.rays(points.pixel) @ rotation_of(view.attitude).T
-    return replace(points, ground_en_m=terrain.meet(-middle_en_m, view.alt_agl_m, rays) + middle_en_m)
+    middle_en_m = np.array(view.middle_en_m)
+    rays = view.view.camera.rays(points.pixel) @ rotation_of(view.view.attitude).T
+    return replace(points, ground_en_m=terrain.meet(-middle_en_m, view.view.alt_agl_m, rays) + middle_en_m)
 
 
 def _trust(agreement: float) -> float:
-    """What points are worth among others that disagree: the ground has changed, and some of them agree by chance."""
-    return min(max((agreement - _CHANCE) / (_GOOD_AGREEMENT - _CHANCE), 0.0), 1.0)
+    """Say what points are worth among others that disagree: the ground has changed, and some agree by chance."""
+    chance, good = REGISTRATION.chance_agreement, REGISTRATION.good_agreement
+    return min(max((agreement - chance) / (good - chance), 0.0), 1.0)
 
 
-def _is_plausible(look: GroundView, mount: MountEstimate, fit: Registration) -> bool:
-    cov = mount.frame_cov(look.uncertainty)
-    return is_plausible(np.asarray(look.view.attitude), cov, scale=fit.scale, turn_deg=fit.turn_deg)
+def _is_plausible(view: GroundView, mount: MountEstimate, fit: Registration) -> bool:
+    cov = mount.frame_cov(view.uncertainty)
+    return is_plausible(np.asarray(view.view.attitude), cov, scale=fit.scale, turn_deg=fit.turn_deg)
 
 
 def _apart_m(a: Registration, b: Registration) -> float:
-    """Metres between where two fits put the patch."""
+    """Return how far apart two fits put the patch, metres along the farther axis."""
     return max(abs(d) for d in LocalFrame(a.centre).to_en(b.centre))

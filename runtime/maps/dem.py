@@ -14,7 +14,7 @@ from runtime.files import sha256_of
 from runtime.geo.bounds import Bounds
 from runtime.geo.mercator import HALF_WORLD_M, TILE_PX, ground_scale
 from runtime.maps.georeference import mercator_box, warping
-from runtime.maps.heights import Heights, Nodes, fill_gaps, nodes_over
+from runtime.maps.heights import DemSource, Heights, Nodes, fill_gaps, nodes_over
 from runtime.maps.imagery import Imagery
 from runtime.maps.importing import geotiff_errors, open_raster
 
@@ -49,7 +49,7 @@ def read_dem(source: Path, imagery: Imagery) -> Heights:
             f"{source} does not cover the map: {1 - known.mean():.1%} of it has no height{off if known.any() else ''}; "
             f"give a DEM of the whole map, or fill its gaps: gdal_fillnodata.py {source} FILLED.tif"
         )
-    return Heights(whole, cells, nodes.top, nodes.left, ({"name": source.stem, "sha256": sha256_of(source)},))
+    return Heights(whole, cells, nodes.top, nodes.left, (DemSource(source.stem, sha256_of(source)),))
 
 
 def _cells(pixel_m: float, bounds: Bounds) -> int:

@@ -7,9 +7,9 @@ column) lies at x = column step, y = -row step; rows grow southwards from the eq
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -39,30 +39,44 @@ def nodes_over(bounds: Bounds, step_m: float) -> Nodes:
 
 
 @dataclass(frozen=True, slots=True)
+class DemSource:
+    """A terrain model that heights were read from."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """Where the nodes of a cache's heights lie, and what they were read from."""
+
+    cells: int  # nodes around the Earth
+    top: int  # row of the first node
+    left: int  # column of the first node
+    shape: tuple[int, int]  # rows, columns
+    sources: tuple[DemSource, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Heights:
-    """Metres above one level, whichever it is, of a box of nodes."""
+    """Heights of a box of nodes: metres above one level, whichever it is."""
 
     height_m: NDArray[np.float32]  # (H, W)
     cells: int
     top: int
     left: int
-    sources: tuple[Mapping[str, str], ...]  # name and sha256 of the models that they were read from
+    sources: tuple[DemSource, ...]
     check: Callable[[slice], None] = lambda rows: None  # called before rows are read
 
     @classmethod
-    def of(cls, told: Mapping[str, Any], height_m: NDArray[np.float32], check: Callable[[slice], None]) -> Heights:
-        """As a cache's metadata says."""
-        return cls(height_m, told["cells"], told["top"], told["left"], tuple(told["sources"]), check)
+    def on(cls, lattice: Lattice, height_m: NDArray[np.float32], check: Callable[[slice], None]) -> Heights:
+        """Lay the heights (H, W) that a cache holds on the lattice that its metadata states."""
+        return cls(height_m, lattice.cells, lattice.top, lattice.left, lattice.sources, check)
 
-    def told(self) -> dict[str, Any]:
-        """What a cache's metadata says of them."""
-        return {
-            "cells": self.cells,
-            "top": self.top,
-            "left": self.left,
-            "shape": list(self.height_m.shape),
-            "sources": list(self.sources),
-        }
+    def lattice(self) -> Lattice:
+        """The lattice that a cache's metadata states."""
+        rows, columns = self.height_m.shape
+        return Lattice(self.cells, self.top, self.left, (rows, columns), self.sources)
 
     @property
     def step_m(self) -> float:
@@ -87,17 +101,17 @@ class Heights:
         return Terrain(self.height_m[down, across], north_west_en_m, step_en_m)
 
     def within(self, bounds: Bounds) -> Heights:
-        """Those of a part of the map."""
+        """Cut out the heights of a part of the map."""
         nodes = nodes_over(bounds, self.step_m)
         top, left = max(nodes.top, self.top), nodes.left
-        left += round((self.left - left) / self.cells) * self.cells  # a part may be told the other way round the Earth
+        left += round((self.left - left) / self.cells) * self.cells  # the part may be counted the other way round
         left = max(left, self.left)
         part = self.height_m[top - self.top :, left - self.left :][: nodes.rows, : nodes.columns]
         return replace(self, height_m=np.array(part), top=top, left=left)
 
 
 def join_heights(pieces: Sequence[Heights], bounds: Bounds) -> Heights:
-    """Of several on one lattice those over a box: the first piece's where two lie, the nearest where none does."""
+    """Put pieces on one lattice together over a box: where two lie, the first; where none does, the nearest height."""
     first = pieces[0]
     nodes = nodes_over(bounds, first.step_m)
     height_m = np.full((nodes.rows, nodes.columns), np.nan, np.float32)
@@ -106,12 +120,12 @@ def join_heights(pieces: Sequence[Heights], bounds: Bounds) -> Heights:
         across = (piece.left - nodes.left) % first.cells
         rows, columns = piece.height_m.shape
         height_m[down : down + rows, across : across + columns] = piece.height_m
-    sources = {source["sha256"]: source for piece in pieces for source in piece.sources}
+    sources = {source.sha256: source for piece in pieces for source in piece.sources}
     return Heights(fill_gaps(height_m)[0], first.cells, nodes.top, nodes.left, tuple(sources.values()))
 
 
 def fill_gaps(height_m: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-    """With the nearest height where there is none (NaN), and how many nodes away the furthest of these was."""
+    """Put the nearest height where there is none (NaN); return also how many nodes away the furthest one was."""
     missing: Mask = ~np.isfinite(height_m)
     if not missing.any():
         return height_m, 0.0

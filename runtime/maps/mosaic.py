@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,33 +12,40 @@ import numpy as np
 from runtime.geo.mercator import TILE_PX, Metres, Tile, metres_per_px, north_west_of
 from runtime.maps.imagery import Imagery, decode_tile
 from runtime.maps.mbtiles import corners_of, encode_tile, write_tiles
-from runtime.types import Mask, Picture
+from runtime.types import Mask, Picture, Tick
 
-SOURCE_KEYS = ("name", "date", "attribution")
 _SOURCES = "skyfix_sources"  # in the metadata of an MBTiles file that was put together
 _MOST_FINER = 2  # zooms: a coarse map is not blown up more than four times for a fine one beside it
 
 
-def sources_of(imagery: Imagery) -> list[dict[str, str]]:
-    """Name, date and attribution of each map that an MBTiles file was made of."""
-    if _SOURCES in imagery.metadata:
-        return [{key: str(one[key]) for key in SOURCE_KEYS} for one in json.loads(imagery.metadata[_SOURCES])]
-    return [{key: imagery.metadata.get(key, "") for key in SOURCE_KEYS}]
+@dataclass(frozen=True, slots=True)
+class MapSource:
+    """A map that an MBTiles file was made of, as its maker describes it."""
+
+    name: str
+    date: str
+    attribution: str
 
 
-def write_mosaic(parts: Sequence[Imagery], out: Path, tick: Callable[[int, int], None]) -> None:
+def sources_of(imagery: Imagery) -> tuple[MapSource, ...]:
+    """The maps that an MBTiles file was made of."""
+    kept = json.loads(imagery.metadata[_SOURCES]) if _SOURCES in imagery.metadata else [imagery.metadata]
+    return tuple(MapSource(*(str(source.get(key, "")) for key in ("name", "date", "attribution"))) for source in kept)
+
+
+def write_mosaic(parts: Sequence[Imagery], out: Path, tick: Tick) -> None:
     """Put maps together as one MBTiles file, of the finest zoom; tiles that one map fills alone go byte by byte.
 
     Raises ImageryError.
     """
     zoom = min(max(part.zoom for part in parts), min(part.zoom for part in parts) + _MOST_FINER)
-    sources = [source for part in parts for source in sources_of(part)]
-    kept = list(dict.fromkeys(json.dumps(source, sort_keys=True) for source in sources))
-    metadata = {"name": sources[0]["name"], "format": "jpg", "type": "baselayer", _SOURCES: f"[{', '.join(kept)}]"}
+    sources = list(dict.fromkeys(source for part in parts for source in sources_of(part)))
+    kept = json.dumps([asdict(source) for source in sources], sort_keys=True)
+    metadata = {"name": sources[0].name, "format": "jpg", "type": "baselayer", _SOURCES: kept}
     write_tiles(out, _tiles(parts, zoom, tick), metadata)
 
 
-def _tiles(parts: Sequence[Imagery], zoom: int, tick: Callable[[int, int], None]) -> Iterator[tuple[Tile, bytes]]:
+def _tiles(parts: Sequence[Imagery], zoom: int, tick: Tick) -> Iterator[tuple[Tile, bytes]]:
     corners = [corners_of(part.bounds, zoom) for part in parts]
     first, last = min(low.y for low, _ in corners), max(high.y for _, high in corners)
     for y in range(first, last + 1):

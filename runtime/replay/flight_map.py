@@ -6,21 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
-from runtime.errors import SkyfixError
-from runtime.files import whole_file
 from runtime.fix import Fix, Verdict
-from runtime.flights.flight import Truth
+from runtime.flights.truth import Truth
 from runtime.geo.mercator import HALF_WORLD_M, LatLon, Metres, ground_scale, to_latlon, to_metres
 from runtime.maps.imagery import Imagery
-from runtime.pictures import check_ending
-from runtime.types import Picture
+from runtime.pictures import check_ending, write_picture
+from runtime.types import FloatArray, Picture
 
-Colour = tuple[int, int, int]
+Colour = tuple[int, int, int]  # RGB
+Metre = TypeVar("Metre", float, "FloatArray")
 
 SIDE_PX = 1400
 _LEGEND_PX = 64
@@ -73,11 +72,7 @@ def draw_flight(
         _draw_fix(canvas, fix, truth.get(fix.t_us))
     _draw_scale(canvas)
     picture = np.vstack([_legend(title, {f.source for f in fixes}, len(fixes) < len(verdicts)), canvas.picture])
-    done, data = cv2.imencode(path.suffix, picture[..., ::-1])
-    if not done:
-        raise SkyfixError(f"{path} could not be encoded")
-    with whole_file(path) as partial:
-        partial.write_bytes(data.tobytes())
+    write_picture(picture, path)
 
 
 def _canvas(imagery: Imagery, places: Sequence[LatLon]) -> _Canvas:
@@ -94,8 +89,8 @@ def _canvas(imagery: Imagery, places: Sequence[LatLon]) -> _Canvas:
     return _Canvas(np.ascontiguousarray(picture), centre, side_m / SIDE_PX)
 
 
-def _short_way_m(off_m: Any) -> Any:
-    """Of a difference of Web Mercator's x, across the 180th meridian too."""
+def _short_way_m(off_m: Metre) -> Metre:
+    """Turn a difference of Web Mercator's x the short way round, across the 180th meridian too."""
     return (off_m + HALF_WORLD_M) % (2 * HALF_WORLD_M) - HALF_WORLD_M
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from runtime.errors import FlightError
-from runtime.flights.flight import newest_row, read_picture, read_telemetry
 from runtime.frame import Frame, Telemetry
+from runtime.pictures import read_picture
+from runtime.sensors.telemetry import newest_row, read_telemetry
 
 _POLL_S = 0.05
 

@@ -1,19 +1,79 @@
-"""Telemetry at a frame's time, between the rows around it."""
+"""``telemetry.csv``: what the aircraft knew, a row a picture; and telemetry at any time, between the rows."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from runtime.errors import FlightError
 from runtime.frame import Telemetry
+from runtime.table import Row, read_rows
 
+_REQUIRED = ("t_us", "image", "alt_agl_m", "cam_roll_deg", "cam_pitch_deg", "cam_yaw_deg")
+_WITHOUT_IMAGES = tuple(name for name in _REQUIRED if name != "image")
+_LARGEST = {  # larger ones are of another unit, or of a sensor that has failed; a yaw may be counted on past a turn
+    "alt_agl_m": 20_000.0,
+    "cam_roll_deg": 360.0,
+    "cam_pitch_deg": 180.0,
+    "cam_yaw_deg": 36_000.0,
+    "vel_north_mps": 1_000.0,
+    "vel_east_mps": 1_000.0,
+    "alt_msl_m": 20_000.0,
+}
 _MAX_GAP_US = 2_000_000  # telemetry further away than this says nothing of a video frame
 
 
+def read_telemetry(path: Path, *, needs_images: bool = True) -> tuple[list[Telemetry], list[Path]]:
+    """Read the rows of a ``telemetry.csv`` and the pictures they name; raises FlightError with the line."""
+    telemetry: list[Telemetry] = []
+    images: list[Path] = []
+    for row in read_rows(path, _REQUIRED if needs_images else _WITHOUT_IMAGES):
+        t_us = row.whole_number("t_us")
+        if telemetry and t_us <= telemetry[-1].t_us:
+            raise FlightError(
+                f"{row.where}: t_us {t_us} does not come after {telemetry[-1].t_us}; sort the rows by time"
+            )
+        values = {name: _measured(row, name) for name in _LARGEST}
+        telemetry.append(Telemetry(t_us=t_us, session=row.cells.get("session") or "", **values))
+        images.append(path.parent / row.cells.get("image", ""))
+    if not telemetry:
+        raise FlightError(f"{path} has no rows; expected one a picture")
+    return telemetry, images
+
+
+def newest_row(path: Path) -> tuple[Telemetry, Path] | None:
+    """Read the last row of a ``telemetry.csv`` that is written in flight; None where the row has no time.
+
+    Returns the telemetry and the picture's path. In flight nothing is refused: what cannot be read of the row is
+    unknown. Raises FlightError for a table without its columns.
+    """
+    rows = deque(read_rows(path, _REQUIRED, strict=False), maxlen=1)
+    if not rows:
+        return None
+    row = rows.pop()
+    try:
+        t_us = row.whole_number("t_us")
+    except FlightError:
+        return None
+    values = {}
+    for name in _LARGEST:
+        try:
+            values[name] = _measured(row, name)
+        except FlightError:
+            values[name] = math.nan
+    telemetry = Telemetry(t_us=t_us, session=row.cells.get("session") or "", **values)
+    return telemetry, path.parent / (row.cells.get("image") or "")
+
+
 def telemetry_at(rows: Sequence[Telemetry], times_us: Sequence[int], t_us: int) -> Telemetry:
-    """Telemetry at a time, straight between the rows around it (yaw the short way); unknown far from any row."""
+    """Interpolate telemetry at a time, straight between the rows around it (yaw the short way).
+
+    Far from any row it is unknown.
+    """
     after = min(max(bisect_right(times_us, t_us), 1), len(rows) - 1)
     a, b = rows[after - 1], rows[after]
     if min(abs(t_us - a.t_us), abs(t_us - b.t_us)) > _MAX_GAP_US:
@@ -26,3 +86,13 @@ def telemetry_at(rows: Sequence[Telemetry], times_us: Sequence[int], t_us: int) 
         for name in ("alt_agl_m", "cam_roll_deg", "cam_pitch_deg", "vel_north_mps", "vel_east_mps", "alt_msl_m")
     }
     return replace(a, t_us=t_us, cam_yaw_deg=(a.cam_yaw_deg + share * turn) % 360.0, **between)
+
+
+def _measured(row: Row, column: str) -> float:
+    """Return a number that the aircraft can have measured; raises FlightError."""
+    value = row.number(column)
+    largest = _LARGEST[column]
+    if abs(value) > largest:
+        mend = "leave the cell blank when it is unknown"
+        raise FlightError(f"{row.where}: {column} is {value:g}, expected at most {largest:g} ({mend})")
+    return value

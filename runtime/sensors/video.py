@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 
 from runtime.errors import FlightError
-from runtime.flights.flight import read_telemetry
 from runtime.frame import Frame
-from runtime.sensors.telemetry import telemetry_at
+from runtime.sensors.telemetry import read_telemetry, telemetry_at
 
 
 def video_frames(video: Path, table: Path, every_s: float) -> Generator[Frame, None, None]:

@@ -7,17 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runtime.command import run_command
-from runtime.errors import CacheError, SettingsError
-from runtime.start import keep_option_value
+from runtime.command import add_verbose, run_command
+from runtime.start import keep_option_value, parse_start
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run one of the subcommands. Exit code: 0 done, 1 an error told in one line, 2 usage."""
     args = _parser().parse_args(keep_option_value(argv, "--around"))
-    command = {
-        "build": _build, "info": _info, "verify": _verify, "crop": _crop, "merge": _merge, "key": _key, "sign": _sign
-    }[args.command]  # fmt: skip
-    return run_command("runtime.tiles", lambda: command(args))
+    return run_command("runtime.tiles", lambda: _run(args), verbose=args.verbose)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,6 +29,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_info_and_verify(commands)
     _add_crop_and_merge(commands)
     _add_key_and_sign(commands)
+    for command in commands.choices.values():
+        add_verbose(command)
     return parser
 
 
@@ -94,6 +93,7 @@ def _add_info_and_verify(commands: Any) -> None:
             command.add_argument(
                 "--map", type=Path, metavar="picture.png", help="draw the map and what each level covers"
             )
+            command.add_argument("--json", action="store_true", help="one JSON object, for programs")
         else:
             command.add_argument("--public-key", type=Path, metavar="KEY.pub", help="check the signature too")
 
@@ -128,88 +128,49 @@ def _add_key_and_sign(commands: Any) -> None:
     sign.add_argument("--key", type=Path, required=True, metavar="KEY", help="of python -m runtime.tiles key")
 
 
+def _run(args: argparse.Namespace) -> None:
+    """Call the library; it loads here, so that ``--help`` is instant."""
+    if args.command == "build":
+        _build(args)
+        return
+    from runtime.tiles import commands
+
+    match args.command:
+        case "info":
+            commands.run_info(args.cache, args.map, as_json=args.json)
+        case "verify":
+            commands.run_verify(args.cache, args.bundle, args.public_key)
+        case "crop":
+            around = parse_start(args.around, "--around", "47.51,8.23,3000")
+            commands.run_crop(args.cache, around.place, around.radius_m, args.out)
+        case "merge":
+            commands.run_merge(args.caches, args.out)
+        case "key":
+            commands.run_key(args.key)
+        case "sign":
+            commands.run_sign(args.cache, args.key)
+
+
 def _build(args: argparse.Namespace) -> None:
-    from runtime.tiles.building.command import build_command
+    from runtime.tiles.building.command import BuildCommand, run_build
+    from runtime.tiles.building.spec import BuildSpec
 
-    build_command(args)
-
-
-def _info(args: argparse.Namespace) -> None:
-    from runtime.tiles.cache import TileCache
-    from runtime.tiles.info import print_info
-
-    cache = TileCache.open(args.cache)
-    print_info(cache)
-    if args.map:
-        from runtime.tiles.coverage import draw_coverage
-
-        draw_coverage(cache, args.map)
-        print(f"wrote {args.map}")
-
-
-def _verify(args: argparse.Namespace) -> None:
-    from runtime.model.load import open_engine
-    from runtime.tiles.cache import TileCache
-    from runtime.tiles.verify import worst_cosine
-
-    cache = TileCache.open(args.cache)
-    if args.public_key:
-        from runtime.tiles.sign import check_signature
-
-        check_signature(cache, args.public_key)
-        print(f"{cache.path}: signed by the owner of {args.public_key}")
-    engine = open_engine(args.bundle, cache.metadata["encoder"]["precision"], 0)
-    cache.check_engine(engine)
-    worst = worst_cosine(cache, cache.open_imagery(), engine)
-    print(f"{cache.path}: hashes good; sampled tiles embed to themselves, worst cosine {worst:.5f}")
-
-
-def _crop(args: argparse.Namespace) -> None:
-    from runtime.geo.mercator import LatLon
-    from runtime.start import checked_start
-    from runtime.tiles.cache import TileCache
-    from runtime.tiles.crop import crop
-
-    try:
-        lat, lon, radius_m = (float(part) for part in args.around.split(","))
-    except ValueError:
-        raise SettingsError(f"--around is {args.around!r}, expected LAT,LON,RADIUS_M like 47.51,8.23,3000") from None
-    checked_start(lat, lon, radius_m, "--around")
-    _check_out(args.out, [args.cache])
-    kept = crop(TileCache.open(args.cache), LatLon(lat, lon), radius_m, args.out)
-    sizes = " + ".join(f"{p.stat().st_size / 1e6:.2f} MB" for p in (args.out, args.out.with_suffix(".mbtiles")))
-    print(f"{args.out}: {kept} tiles within {radius_m:g} m of {lat:g},{lon:g}; {sizes}, its map beside it")
-
-
-def _merge(args: argparse.Namespace) -> None:
-    from runtime.progress import progress
-    from runtime.tiles.cache import TileCache
-    from runtime.tiles.merge import merge
-
-    _check_out(args.out, args.caches)
-    with progress("map") as tick:
-        rows = merge([TileCache.open(path) for path in args.caches], args.out, tick)
-    print(f"{args.out}: {rows} tiles of {len(args.caches)} caches, its map beside it")
-
-
-def _check_out(out: Path, sources: list[Path]) -> None:
-    same = [path for path in sources if path.resolve() == out.resolve()]
-    if out.suffix != ".tiles" or same:
-        raise CacheError(f"--out {out} must end in .tiles and be another file than {(same or sources)[0]}")
-
-
-def _key(args: argparse.Namespace) -> None:
-    from runtime.tiles.sign import make_key
-
-    public = make_key(args.key)
-    print(f"{args.key}: keep it to yourself; {public}: give it to whoever checks, --public-key {public}")
-
-
-def _sign(args: argparse.Namespace) -> None:
-    from runtime.tiles.cache import TileCache
-    from runtime.tiles.sign import sign_cache
-
-    print(f"wrote {sign_cache(TileCache.open(args.cache), args.key)}")
+    footprints = {"footprints_m": tuple(args.footprints)} if args.footprints else {}
+    run_build(
+        BuildCommand(
+            imagery=tuple(args.imagery),
+            out=args.out,
+            spec=BuildSpec(**footprints, stride_m=args.stride, accuracy_ce90_m=args.accuracy),
+            date=tuple(args.date),
+            attribution=tuple(args.attribution),
+            bundle=args.bundle,
+            precision=args.precision,
+            dem=args.dem,
+            workers=args.workers,
+            threads=args.threads,
+            ray=args.ray,
+        )
+    )
 
 
 if __name__ == "__main__":

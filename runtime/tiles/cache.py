@@ -29,6 +29,7 @@ from runtime.maps.heights import Heights
 from runtime.maps.imagery import Imagery
 from runtime.model.engine import Engine
 from runtime.tiles.format import FORMAT, HEIGHT, ROW_TENSORS, TERRAIN_FORMAT, dtype_of, hashed, root_hash, shapes
+from runtime.tiles.metadata import CacheMetadata, MapFacts
 
 
 def _no_squares() -> NDArray[np.int32]:
@@ -41,10 +42,10 @@ def _no_hashes() -> Hashes:
 
 @dataclass(frozen=True, slots=True)
 class TileCache:
-    """Rows of a cache, memory-mapped."""
+    """A cache whose rows are memory-mapped."""
 
     path: Path
-    metadata: Mapping[str, Any]
+    metadata: CacheMetadata
     embedding: NDArray[np.int8]  # (N, D)
     scale: NDArray[np.float32]  # (N,)
     centre: NDArray[np.float64]  # (N, 2) lat, lon
@@ -61,9 +62,12 @@ class TileCache:
         ``lazy`` checks the metadata and the list of hashes alone, in milliseconds whatever the size: then
         :meth:`check_rows` is to be called before rows are read, and the imagery is checked where it is looked at.
         """
-        metadata, tensors = _read(path)
-        stated, hashes = metadata.pop("sha256", None), tensors.pop("hash")
-        if stated != root_hash(metadata, {"hash": hashes, **tensors}):
+        values = _read_metadata(path)
+        stated = values.pop("sha256", None)
+        metadata = _parsed(path, values)
+        tensors = _map_tensors(path, metadata)
+        hashes = tensors.pop("hash")
+        if stated != root_hash(values, {"hash": hashes, **tensors}):
             raise CacheError(
                 f"{path} was altered: it does not have the hash that it states; build it again: {BUILD} {path}"
             )
@@ -82,18 +86,18 @@ class TileCache:
 
     @property
     def heights(self) -> Heights | None:
-        """Of the ground, where the cache was built with a terrain model; checked where they are read."""
-        if self.height is None:
+        """Heights of the ground, where the cache was built with a terrain model; checked where they are read."""
+        if self.height is None or self.metadata.terrain is None:
             return None
-        return Heights.of(self.metadata["terrain"], self.height, lambda rows: self.check_rows(rows, (HEIGHT,)))
+        return Heights.on(self.metadata.terrain, self.height, lambda rows: self.check_rows(rows, (HEIGHT,)))
 
     @property
     def sha256(self) -> str:
-        """Over all of it but the imagery beside it, whose own hash is part of it."""
+        """The hash of all of the cache; the hash of the imagery beside it is part of what is hashed."""
         held = ROW_TENSORS if self.height is None else (*ROW_TENSORS, HEIGHT)
         hashes = np.concatenate([hashes_of(getattr(self, name)) for name in held])
         tensors: dict[str, Any] = {"hash": hashes, "map_square": self.map_square, "map_hash": self.map_hash}
-        return root_hash(self.metadata, tensors)
+        return root_hash(self.metadata.to_json(), tensors)
 
     @property
     def imagery_path(self) -> Path:
@@ -102,52 +106,52 @@ class TileCache:
 
     @property
     def footprints_m(self) -> tuple[float, ...]:
-        """Side of a tile on each level, smallest first."""
-        return tuple(float(level["footprint_m"]) for level in self.metadata["levels"])
+        """The side of a tile on each level, smallest first."""
+        return tuple(float(level.footprint_m) for level in self.metadata.levels)
 
     @property
     def accuracy_ce90_m(self) -> float:
         """How well the imagery is placed: 90% of its points lie within this many metres of where it shows them."""
-        return float(self.metadata["imagery"]["accuracy_ce90_m"])
+        return float(self.metadata.imagery.accuracy_ce90_m)
 
     def check_engine(self, engine: Engine) -> None:
         """Raises CacheEngineError when the rows are another model's, or another precision's."""
-        held = self.metadata["encoder"]
-        if (held["sha256"], held["precision"]) != (engine.encoder_sha256, engine.precision):
+        encoder = self.metadata.encoder
+        if (encoder.sha256, encoder.precision) != (engine.encoder_sha256, engine.precision):
             raise CacheEngineError(
-                f"{self.path} was built with {held['name']} ({held['sha256'][:12]}), but the engine is "
+                f"{self.path} was built with {encoder.name} ({encoder.sha256[:12]}), but the engine is "
                 f"{engine.name} ({engine.encoder_sha256[:12]}); give its --bundle or build again: {BUILD} {self.path}"
             )
 
     def open_imagery(self) -> Imagery:
-        """The imagery that the cache was built from; raises CacheError or ImageryError.
+        """Open the imagery that the cache was built from; raises CacheError or ImageryError.
 
         Its hash is checked now, or in a lazy cache square by square, when it is looked at.
         """
-        stated, path, lazy = self.metadata["imagery"], self.imagery_path, self.guard is not None
-        whole = path.is_file() and path.stat().st_size == stated["bytes"]
-        if path.is_file() and not (whole and (lazy or sha256_of(path) == stated["sha256"])):
+        stated, path, lazy = self.metadata.imagery, self.imagery_path, self.guard is not None
+        whole = path.is_file() and path.stat().st_size == stated.bytes
+        if path.is_file() and not (whole and (lazy or sha256_of(path) == stated.sha256)):
             raise CacheError(f"{path} is not the map that {self.path} was built from; build again: {BUILD} {self.path}")
         if not lazy:
             return Imagery(path)
-        zoom, left, top, right, bottom = stated["corners"]
+        zoom, left, top, right, bottom = stated.corners
         corners = Tile(zoom, left, top), Tile(zoom, right, bottom)
         return Imagery(path, corners=corners, guard=MapGuard(path, self.map_square, self.map_hash))
 
 
-def imagery_facts(imagery: Imagery, accuracy_ce90_m: float) -> dict[str, Any]:
-    """What a cache's metadata states of the imagery beside it."""
+def map_facts(imagery: Imagery, accuracy_ce90_m: float) -> MapFacts:
+    """Describe the imagery beside a cache, as its metadata states it."""
     low, high = imagery.corners
-    return {
-        "accuracy_ce90_m": accuracy_ce90_m,
-        "sha256": sha256_of(imagery.path),
-        "bytes": imagery.path.stat().st_size,
-        "corners": [imagery.zoom, low.x, low.y, high.x, high.y],
-    }
+    return MapFacts(
+        accuracy_ce90_m,
+        sha256_of(imagery.path),
+        imagery.path.stat().st_size,
+        (imagery.zoom, low.x, low.y, high.x, high.y),
+    )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The metadata and the memory-mapped tensors, not yet compared with their hashes; raises CacheError."""
+def _read_metadata(path: Path) -> dict[str, Any]:
+    """Read the metadata's JSON, not yet compared with its hash; raises CacheError."""
     if not path.is_file():
         raise CacheError(f"{path} is missing; build it: {BUILD} {path}")
     try:
@@ -164,10 +168,17 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         older = isinstance(held, int) and held < FORMAT
         mend = f"build it again: {BUILD} {path}" if older else "update it"
         raise CacheError(f"{path} has cache format {held}; this Skyfix reads {FORMAT} and {TERRAIN_FORMAT}: {mend}")
-    return metadata, _map_tensors(path, metadata)
+    return metadata
 
 
-def _map_tensors(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _parsed(path: Path, values: Mapping[str, Any]) -> CacheMetadata:
+    try:
+        return CacheMetadata.from_json(values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CacheError(f"{path} was altered: its metadata lacks {error}; build it again: {BUILD} {path}") from None
+
+
+def _map_tensors(path: Path, metadata: CacheMetadata) -> dict[str, Any]:
     """Memory-map the tensors where the (already checked) header says they lie; safetensors itself would copy them."""
     with path.open("rb") as file:
         header_bytes = int.from_bytes(file.read(8), "little")

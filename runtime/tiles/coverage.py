@@ -8,10 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from runtime.errors import SkyfixError
-from runtime.files import whole_file
 from runtime.geo.mercator import HALF_WORLD_M, LatLon, Metres, to_metres
-from runtime.pictures import check_ending
+from runtime.pictures import check_ending, write_picture
 from runtime.tiles.cache import TileCache
 from runtime.types import Picture
 
@@ -36,11 +34,7 @@ def draw_coverage(cache: TileCache, path: Path) -> None:
     across = math.ceil(math.sqrt(len(panels)))
     panels += [np.full_like(panels[0], 255)] * (-len(panels) % across)
     whole = np.vstack([np.hstack(panels[i : i + across]) for i in range(0, len(panels), across)])
-    done, data = cv2.imencode(path.suffix, whole[..., ::-1])
-    if not done:
-        raise SkyfixError(f"{path} could not be encoded")
-    with whole_file(path) as partial:
-        partial.write_bytes(data.tobytes())
+    write_picture(whole, path)
 
 
 def _panel(cache: TileCache, level: int, picture: Picture, middle: Metres, metres_per_px: float) -> Picture:
@@ -49,8 +43,8 @@ def _panel(cache: TileCache, level: int, picture: Picture, middle: Metres, metre
     off = at - np.array(middle)
     off[:, 0] = (off[:, 0] + HALF_WORLD_M) % (2 * HALF_WORLD_M) - HALF_WORLD_M  # across the 180th meridian
     pixel = off * (1, -1) / metres_per_px + (_PANEL_PX - 1) / 2
-    told = cache.metadata["levels"][level]
-    stride_m = told["stride_m"] / math.cos(math.radians(float(cache.centre[rows, 0].mean()))) if len(rows) else 0.0
+    facts = cache.metadata.levels[level]
+    stride_m = facts.stride_m / math.cos(math.radians(float(cache.centre[rows, 0].mean()))) if len(rows) else 0.0
     half_px = max(stride_m / metres_per_px / 2, 0.5)
     covered = np.zeros((_PANEL_PX, _PANEL_PX), np.uint8)
     for x, y in pixel:
@@ -59,6 +53,6 @@ def _panel(cache: TileCache, level: int, picture: Picture, middle: Metres, metre
     share = np.where(covered[..., None] > 0, 0.35, 0.0).astype(np.float32)
     drawn = np.where(covered[..., None] > 0, picture, picture // 3).astype(np.float32) * (1 - share) + _COVERED * share
     title = np.full((_TITLE_PX, _PANEL_PX, 3), 255, np.uint8)
-    text = f"{told['footprint_m']:g} m tiles every {told['stride_m']:g} m: {len(rows)}"
+    text = f"{facts.footprint_m:g} m tiles every {facts.stride_m:g} m: {len(rows)}"
     cv2.putText(title, text, (10, 23), cv2.FONT_HERSHEY_SIMPLEX, 0.55, _INK, 1, cv2.LINE_AA)
     return np.vstack([title, drawn.astype(np.uint8)])

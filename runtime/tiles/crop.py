@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon, ground_scale, to_metres
 from runtime.maps.imagery import Imagery
 from runtime.maps.mbtiles import begin_mbtiles, corners_of, end_mbtiles
-from runtime.tiles.cache import TileCache, imagery_facts
+from runtime.tiles.cache import TileCache, map_facts
 from runtime.tiles.format import Rows, write_rows
 
 
@@ -38,13 +39,13 @@ def crop(cache: TileCache, around: LatLon, radius_m: float, out: Path) -> int:
         _copy_tiles(cache.open_imagery(), partial, around, reach_m)
         imagery = Imagery(partial)
         counts = np.bincount(cache.level[kept], minlength=len(cache.footprints_m)).tolist()
-        levels = [{**level, "rows": n} for level, n in zip(cache.metadata["levels"], counts, strict=True)]
-        metadata = {
-            **cache.metadata,
-            "levels": levels,
-            "imagery": imagery_facts(imagery, cache.accuracy_ce90_m),
-            "bounds_deg": imagery.bounds.as_degrees(),
-        }
+        levels = tuple(replace(level, rows=n) for level, n in zip(cache.metadata.levels, counts, strict=True))
+        metadata = replace(
+            cache.metadata,
+            levels=levels,
+            imagery=map_facts(imagery, cache.accuracy_ce90_m),
+            bounds_deg=imagery.bounds.as_degrees(),
+        )
         rows = Rows(cache.embedding[kept], cache.scale[kept], cache.centre[kept], cache.level[kept])
         heights = None if cache.heights is None else cache.heights.within(imagery.bounds)
         write_rows(out, metadata, [rows], (partial, imagery.zoom), heights)

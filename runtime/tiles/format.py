@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -16,6 +17,7 @@ from runtime.errors import CacheError
 from runtime.files import whole_file
 from runtime.integrity import CHUNK, chunks_of, map_hashes
 from runtime.maps.heights import Heights
+from runtime.tiles.metadata import CacheMetadata
 
 FORMAT, TERRAIN_FORMAT = 2, 3  # the latter of a cache with heights, which an older reader must not fly without
 ROW_TENSORS = ("centre", "scale", "level", "embedding")  # what rows are made of, in the file's and the hashes' order
@@ -39,7 +41,7 @@ _LENGTH_ERROR = 0.02  # FP16 and INT8 graphs normalise in FP32
 
 
 class Rows(NamedTuple):
-    """Some rows of a cache."""
+    """Rows of a cache, in its order."""
 
     embedding: NDArray[np.int8]  # (N, D)
     scale: NDArray[np.float32]  # (N,)
@@ -71,31 +73,31 @@ def quantise_rows(
     return np.rint(embedding / scale[:, None]).astype(np.int8), scale.astype(np.float32)
 
 
-def shapes(metadata: Mapping[str, Any], squares: int) -> dict[str, tuple[int, ...]]:
-    """Of all tensors, by the rows and dimensions that the metadata states and the squares of the map."""
-    count, dim = sum(level["rows"] for level in metadata["levels"]), metadata["encoder"]["dim"]
+def shapes(metadata: CacheMetadata, squares: int) -> dict[str, tuple[int, ...]]:
+    """Work out every tensor's shape from the rows and dimensions that are stated and the squares of the map."""
+    count, dim = metadata.rows, metadata.encoder.dim
     shape: dict[str, tuple[int, ...]] = {
         "embedding": (count, dim), "scale": (count,), "centre": (count, 2), "level": (count,)
     }  # fmt: skip
-    if "terrain" in metadata:
-        shape[HEIGHT] = tuple(metadata["terrain"]["shape"])
+    if metadata.terrain is not None:
+        shape[HEIGHT] = metadata.terrain.shape
     chunks = sum(chunks_of(math.prod(shape[name]) * dtype_of(name).itemsize) for name in hashed(shape))
     return {**shape, "hash": (chunks, 32), "map_square": (squares, 2), "map_hash": (squares, 32)}
 
 
 def hashed(tensors: Iterable[str]) -> list[str]:
-    """Which of a cache's tensors have their hashes in it, in their order."""
+    """Choose the tensors whose hashes a cache holds, in their order."""
     held = set(tensors)
     return [name for name in (*ROW_TENSORS, HEIGHT) if name in held]
 
 
 def dtype_of(tensor: str) -> np.dtype[Any]:
-    """Of a tensor of the format."""
+    """Look up the numpy type of one of the format's tensors."""
     return _DTYPES[_TYPES.get(tensor, "U8")]
 
 
 def root_hash(metadata: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
-    """SHA-256 over the metadata and the hashes of all else."""
+    """Hash the metadata and the hashes of all else (SHA-256, hexadecimal)."""
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in ("hash", "map_square", "map_hash"):
         digest.update(np.ascontiguousarray(tensors[name]).tobytes())
@@ -104,22 +106,24 @@ def root_hash(metadata: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
 
 def write_rows(
     path: Path,
-    metadata: Mapping[str, Any],
+    metadata: CacheMetadata,
     parts: Iterable[Rows],
     imagery: tuple[Path, int] | None = None,
     heights: Heights | None = None,
 ) -> None:
     """Write rows in the order they come, whole or not at all; ``metadata`` states how many there are.
 
-    ``imagery`` is the map that goes beside the file, and its zoom.
+    ``imagery`` is the map that goes beside the file, and its zoom. Format and terrain of the metadata are set here.
     """
-    said = {**metadata, "format": FORMAT}
-    if heights is not None:
-        said |= {"format": TERRAIN_FORMAT, "terrain": heights.told()}
+    if heights is None:
+        metadata = replace(metadata, format=FORMAT, terrain=None)
+    else:
+        metadata = replace(metadata, format=TERRAIN_FORMAT, terrain=heights.lattice())
+    stated = metadata.to_json()
     square, map_hash = map_hashes(*imagery) if imagery else (np.empty((0, 2), np.int32), np.empty((0, 32), np.uint8))
-    shape = shapes(said, len(square))
+    shape = shapes(metadata, len(square))
     with whole_file(path) as partial, partial.open("w+b") as file:
-        starts = _write_header(file, said, "0" * 64, shape)
+        starts = _write_header(file, stated, "0" * 64, shape)
         _write_parts(file, starts, parts, shape["level"][0])
         if heights is not None:
             _write_tensors(file, starts, {HEIGHT: heights.height_m})
@@ -129,12 +133,12 @@ def write_rows(
             "map_hash": map_hash,
         }
         _write_tensors(file, starts, hashes)
-        _write_header(file, said, root_hash(said, hashes), shape)
+        _write_header(file, stated, root_hash(stated, hashes), shape)
 
 
-def _write_header(file: BinaryIO, said: Mapping[str, Any], root: str, shape: dict[str, Any]) -> dict[str, int]:
+def _write_header(file: BinaryIO, stated: Mapping[str, Any], root: str, shape: dict[str, Any]) -> dict[str, int]:
     """Safetensors: eight bytes of length, JSON, data. Returns where in the file each tensor starts."""
-    text = json.dumps({**said, "sha256": root}, sort_keys=True)
+    text = json.dumps({**stated, "sha256": root}, sort_keys=True)
     header: dict[str, Any] = {"__metadata__": {"skyfix": text}}
     at = 0
     order = [name for name in _ORDER if name in shape]

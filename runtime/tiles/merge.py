@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,16 @@ from runtime.files import whole_file
 from runtime.maps.heights import Heights, join_heights
 from runtime.maps.imagery import Imagery
 from runtime.maps.mosaic import sources_of, write_mosaic
-from runtime.tiles.cache import TileCache, imagery_facts
+from runtime.tiles.cache import TileCache, map_facts
 from runtime.tiles.format import Rows, write_rows
+from runtime.tiles.metadata import Level
 from runtime.tiles.windows import Grid
+from runtime.types import Tick
 
 _PART_ROWS = 16_384
 
 
-def merge(caches: Sequence[TileCache], out: Path, tick: Callable[[int, int], None]) -> int:
+def merge(caches: Sequence[TileCache], out: Path, tick: Tick) -> int:
     """Write the rows of all caches in the order of a build, and their imagery as a mosaic; returns how many rows.
 
     A map cut in pieces that overlap by a footprint gives the rows of the whole. Raises CacheError where encoders or
@@ -33,13 +36,13 @@ def merge(caches: Sequence[TileCache], out: Path, tick: Callable[[int, int], Non
     with whole_file(out.with_suffix(".mbtiles")) as partial:
         write_mosaic([one.open_imagery() for one in caches], partial, tick)
         imagery = Imagery(partial)
-        metadata = {
-            **caches[0].metadata,
-            "levels": _levels(caches, np.bincount(level, minlength=len(caches[0].footprints_m)).tolist()),
-            "imagery": imagery_facts(imagery, max(one.accuracy_ce90_m for one in caches)),
-            "bounds_deg": imagery.bounds.as_degrees(),
-            "sources": sources_of(imagery),
-        }
+        metadata = replace(
+            caches[0].metadata,
+            levels=_levels(caches, np.bincount(level, minlength=len(caches[0].footprints_m)).tolist()),
+            imagery=map_facts(imagery, max(one.accuracy_ce90_m for one in caches)),
+            bounds_deg=imagery.bounds.as_degrees(),
+            sources=sources_of(imagery),
+        )
         write_rows(out, metadata, _parts(caches, cache, row), (partial, imagery.zoom), _heights(caches, imagery))
         imagery.close()
     return len(row)
@@ -78,12 +81,12 @@ def _lattice(heights: Heights | None) -> str:
 
 
 def _encoder(cache: TileCache) -> tuple[Any, ...]:
-    held = cache.metadata["encoder"]
-    return held["name"], held["sha256"][:12], held["precision"], held["dim"]
+    encoder = cache.metadata.encoder
+    return encoder.name, encoder.sha256[:12], encoder.precision, encoder.dim
 
 
 def _level_lengths(cache: TileCache) -> list[tuple[float, float]]:
-    return [(level["footprint_m"], level["stride_m"]) for level in cache.metadata["levels"]]
+    return [(level.footprint_m, level.stride_m) for level in cache.metadata.levels]
 
 
 def _starts(caches: Sequence[TileCache]) -> NDArray[np.int64]:
@@ -112,15 +115,15 @@ def _keys(cache: TileCache) -> NDArray[np.int64]:  # (N, 3)
     return keys
 
 
-def _levels(caches: Sequence[TileCache], rows: Sequence[int]) -> list[dict[str, Any]]:
-    """Windows that were left out of two caches count twice."""
-    of_each = [cache.metadata["levels"] for cache in caches]
-    left_out = [
-        {reason: sum(level["left_out"][reason] for level in same) for reason in same[0]["left_out"]}
-        for same in zip(*of_each, strict=True)
-    ]
-    zipped = zip(of_each[0], rows, left_out, strict=True)
-    return [{**level, "rows": count, "left_out": windows} for level, count, windows in zipped]
+def _levels(caches: Sequence[TileCache], rows: Sequence[int]) -> tuple[Level, ...]:
+    """Add the levels of caches up; windows that were left out of two caches count twice."""
+    levels = zip(*(cache.metadata.levels for cache in caches), strict=True)
+    return tuple(
+        replace(
+            alike[0], rows=count, left_out={r: sum(level.left_out[r] for level in alike) for r in alike[0].left_out}
+        )
+        for alike, count in zip(levels, rows, strict=True)
+    )
 
 
 def _parts(caches: Sequence[TileCache], cache: NDArray[np.int64], row: NDArray[np.int64]) -> Iterator[Rows]:

@@ -26,7 +26,8 @@ from calib.score.queries import Query, condensed, gather, judged
 from calib.score.store import store
 from runtime.errors import BundleError
 from runtime.fix import Fix
-from runtime.flights.flight import Flight, read_truth
+from runtime.flights.flight import Flight
+from runtime.flights.truth import read_truth
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
 from runtime.locate.ground_view import ground_views
@@ -36,7 +37,9 @@ from runtime.locate.retrieve import Retriever
 from runtime.maps.importing import import_imagery
 from runtime.model.bundle import FORMAT, Bundle, file_entry, write_manifest
 from runtime.model.score_map import ScoreMap, score_map
+from runtime.sensors.camera_info import write_camera
 from runtime.tiles.building.build import build
+from runtime.tiles.building.spec import BuildSpec
 from runtime.tiles.cache import TileCache
 from train.world.flight import (
     MAP_GSD_M,
@@ -186,7 +189,8 @@ def town(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Town:
         record(out / "flights" / name, np.asarray(fine, np.uint8), seed)
     about = {"name": "town", "date": "", "attribution": "", "tick": lambda done, total: None}
     imagery = import_imagery(small_world / "map.tif", out / "town.mbtiles", **about)
-    build(imagery, CellMeans(hashlib.sha256(GRAPH).hexdigest()), out / "town.tiles", footprints_m=(32.0, 45.0))
+    engine = CellMeans(hashlib.sha256(GRAPH).hexdigest())
+    build(imagery, engine, out / "town.tiles", BuildSpec(footprints_m=(32.0, 45.0)))
     imagery.close()
     return Town(out / "flights", out / "town.tiles")
 
@@ -198,7 +202,7 @@ def record(folder: Path, ground: NDArray[np.uint8], seed: int) -> None:
     for k, pose in enumerate(poses):
         picture = render(ground, camera, pose, np.random.default_rng((seed, k)))
         (folder / image_name(k)).write_bytes(jpeg(picture))
-    camera.to_yaml(folder / "camera.yaml")
+    write_camera(camera, folder / "camera.yaml")
     (folder / "flight.json").write_text(json.dumps({"name": folder.name}))
     write_rows(folder / "telemetry.csv", telemetry(poses, np.random.default_rng(seed)))
     write_rows(folder / "truth.csv", [truth(pose) for pose in poses])
@@ -271,7 +275,7 @@ def test_a_fit_that_is_no_better_than_the_default_is_not_stored(
 @pytest.mark.usefixtures("bundle")
 def test_the_right_tile_is_the_one_nearest_to_the_truth(town: Town) -> None:
     flight, cache = Flight.open(town.flights / "one"), TileCache.open(town.tiles)
-    engine = CellMeans(cache.metadata["encoder"]["sha256"])
+    engine = CellMeans(cache.metadata.encoder.sha256)
     known = read_truth(flight.path / "truth.csv")
     gathered = gather(flight, known, cache, engine, lambda: None)
     retriever = Retriever(cache, engine, LocalFrame(cache.open_imagery().bounds.centre))
@@ -343,7 +347,7 @@ def test_a_calibration_of_another_graph_or_an_altered_one_is_refused(bundle: Pat
 
 def test_what_the_bundle_states_is_flown_with(town: Town, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flight, cache = Flight.open(town.flights / "one"), TileCache.open(town.tiles)
-    sha256 = cache.metadata["encoder"]["sha256"]
+    sha256 = cache.metadata.encoder.sha256
     monkeypatch.setattr("runtime.locate.load.open_engine", lambda *_: CellMeans(sha256))
     fixes = []
     for outlier_share in (0.02, 1.0):

@@ -20,6 +20,7 @@ from runtime.maps.importing import import_imagery
 from runtime.model.bundle import Bundle
 from runtime.model.load import open_engine
 from runtime.tiles.building.build import build
+from runtime.tiles.building.spec import BuildSpec
 from runtime.tiles.cache import TileCache
 from train.world import flight as world
 from train.world.hills import draw_hills, write_dem
@@ -56,7 +57,7 @@ def cache_over(imagery: Imagery, toy_bundle: Path, relief_m: float) -> TileCache
     """Of the map with a DEM of hills that high."""
     write_dem(imagery.path.with_name("dem.tif"), draw_hills(SPEC, relief_m))
     out = imagery.path.with_suffix(".tiles")
-    build(imagery, open_engine(toy_bundle, None, 2), out, footprints_m=(64.0, 90.0),
+    build(imagery, open_engine(toy_bundle, None, 2), out, BuildSpec(footprints_m=(64.0, 90.0)),
           heights=read_dem(imagery.path.with_name("dem.tif"), imagery))  # fmt: skip
     return TileCache.open(out)
 

@@ -9,7 +9,8 @@ from typing import Any
 import cv2
 import pytest
 
-from runtime.flights.flight import Flight, read_truth
+from runtime.flights.flight import Flight
+from runtime.flights.truth import read_truth
 from runtime.replay.__main__ import main as replay
 
 

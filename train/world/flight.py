@@ -18,6 +18,7 @@ from runtime.files import whole_file, write_text_whole
 from runtime.geo.camera import Attitude, Camera
 from runtime.geo.mercator import LatLon, Metres, ground_scale, to_latlon, to_metres
 from runtime.geo.terrain import FLAT, Terrain
+from runtime.sensors.camera_info import write_camera
 from runtime.types import FloatArray, Picture
 from train.render.drone_view import Optics, render_view
 from train.world.covers import AUTUMN, SUMMER
@@ -89,7 +90,7 @@ def write_world(out: Path, spec: FlightSpec, tick: Callable[[int, int], object] 
 
         for done, _ in enumerate(pool.map(write_frame, range(len(poses))), start=1):
             tick(done, len(poses))
-    camera.to_yaml(folder / "camera.yaml")
+    write_camera(camera, folder / "camera.yaml")
     _write_csv(folder / "telemetry.csv", telemetry(poses, np.random.default_rng((spec.seed, 32))))
     _write_csv(folder / "truth.csv", [truth(pose) for pose in poses])
     write_text_whole(folder / "flight.json", json.dumps(_about(spec), indent=2) + "\n")

@@ -11,9 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.flights.flight import Flight, read_telemetry, read_truth
-from runtime.geo.camera import Camera
+from runtime.flights.flight import Flight
+from runtime.flights.truth import read_truth
 from runtime.replay.__main__ import main
+from runtime.sensors.camera_info import read_camera, write_camera
+from runtime.sensors.telemetry import read_telemetry
 
 Spoil = Callable[[Path], object]
 
@@ -208,7 +210,7 @@ def test_a_wrong_argument_is_told_in_one_line_before_the_flight(
 
 def test_a_camera_comes_back_from_its_file(small_world: Path, tmp_path: Path) -> None:
     camera = Flight.open(small_world / "flight").camera
-    camera.to_yaml(tmp_path / "camera.yaml")
-    again = Camera.from_yaml(tmp_path / "camera.yaml")
+    write_camera(camera, tmp_path / "camera.yaml")
+    again = read_camera(tmp_path / "camera.yaml")
     assert (again.matrix == camera.matrix).all()
     assert (again.width_px, again.height_px) == (640, 360)

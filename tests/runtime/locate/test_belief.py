@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from runtime.locate.belief import VOUCHING_SIGMA_M, Belief, PositionMeasurement
-from runtime.locate.limits import Limits
+from runtime.locate.belief import Belief, PositionMeasurement
+from runtime.locate.limits import BELIEF, Limits
 from runtime.locate.place_grid import PlaceGrid, TileLikelihood
 from runtime.locate.track import Track
 from runtime.model.score_map import ScoreMap
@@ -32,7 +32,7 @@ def tight() -> Belief:
     for t_s in range(4):
         belief.predict(t_s * 1_000_000, STILL)
         assert belief.weigh(sighting(t_s, 0.0))
-    assert belief.sigma_m < VOUCHING_SIGMA_M
+    assert belief.sigma_m < BELIEF.vouching_sigma_m
     return belief
 
 
@@ -94,7 +94,7 @@ def test_a_tight_track_vouches_for_a_weak_sighting_and_a_wide_one_does_not() -> 
     belief = tight()
     belief.predict(4_000_000, STILL)
     assert belief.weigh(sighting(4, 1.0, strong=False))
-    wide = believing(Track(0, np.zeros(2), np.eye(2) * (3 * VOUCHING_SIGMA_M) ** 2))
+    wide = believing(Track(0, np.zeros(2), np.eye(2) * (3 * BELIEF.vouching_sigma_m) ** 2))
     assert not wide.weigh(sighting(0, 1.0, strong=False))
     assert wide.anchored_us is None
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from runtime.geo.camera import Attitude, axis_ground
-from runtime.locate import mount as mounts
-from runtime.locate.mount import HEADINGS_APART_DEG, MountEstimate, first_uncertainty, is_plausible
+from runtime.locate.limits import MOUNT
+from runtime.locate.mount import MountEstimate, first_uncertainty, is_plausible
 
-DRIFT, JITTER = np.diag(mounts._DRIFT**2), np.diag(mounts._JITTER**2)
+DRIFT, JITTER = np.diag(np.square(MOUNT.drift)), np.diag(np.square(MOUNT.jitter))
 NADIR = Attitude(0, -90, 30).enu_from_camera()
 
 
@@ -60,7 +60,7 @@ def test_an_unknown_heading_is_a_turn_about_the_vertical(attitude: Attitude) -> 
     told, supposed = (first_uncertainty(rotation, roll_known=True, yaw_known=known) for known in (True, False))
     for more, less, sigma_deg in (
         (told.mount, supposed.mount, 10.0),  # the same all along the flight
-        (supposed.frame, told.frame, HEADINGS_APART_DEG / math.sqrt(12)),  # another each time
+        (supposed.frame, told.frame, MOUNT.headings_apart_deg / math.sqrt(12)),  # another each time
     ):
         values, axes = np.linalg.eigh((more - less)[1:, 1:])
         assert values == pytest.approx([0, 0, math.radians(sigma_deg) ** 2], abs=1e-9)

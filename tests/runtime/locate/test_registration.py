@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.flights.flight import Flight, read_truth
+from runtime.flights.flight import Flight
+from runtime.flights.truth import read_truth
 from runtime.geo.camera import Attitude, axis_ground, ground_from_pixels
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon, Metres, to_metres

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.locate import track as kalman
+from runtime.locate.limits import TRACK
 from runtime.locate.track import Track
 
-SPEED2 = kalman.FIRST_SPEED_SIGMA_MPS**2
-PSD = kalman._ACCELERATION_PSD
+SPEED2 = TRACK.first_speed_sigma_mps**2
+PSD = TRACK.acceleration_psd_m2ps3
 
 
 def track(sigma_m: float = 3.0) -> Track:
@@ -55,7 +55,7 @@ def test_a_velocity_carries_the_position_along() -> None:
 def test_the_gate_measures_in_standard_deviations() -> None:
     assert track(3.0).distance2(np.array([10.0, -20.0 + 10.0]), np.eye(2) * 16.0) == pytest.approx(100 / 25)
     assert track(3.0).distance2(np.array([np.nan, 0.0]), np.eye(2)) != 0
-    assert not track(3.0).distance2(np.array([np.nan, 0.0]), np.eye(2)) <= kalman.GATE_99
+    assert not track(3.0).distance2(np.array([np.nan, 0.0]), np.eye(2)) <= TRACK.gate_99
 
 
 steps = st.lists(

@@ -96,9 +96,8 @@ def test_the_terrain_is_the_dem_s_in_metres_about_any_place_of_the_map(hilly: Pa
 def test_without_a_dem_nothing_is_another_byte(hilly: Path, toy_tiles: Path, tmp_path: Path) -> None:
     plain, with_dem = TileCache.open(toy_tiles), TileCache.open(hilly)
     assert plain.heights is None
-    assert (plain.metadata["format"], with_dem.metadata["format"]) == (2, 3)
-    extra = {"terrain"} ^ set(with_dem.metadata)
-    assert extra == set(plain.metadata)
+    assert (plain.metadata.format, with_dem.metadata.format) == (2, 3)
+    assert {"terrain"} ^ set(with_dem.metadata.to_json()) == set(plain.metadata.to_json())
     for name in ("embedding", "scale", "centre", "level"):
         assert getattr(plain, name).tobytes() == getattr(with_dem, name).tobytes()
 
@@ -182,7 +181,7 @@ def test_halves_of_one_dem_are_merged_to_the_heights_of_the_whole(
         assert main(command(half, toy_bundle, half.with_suffix(".tiles"), dem)) == 0
     tiles, out = [str(half.with_suffix(".tiles")) for half in halves], tmp_path / "whole.tiles"
     assert main(["merge", *tiles, "--out", str(out)]) == 0
-    assert heights(out).told() == heights(hilly).told()
+    assert heights(out).lattice() == heights(hilly).lattice()
     assert heights(out).height_m == pytest.approx(np.asarray(heights(hilly).height_m), abs=0.05)
     capsys.readouterr()
     assert main(["merge", tiles[0], str(toy_tiles), "--out", str(out)]) == 1

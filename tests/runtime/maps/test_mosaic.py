@@ -17,7 +17,7 @@ from runtime.geo.mercator import Metres, Tile, metres_per_px, north_west_of
 from runtime.maps.imagery import Imagery
 from runtime.maps.importing import import_imagery
 from runtime.maps.mbtiles import write_mbtiles
-from runtime.maps.mosaic import write_mosaic
+from runtime.maps.mosaic import MapSource, write_mosaic
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
 from runtime.types import Mask, Picture
@@ -95,12 +95,12 @@ def test_each_map_s_date_and_attribution_are_kept(
     command = ["build", "--imagery", str(tmp_path / "a.mbtiles"), str(tmp_path / "b.mbtiles"), "--bundle",
                str(toy_bundle), "--footprints", "64", "--stride", "32"]  # fmt: skip
     assert main([*command, "--out", str(tmp_path / "c.tiles"), "--attribution", "us", "them"]) == 0
-    wanted = [{"name": "a", "date": "2024", "attribution": "us"}, {"name": "b", "date": "2020", "attribution": "them"}]
-    assert TileCache.open(tmp_path / "c.tiles").metadata["sources"] == wanted
+    wanted = (MapSource("a", "2024", "us"), MapSource("b", "2020", "them"))
+    assert TileCache.open(tmp_path / "c.tiles").metadata.sources == wanted
     assert not (tmp_path / "c.tiles.building").exists()
     again = ["build", "--imagery", str(tmp_path / "c.mbtiles"), *command[4:], "--out", str(tmp_path / "d.tiles")]
     assert main(again) == 0
-    assert TileCache.open(tmp_path / "d.tiles").metadata["sources"] == wanted, "the map itself says so"
+    assert TileCache.open(tmp_path / "d.tiles").metadata.sources == wanted, "the map itself says so"
     assert main([*command, "--out", str(tmp_path / "e.tiles"), "--date", "1", "2", "3"]) == 1
     assert "--date was given 3 times for 2 maps" in capsys.readouterr().err
 
@@ -179,7 +179,7 @@ def test_maps_on_two_continents_cost_no_more_than_what_they_show(toy_bundle: Pat
                      "--out", str(out)]) == 0  # fmt: skip
         cache = TileCache.open(out)
         rows.append(cache.embedding)
-        left_out.append(sum(cache.metadata["levels"][0]["left_out"].values()))
+        left_out.append(sum(cache.metadata.levels[0].left_out.values()))
     assert min(len(rows[0]), len(rows[1])) > 0
     assert len(rows[2]) >= len(rows[0]) + len(rows[1])
     assert sum(left_out) < 50 * len(rows[2])

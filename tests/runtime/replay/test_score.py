@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from runtime.fix import Fix, NoFix
-from runtime.flights.flight import Truth
+from runtime.flights.truth import Truth
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.replay.score import error_summary, score
@@ -43,7 +43,7 @@ AT_HOME = Truth(HOME, HOME, True)
 def test_a_miss_counts_as_infinitely_wrong_over_all_frames_and_not_at_all_over_fixes() -> None:
     errors_m = [1.0, 4.0, 7.0, 20.0, 30.0, 60.0]
     verdicts = [fix(t, e) for t, e in enumerate(errors_m)] + [NoFix(t * 1_000_000, "no_match") for t in (6, 7, 8, 9)]
-    report = score(verdicts, {v.t_us: AT_HOME for v in verdicts}, [])
+    report = score(verdicts, {v.t_us: AT_HOME for v in verdicts}, []).to_json()
     of_fixes, of_all = (report["position_error_m"][key] for key in ("of_fixes", "of_all_frames"))
     assert (report["frames"], report["fixes"], report["no_fix_rate"]) == (10, 6, 0.4)
     assert (of_fixes["count"], of_all["count"]) == (6, 10)
@@ -62,7 +62,7 @@ def test_a_miss_counts_as_infinitely_wrong_over_all_frames_and_not_at_all_over_f
 def test_frames_without_truth_are_flown_and_not_scored() -> None:
     verdicts = [fix(0, 3.0, ground_m=8.0), fix(1, 500.0), fix(2, 5.0), NoFix(3_000_000, "no_match")]
     truth = {0: AT_HOME, 2_000_000: Truth(HOME, None, True), 99: AT_HOME}
-    report = score(verdicts, truth, [])
+    report = score(verdicts, truth, []).to_json()
     assert report["fixes"] == 3
     assert report["position_error_m"]["of_fixes"]["count"] == 2
     assert report["position_error_m"]["of_all_frames"]["worst"] == pytest.approx(5.0, abs=0.01)
@@ -71,7 +71,7 @@ def test_frames_without_truth_are_flown_and_not_scored() -> None:
 
 
 def test_frames_whose_truth_is_not_verified_are_not_scored() -> None:
-    report = score([fix(0, 3.0), fix(1, 400.0)], {0: AT_HOME, 1_000_000: Truth(HOME, HOME, False)}, [])
+    report = score([fix(0, 3.0), fix(1, 400.0)], {0: AT_HOME, 1_000_000: Truth(HOME, HOME, False)}, []).to_json()
     assert report["fixes"] == 2
     assert report["position_error_m"]["of_fixes"]["count"] == report["position_error_m"]["of_all_frames"]["count"] == 1
     assert report["position_error_m"]["of_fixes"]["worst"] == pytest.approx(3.0, abs=0.01)
@@ -80,7 +80,7 @@ def test_frames_whose_truth_is_not_verified_are_not_scored() -> None:
 def test_coverage_is_the_share_inside_each_ellipse() -> None:
     """With sigma 2 m the 50, 90 and 99% circles have radii of 2.35, 4.29 and 6.07 m, the protection level 7.43 m."""
     verdicts = [fix(t, e) for t, e in enumerate((1.0, 2.3, 2.4, 4.2, 4.4, 6.0, 6.2, 7.4, 7.5, 100.0))]
-    report = score(verdicts, {v.t_us: AT_HOME for v in verdicts}, [])
+    report = score(verdicts, {v.t_us: AT_HOME for v in verdicts}, []).to_json()
     assert report["coverage"] == {"50%": 0.2, "90%": 0.4, "99%": 0.6}
     assert report["hpl_misses"] == 2
 
@@ -92,13 +92,13 @@ def test_honest_errors_are_covered_as_stated() -> None:
     for t, (east, north) in enumerate(away):
         verdicts.append(fix(t, 0.0))
         truth[t * 1_000_000] = Truth(LocalFrame(HOME).to_latlon(east, north), None, True)
-    shares = score(verdicts, truth, [])["coverage"]
+    shares = score(verdicts, truth, []).coverage
     assert list(shares.values()) == pytest.approx([0.5, 0.9, 0.99], abs=0.03)
 
 
 def test_the_first_fix_and_the_stages_are_timed() -> None:
     verdicts = [NoFix(5_000_000, "blank_picture", 1.0), NoFix(6_000_000, "no_match", 2.0), fix(7.5, 0.0, ms=30.0)]
-    report = score(verdicts, {}, [{}, {"embed": 4.0}, {"embed": 6.0, "register": 20.0}])
+    report = score(verdicts, {}, [{}, {"embed": 4.0}, {"embed": 6.0, "register": 20.0}]).to_json()
     assert report["time_to_first_fix_s"] == pytest.approx(2.5)
     assert report["latency_ms"]["embed"] == {"p50": 5.0, "p99": 5.98}
     assert report["latency_ms"]["register"]["p50"] == 20.0
@@ -108,7 +108,7 @@ def test_the_first_fix_and_the_stages_are_timed() -> None:
 
 
 def test_a_flight_without_any_fix_has_a_report() -> None:
-    report = score([NoFix(0, "no_match")], {0: AT_HOME}, [{}])
+    report = score([NoFix(0, "no_match")], {0: AT_HOME}, [{}]).to_json()
     assert report["no_fix_rate"] == 1.0
     assert report["time_to_first_fix_s"] is None
     assert report["position_error_m"]["of_all_frames"]["median"] is None
@@ -118,7 +118,7 @@ def test_a_flight_without_any_fix_has_a_report() -> None:
 
 @pytest.mark.parametrize(("frames", "median"), [(1, 2.0), (2, 2.0), (3, None), (4, None)])
 def test_the_median_is_an_error_that_half_of_the_frames_keep_to(frames: int, median: float | None) -> None:
-    assert error_summary([2.0], frames)["median"] == median
+    assert error_summary([2.0], frames).median == median
 
 
 def test_a_fix_line_says_what_the_contract_lists_and_its_protection_level_holds_the_longest_axis() -> None:

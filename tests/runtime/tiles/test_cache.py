@@ -20,14 +20,11 @@ from runtime.geo.mercator import LatLon, to_metres
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
 from runtime.tiles.format import quantise_rows, to_rows, write_rows
-from runtime.tiles.search import level_rows, similarities
+from runtime.tiles.metadata import CacheMetadata
+from runtime.tiles.search import similarities
+from tests.runtime.tiles.drawn import metadata_of
 
-METADATA = {
-    "encoder": {"name": "toy", "sha256": "ab" * 32, "precision": "fp32", "dim": 6},
-    "levels": [{"footprint_m": f, "stride_m": f / 4, "rows": n} for f, n in ((45.0, 2), (64.0, 3))],
-    "bounds_deg": [8.0, 47.0, 8.1, 47.1],
-    "imagery": {"accuracy_ce90_m": 5.0, "sha256": "", "bytes": 1},
-}
+METADATA = metadata_of([(45.0, 11.25, 2), (64.0, 16.0, 3)], 6)
 
 
 def unit_rows(count: int, dim: int, seed: int = 0) -> NDArray[np.float32]:
@@ -56,9 +53,8 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert np.abs(cache.embedding * cache.scale[:, None] - unit_rows(5, 6)).max() < 0.004
     assert cache.centre[4] == pytest.approx((47.1, 8.1))
     assert cache.footprints_m == (45.0, 64.0)
-    assert level_rows(cache, 0) == slice(0, 2)
-    assert level_rows(cache, 1) == slice(2, 5)
-    assert level_rows(cache, 2) == slice(5, 5)
+    assert cache.metadata.level_rows(0) == slice(0, 2)
+    assert cache.metadata.level_rows(1) == slice(2, 5)
 
 
 def test_no_byte_can_be_altered_unseen(tmp_path: Path) -> None:
@@ -105,7 +101,7 @@ def test_similarities_are_those_of_a_slow_loop(tmp_path: Path) -> None:
 def test_the_order_of_rows_keeps_neighbours_together(toy_tiles: Path) -> None:
     cache = TileCache.open(toy_tiles)
     assert (np.diff(cache.level.astype(int)) >= 0).all()
-    rows = level_rows(cache, 0)
+    rows = cache.metadata.level_rows(0)
     away = np.diff(cache.centre[rows] * (111e3, 75e3), axis=0)
     assert np.median(np.hypot(*away.T)) < 2 * 32 / 4
 
@@ -130,7 +126,7 @@ def test_a_build_from_its_own_mbtiles_keeps_them_and_takes_the_date(
                  "--date", "2024-07-01", "--accuracy", "2.5") == 0  # fmt: skip
     assert source.read_bytes() == before
     cache = TileCache.open(tmp_path / "a.tiles")
-    assert [source["date"] for source in cache.metadata["sources"]] == ["2024-07-01"]
+    assert [source.date for source in cache.metadata.sources] == ["2024-07-01"]
     assert cache.accuracy_ce90_m == 2.5
 
 
@@ -151,10 +147,10 @@ def test_on_a_terminal_the_levels_are_a_table(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     assert main(["info", str(toy_tiles)]) == 0
     said = capsys.readouterr().out
-    levels = TileCache.open(toy_tiles).metadata["levels"]
+    levels = TileCache.open(toy_tiles).metadata.levels
     for level in levels:
-        row = next(line for line in said.splitlines() if f"{level['footprint_m']:g} m" in line)
-        assert {f"{level['rows']:,}", f"{level['left_out']['missing']:,}"} <= set(row.split())
+        row = next(line for line in said.splitlines() if f"{level.footprint_m:g} m" in line)
+        assert {f"{level.rows:,}", f"{level.left_out['missing']:,}"} <= set(row.split())
 
 
 @pytest.fixture
@@ -303,8 +299,8 @@ def test_a_wrong_argument_is_told_in_one_line(
 
 
 def test_the_metadata_is_json_with_what_the_contract_lists(toy_tiles: Path) -> None:
-    metadata = TileCache.open(toy_tiles).metadata
-    assert json.loads(json.dumps(metadata)) == metadata
+    metadata = json.loads(json.dumps(TileCache.open(toy_tiles).metadata.to_json()))
+    assert CacheMetadata.from_json(metadata) == TileCache.open(toy_tiles).metadata
     assert set(metadata) == {"format", "encoder", "levels", "bounds_deg", "imagery", "sources"}
     assert set(metadata["encoder"]) == {"name", "sha256", "precision", "dim"}
     assert set(metadata["imagery"]) == {"accuracy_ce90_m", "sha256", "bytes", "corners"}

@@ -49,7 +49,7 @@ def test_a_crop_is_every_tile_that_shows_ground_within_the_radius(
     assert 0 < len(wanted) < len(whole.centre)
     for name in ("embedding", "scale", "centre", "level"):
         assert (getattr(kept, name) == getattr(whole, name)[wanted]).all()
-    assert sum(level["rows"] for level in kept.metadata["levels"]) == len(wanted)
+    assert kept.metadata.rows == len(wanted)
     assert main(["verify", str(out), "--bundle", str(toy_bundle)]) == 0, "its imagery shows all of its tiles"
 
 
@@ -78,7 +78,7 @@ def test_a_map_built_in_two_halves_and_merged_has_the_rows_of_the_whole(
     assert max(parts) < len(whole.level) < sum(parts), "some places lie in both"
     for name in ("embedding", "scale", "centre", "level"):
         assert getattr(merged, name).tobytes() == getattr(whole, name).tobytes()
-    assert merged.metadata["bounds_deg"] == whole.metadata["bounds_deg"]
+    assert merged.metadata.bounds_deg == whole.metadata.bounds_deg
     assert main(["verify", str(out), "--bundle", str(toy_bundle)]) == 0
 
 
@@ -86,7 +86,7 @@ def test_of_rows_of_the_same_place_the_first_cache_s_is_kept(toy_tiles: Path, tm
     cache = TileCache.open(toy_tiles)
     for name, embedding in (("one", cache.embedding), ("two", -cache.embedding)):
         shutil.copy(toy_tiles.with_suffix(".mbtiles"), tmp_path / f"{name}.mbtiles")
-        zoom = cache.metadata["imagery"]["corners"][0]
+        zoom = cache.metadata.imagery.corners[0]
         rows = Rows(embedding, cache.scale, cache.centre, cache.level)
         write_rows(tmp_path / f"{name}.tiles", cache.metadata, [rows], (tmp_path / f"{name}.mbtiles", zoom))
     for names, sign in ((("one", "two"), 1), (("two", "one"), -1)):

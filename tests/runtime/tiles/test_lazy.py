@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from runtime.daemon.__main__ import main as daemon
 from runtime.errors import CacheError
-from runtime.geo.mercator import LatLon, Metres, Tile, metres_per_px, north_west_of
+from runtime.geo.mercator import Metres, Tile, metres_per_px, north_west_of
 from runtime.integrity import CHUNK, MapGuard, map_hashes
 from runtime.maps.imagery import Imagery
 from runtime.maps.mbtiles import write_mbtiles
-from runtime.tiles import search
 from runtime.tiles.cache import TileCache
 from runtime.tiles.format import ROW_TENSORS, Rows, write_rows
 from runtime.tiles.search import Searcher
+from tests.runtime.tiles.drawn import metadata_of
 
 COUNT, DIM = 20_000, 300  # some six MiB
 WIDTH = {"centre": 16, "scale": 4, "level": 1, "embedding": DIM}
@@ -32,12 +32,11 @@ WIDTH = {"centre": 16, "scale": 4, "level": 1, "embedding": DIM}
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("large") / "a.tiles"
     rng = np.random.default_rng(0)
-    levels = [{"footprint_m": 45.0, "stride_m": 11.25, "rows": COUNT}]
     rows = Rows(
         rng.integers(-127, 128, (COUNT, DIM), np.int8), rng.uniform(size=COUNT).astype(np.float32),
         rng.uniform(-80, 80, (COUNT, 2)), np.zeros(COUNT, np.uint8)
     )  # fmt: skip
-    write_rows(path, {"levels": levels, "encoder": {"dim": DIM}}, [rows])
+    write_rows(path, metadata_of([(45.0, 11.25, COUNT)], DIM), [rows])
     return path
 
 
@@ -97,41 +96,27 @@ def test_the_metadata_and_the_hashes_are_checked_at_once(large: Path, tmp_path: 
             TileCache.open(path, lazy=True)
 
 
-SEARCHES: dict[str, Callable[[Searcher, NDArray[np.float32], LatLon], object]] = {
-    "scan": lambda searcher, query, place: searcher.scan(query, slice(None)),
-    "top": lambda searcher, query, place: searcher.top(query, 1),
-    "exact": lambda searcher, query, place: searcher.exact(query[0], np.arange(COUNT)),
-    "near": lambda searcher, query, place: searcher.near(place, 50.0, slice(None)),
-    "top_near": lambda searcher, query, place: searcher.top_near(query, 1, place, 50.0, slice(None)),
+SEARCHES: dict[str, Callable[[Searcher, NDArray[np.float32]], object]] = {
+    "scan": lambda searcher, query: searcher.scan(query, slice(None)),
+    "exact": lambda searcher, query: searcher.exact(query[0], np.arange(COUNT)),
 }
 
 
 @pytest.mark.parametrize(
-    ("name", "refusing"),
-    [
-        ("embedding", {"scan", "top", "exact", "top_near"}),
-        ("scale", {"scan", "top", "exact", "top_near"}),
-        ("centre", {"exact", "near", "top_near"}),
-    ],
+    ("name", "refusing"), [("embedding", {"scan", "exact"}), ("scale", {"scan", "exact"}), ("centre", {"exact"})]
 )
-@pytest.mark.parametrize("sketched_rows", [COUNT // 2, 2 * COUNT])
-def test_no_search_reads_a_row_that_was_altered(
-    *, name: str, refusing: set[str], sketched_rows: int, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(search, "_SKETCHED_ROWS", sketched_rows)
+def test_no_search_reads_a_row_that_was_altered(name: str, refusing: set[str], large: Path, tmp_path: Path) -> None:
     data, row = bytearray(large.read_bytes()), 7777
     data[starts(large)[name] + row * WIDTH[name]] ^= 1
     (tmp_path / "a.tiles").write_bytes(data)
-    place = LatLon(*TileCache.open(large).centre[row])
     query = np.random.default_rng(1).normal(size=(1, DIM)).astype(np.float32)
     refused = set()
-    for how, ask in SEARCHES.items():
+    for how, search in SEARCHES.items():
         try:
-            ask(Searcher(TileCache.open(tmp_path / "a.tiles", lazy=True), threads=2), query, place)
+            search(Searcher(TileCache.open(tmp_path / "a.tiles", lazy=True), threads=2), query)
         except CacheError:
             refused.add(how)
-    by_signs = {"top"} if name == "scale" and sketched_rows < COUNT else set()  # of a shortlist that lies elsewhere
-    assert refusing - by_signs <= refused
+    assert refused == refusing
 
 
 ZOOM, CORNER = 18, (137_040, 91_776)

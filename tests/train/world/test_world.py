@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 
-from runtime.flights.flight import Flight, read_truth
+from runtime.flights.flight import Flight
+from runtime.flights.truth import read_truth
 from runtime.geo.camera import axis_ground
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import to_metres
@@ -52,9 +54,10 @@ def test_the_flight_keeps_the_contract(world: Path) -> None:
     assert (folder / "telemetry.csv").read_text().splitlines()[0] == TELEMETRY
     assert (folder / "truth.csv").read_text().splitlines()[0] == TRUTH
     flight, truths = Flight.open(folder), read_truth(folder / "truth.csv")
-    assert set(flight.info) == {"name", "place", "date", "camera", "map", "platform", "notes", "licence"}
-    assert "never stands for accuracy" in flight.info["notes"]
-    assert (folder / flight.info["map"]).is_file()
+    info = json.loads((folder / "flight.json").read_text(encoding="utf-8"))
+    assert set(info) == {"name", "place", "date", "camera", "map", "platform", "notes", "licence"}
+    assert "never stands for accuracy" in flight.info.notes
+    assert (folder / flight.info.map).is_file()
     assert len(flight.images) == SMALL.frames
     assert list(truths) == [line.t_us for line in flight.telemetry]
     for frame in flight.frames():

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from runtime.errors import DataError
-from runtime.flights.flight import Flight, Truth, read_truth
+from runtime.flights.flight import Flight
+from runtime.flights.truth import Truth, read_truth
 from runtime.frame import Frame, Telemetry
 from runtime.geo.camera import Camera, axis_ground, rotation_of
 from runtime.geo.local import LocalFrame
@@ -116,7 +117,7 @@ def open_flight(where: str, choice: Choice, spec: ViewSpec) -> FlightSource:
 @lru_cache(maxsize=8)  # train and val are frames of the same flight
 def _shown(folder: Path, map_path: Path | None, spec: ViewSpec) -> FlightSource:
     flight, truths = Flight.open(folder), read_truth(folder / "truth.csv")
-    found = GeoMap.open(map_path or folder / str(flight.info.get("map", "map.tif")))
+    found = GeoMap.open(map_path or folder / flight.info.map)
     shots = [
         _placed(image, telemetry, truths, flight.camera, spec)
         for telemetry, image in zip(flight.telemetry, flight.images, strict=True)

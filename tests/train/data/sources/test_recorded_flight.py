@@ -16,6 +16,7 @@ import pytest
 
 from runtime.errors import SkyfixError
 from runtime.geo.camera import Attitude, axis_ground
+from runtime.sensors.camera_info import write_camera
 from tests.train.conftest import EXACT, draw_blots
 from train.data.manifest import Choice
 from train.data.sources.recorded_flight import FlightSource, open_flight
@@ -36,7 +37,7 @@ def flight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("flight")
     ground, camera = draw_blots(4, 1600), camera_of(SMALL)
     write_map(folder / "map.tif", ground)
-    camera.to_yaml(folder / "camera.yaml")
+    write_camera(camera, folder / "camera.yaml")
     (folder / "flight.json").write_text(json.dumps({"name": "blots"}))
     (folder / "frames").mkdir()
     telemetry, truth = [], []

@@ -1,0 +1,109 @@
+"""The daemon's loop: each frame is located, counted and said at once, until the source or a signal ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from runtime.daemon.settings import Settings
+from runtime.errors import SettingsError
+from runtime.fix import Verdict
+from runtime.frame import Frame
+from runtime.locate.load import open_localizer
+from runtime.locate.localizer import Localizer
+from runtime.sensors.camera_info import read_camera
+from runtime.sensors.folder import folder_frames, follow_folder
+from runtime.sensors.pace import keep_time
+from runtime.sensors.video import video_frames
+from runtime.start import check_start_on_map
+from runtime.tiles.cache import TileCache
+from runtime.watch.health import Health
+
+logger = logging.getLogger(__name__)
+
+
+def run_daemon(settings: Settings) -> None:
+    """Fly as the settings say until the source ends or a signal asks to; raises SkyfixError."""
+    stop = _Stop()
+    source = _frames(settings, stop)
+    cache = TileCache.open(settings.tiles, lazy=True)
+    check_start_on_map(settings.start, cache.metadata.bounds_deg, settings.tiles)
+    localizer = open_localizer(
+        cache,
+        read_camera(settings.calibration),
+        bundle=settings.bundle,
+        matcher=settings.matcher,
+        start=settings.start,
+        threads=settings.threads,
+    )
+    health = Health()
+    with contextlib.closing(source) as frames, _lines(settings.fixes) as out:
+        for frame in frames:
+            step(frame, localizer, health, out)
+            if stop.asked:
+                break
+    logger.info("%s%s", health, f"; fixes in {settings.fixes}" if settings.fixes else "")
+
+
+def step(frame: Frame, localizer: Localizer, health: Health, out: TextIO) -> Verdict:
+    """Locate one frame, count the verdict, and write it as a line at once."""
+    was_well = health.well
+    verdict = localizer.step(frame)
+    health.count(verdict)
+    out.write(verdict.to_json() + "\n")
+    out.flush()
+    if was_well and not health.well:
+        logger.warning("most frames give no fix (%s)", health)
+    elif health.well and not was_well:
+        logger.info("fixes are back (%s)", health)
+    return verdict
+
+
+def _frames(settings: Settings, stop: _Stop) -> Generator[Frame, None, None]:
+    source = settings.source
+    if source.is_dir():
+        frames = follow_folder(source, lambda: stop.asked) if settings.follow else folder_frames(source)
+    elif source.is_file():
+        if settings.telemetry is None:
+            raise SettingsError(f"{source} is a video: [camera] telemetry must name its telemetry.csv")
+        frames = video_frames(source, settings.telemetry, settings.every_s)
+    else:
+        raise SettingsError(f"[camera] source {source} is missing; expected a folder of frames or a video file")
+    return keep_time(frames, lambda: time.monotonic_ns() // 1000, stop.sleep) if settings.realtime else frames
+
+
+@contextlib.contextmanager
+def _lines(path: Path | None) -> Iterator[TextIO]:
+    """Open standard output, or a file that grows line by line so that a reader can follow it."""
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        raise SettingsError(f"[output] fixes {path} cannot be written: {error.strerror}") from None
+
+
+class _Stop:
+    """Set by SIGTERM and Ctrl-C; the frame in hand is finished first."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep so long, or until a signal asks to end: ``time.sleep`` would go on after it."""
+        until = time.monotonic() + seconds
+        while not self.asked and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True

@@ -1,0 +1,131 @@
+"""Fly a recorded flight over a cache, as on board, and write what came of it: fixes, report, picture, summary."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from runtime.errors import SettingsError
+from runtime.files import write_text_whole
+from runtime.fix import Fix, Verdict
+from runtime.flights.flight import Flight
+from runtime.flights.truth import read_truth
+from runtime.geo.local import off_box_m
+from runtime.locate.load import open_localizer
+from runtime.locate.localizer import Localizer
+from runtime.pictures import check_ending
+from runtime.progress import live_line
+from runtime.replay.flight_map import draw_flight
+from runtime.replay.score import ReplayReport, score
+from runtime.start import Start, check_start_on_map
+from runtime.tiles.cache import TileCache
+from runtime.types import Say
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySpec:
+    """What a replay flies, and where its outputs go."""
+
+    flight: Path
+    tiles: Path
+    bundle: Path | None = None  # None: the default encoder
+    matcher: Path | Literal[False] | None = None  # None: local features at hand; False: retrieval alone
+    start: Start | None = None  # None: anywhere on the map
+    out: Path | None = None
+    report: Path | None = None
+    picture: Path | None = None
+    threads: int = 0  # for the networks; 0: one a core
+
+    def outputs(self) -> list[Path]:
+        """List the files to write, their folders made; raises SettingsError for one that cannot be written.
+
+        That is told before the flight, not after it.
+        """
+        paths = [path for path in (self.out, self.report, self.picture) if path]
+        if self.picture:
+            check_ending(self.picture)
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir() or not os.access(path.parent, os.W_OK):
+                raise SettingsError(f"{path} cannot be written: it is a folder, or its folder is read-only")
+        return paths
+
+
+def run_replay(spec: ReplaySpec) -> None:
+    """Fly the flight, write the outputs and print a summary; raises SkyfixError."""
+    outputs = spec.outputs()
+    flight = Flight.open(spec.flight)
+    truth_path = spec.flight / "truth.csv"
+    truth = read_truth(truth_path) if truth_path.is_file() else {}
+    cache = TileCache.open(spec.tiles, lazy=True)
+    bounds_deg = cache.metadata.bounds_deg
+    check_start_on_map(spec.start, bounds_deg, spec.tiles)
+    localizer = open_localizer(
+        cache, flight.camera, bundle=spec.bundle, matcher=spec.matcher, start=spec.start, threads=spec.threads
+    )
+    with live_line() as say:
+        verdicts, stages_ms = fly(flight, localizer, say)
+    report = score(verdicts, truth, stages_ms)
+    if spec.out:
+        write_text_whole(spec.out, "".join(v.to_json() + "\n" for v in verdicts))
+    if spec.report:
+        values = {"flight": flight.name, "tiles": str(spec.tiles), **report.to_json()}
+        write_text_whole(spec.report, json.dumps(values, indent=2) + "\n")
+    if spec.picture:
+        draw_flight(cache.open_imagery(), verdicts, truth, summary_line(flight.name, report), spec.picture)
+    _print_summary(flight.name, report, outputs)
+    off_m = min((off_box_m(known.drone, bounds_deg) for known in truth.values() if known.drone), default=0.0)
+    if off_m > 0:
+        print(f"  no overlap        the true track is {off_m / 1e3:,.1f} km off the map of {spec.tiles}")
+
+
+def fly(
+    flight: Flight, localizer: Localizer, say: Say = lambda line: None
+) -> tuple[list[Verdict], list[dict[str, float]]]:
+    """Take every frame in order; returns the verdicts and the stages' milliseconds of each."""
+    verdicts: list[Verdict] = []
+    stages_ms: list[dict[str, float]] = []
+    for i, frame in enumerate(flight.frames(), 1):
+        verdict = localizer.step(frame)
+        verdicts.append(verdict)
+        stages_ms.append(localizer.stages_ms)
+        say(f"frame {i}/{len(flight.images)}  {describe(verdict)}")
+    return verdicts, stages_ms
+
+
+def describe(verdict: Verdict) -> str:
+    """Describe a verdict for people, in one line."""
+    if isinstance(verdict, Fix):
+        place = f"{verdict.lat:.6f}, {verdict.lon:.6f}"
+        return f"{verdict.source} {place}  hpl {verdict.hpl_m:.0f} m  {verdict.latency_ms:.0f} ms"
+    return f"no fix: {verdict.reason}  {verdict.latency_ms:.0f} ms"
+
+
+def summary_line(name: str, report: ReplayReport) -> str:
+    """Sum a replay up in one line, the picture's title."""
+    error = report.position_error_m.of_fixes
+    line = f"{name}: {report.fixes} fixes of {report.frames} frames"
+    if error.count:
+        line += f", position error median {error.median:.1f} m, p90 {error.p90:.1f} m"
+    return line
+
+
+def _print_summary(name: str, report: ReplayReport, outputs: list[Path]) -> None:
+    print(f"{name}: {report.fixes} fixes of {report.frames} frames, no fix {report.no_fix_rate:.0%}")
+    first_s = report.time_to_first_fix_s
+    print(f"  first fix         {'never' if first_s is None else f'{first_s:.1f} s after the first frame'}")
+    for what, errors in (("position error", report.position_error_m), ("ground error", report.ground_error_m)):
+        error = errors.of_fixes
+        if error.count:
+            print(f"  {what:<17} median {error.median:.1f} m, p90 {error.p90:.1f} m, worst {error.worst:.1f} m")
+    inside = report.coverage["90%"]
+    if inside is not None:
+        print(f"  inside 90% ellipse {inside:.0%}, outside protection level {report.hpl_misses}")
+    if report.no_fix_reasons:
+        print("  no fix because    " + ", ".join(f"{reason} {n}" for reason, n in report.no_fix_reasons.items()))
+    print("  milliseconds p50  " + ", ".join(f"{stage} {ms.p50:.0f}" for stage, ms in report.latency_ms.items()))
+    for path in outputs:
+        print(f"  wrote {path}")
