@@ -1,0 +1,23 @@
+"""What flies: from a bundle and a map to fixes. Knows nothing of training, export or calibration.
+
+    types, errors, files      aliases; what a user can do wrong; files that are whole or absent
+    frame, fix                the two nouns: a frame in, a verdict out
+    start, table, pictures    a start position, CSV tables, picture files
+    integrity                 hashes by which a cache and its map are trusted piece by piece
+    command, progress         what every command's main shares; bars and live lines on a terminal
+
+    geo/      pure maths: places, cameras, rectification, terrain
+    maps/     maps and terrain models as people have them, read into one form
+    model/    bundles and engines: a picture in, an embedding out
+    sensors/  where frames and telemetry come from
+    tiles/    the tile cache: built, searched, cut, merged, signed
+    flights/  recorded flights and their truth
+    locate/   a frame in, a verdict out
+    link/     where verdicts go
+    watch/    how the flight is going
+    replay/   a recorded flight, flown and scored
+    daemon/   the loop on the aircraft
+
+Imports run downwards: ``daemon`` -> ``replay``, ``link``, ``watch`` -> ``locate`` -> ``tiles``, ``flights`` ->
+``maps``, ``model``, ``sensors`` -> ``geo``. import-linter keeps it so.
+"""

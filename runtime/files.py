@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def sha256_of(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
+    """Hash a file's bytes (SHA-256, hexadecimal)."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -24,12 +24,12 @@ Hashes = NDArray[np.uint8]  # (B, 32), SHA-256
 
 
 def chunks_of(data_bytes: int) -> int:
-    """How many pieces so many bytes are."""
+    """Return how many pieces so many bytes are."""
     return -(-data_bytes // CHUNK)
 
 
 def hashes_of(tensor: NDArray[Any]) -> Hashes:
-    """Of each MiB of a tensor's bytes; the last may be shorter."""
+    """Hash each MiB of a tensor's bytes (SHA-256); the last may be shorter."""
     data = np.ascontiguousarray(tensor).reshape(-1).view(np.uint8)
     digests = [hashlib.sha256(data[at : at + CHUNK].data).digest() for at in range(0, len(data), CHUNK)]
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
@@ -48,7 +48,7 @@ class RowGuard:
         self._good = {name: np.zeros(len(some), np.bool_) for name, some in self._hashes.items()}
 
     def check(self, rows: slice | NDArray[np.int64], names: Iterable[str] = ()) -> None:
-        """Raises CacheError where a piece that holds any of these rows was altered; no names are all tensors."""
+        """Raise CacheError where a piece that holds any of these rows was altered; no names are all tensors."""
         for name in names or self._data:
             width, good = self._row_bytes[name], self._good[name]
             if isinstance(rows, slice):
@@ -76,7 +76,7 @@ class MapGuard:
         self._good: set[int] = set()
 
     def check(self, db: sqlite3.Connection, zoom: int, column: int, row: int) -> None:
-        """Of the square that holds a tile (rows from the south); raises CacheError where it was altered."""
+        """Check the square that holds a tile (rows from the south); raises CacheError where it was altered."""
         square = column // SQUARE, row // SQUARE
         key = int(_keys(np.array([square]))[0])
         if key in self._good:
@@ -96,7 +96,7 @@ class MapGuard:
 
 
 def map_hashes(path: Path, zoom: int) -> tuple[NDArray[np.int32], Hashes]:
-    """The squares of an MBTiles file that hold tiles (M, 2), in order, and the hash of each."""
+    """Find the squares of an MBTiles file that hold tiles (M, 2), in order, and the hash of each."""
     db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
     try:
         (left, right) = db.execute(
@@ -113,7 +113,7 @@ def map_hashes(path: Path, zoom: int) -> tuple[NDArray[np.int32], Hashes]:
 
 
 def _square_hashes(db: sqlite3.Connection, zoom: int, column: int, row: int | None) -> dict[int, bytes]:
-    """Of the squares of one column, or of one of them, by their rows."""
+    """Hash the squares of one column, or one of them; returns the hashes by row."""
     within = "" if row is None else f" AND tile_row BETWEEN {row * SQUARE} AND {row * SQUARE + SQUARE - 1}"
     digests: dict[int, Any] = {}
     for x, y, data in db.execute(

@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-import sys
 import time
-from collections.abc import Generator, Iterator
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Generator
 
 from runtime.daemon.settings import Settings
 from runtime.errors import SettingsError
 from runtime.fix import Verdict
 from runtime.frame import Frame
+from runtime.link.jsonl import JsonLines, open_jsonl
 from runtime.locate.load import open_localizer
 from runtime.locate.localizer import Localizer
 from runtime.sensors.camera_info import read_camera
@@ -43,21 +41,20 @@ def run_daemon(settings: Settings) -> None:
         threads=settings.threads,
     )
     health = Health()
-    with contextlib.closing(source) as frames, _lines(settings.fixes) as out:
+    with contextlib.closing(source) as frames, open_jsonl(settings.fixes) as link:
         for frame in frames:
-            step(frame, localizer, health, out)
+            step(frame, localizer, health, link)
             if stop.asked:
                 break
     logger.info("%s%s", health, f"; fixes in {settings.fixes}" if settings.fixes else "")
 
 
-def step(frame: Frame, localizer: Localizer, health: Health, out: TextIO) -> Verdict:
-    """Locate one frame, count the verdict, and write it as a line at once."""
+def step(frame: Frame, localizer: Localizer, health: Health, link: JsonLines) -> Verdict:
+    """Locate one frame, count the verdict, and send it at once."""
     was_well = health.well
     verdict = localizer.step(frame)
     health.count(verdict)
-    out.write(verdict.to_json() + "\n")
-    out.flush()
+    link.send(verdict)
     if was_well and not health.well:
         logger.warning("most frames give no fix (%s)", health)
     elif health.well and not was_well:
@@ -76,19 +73,6 @@ def _frames(settings: Settings, stop: _Stop) -> Generator[Frame, None, None]:
     else:
         raise SettingsError(f"[camera] source {source} is missing; expected a folder of frames or a video file")
     return keep_time(frames, lambda: time.monotonic_ns() // 1000, stop.sleep) if settings.realtime else frames
-
-
-@contextlib.contextmanager
-def _lines(path: Path | None) -> Iterator[TextIO]:
-    """Open standard output, or a file that grows line by line so that a reader can follow it."""
-    if path is None:
-        yield sys.stdout
-        return
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        raise SettingsError(f"[output] fixes {path} cannot be written: {error.strerror}") from None
 
 
 class _Stop:

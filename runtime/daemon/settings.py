@@ -63,7 +63,7 @@ class Settings:
 
     @classmethod
     def read(cls, path: Path) -> Settings:
-        """Raises SettingsError naming the key that is missing, misspelt or of the wrong kind."""
+        """Raise SettingsError naming the key that is missing, misspelt or of the wrong kind."""
         try:
             tree = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:

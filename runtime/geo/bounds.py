@@ -19,7 +19,7 @@ class Bounds:
 
     @property
     def centre(self) -> LatLon:
-        """The place in the middle."""
+        """The place in the middle of the box."""
         lat, lon = to_latlon(Metres((self.west + self.east) / 2, (self.south + self.north) / 2))
         return LatLon(lat, short_way_deg(lon))
 

@@ -31,7 +31,7 @@ class Attitude:
     yaw_deg: float
 
     def enu_from_camera(self) -> FloatArray:
-        """(3, 3) rotation from camera axes to east-north-up."""
+        """Return (3, 3) rotation from camera axes to east-north-up."""
         roll, pitch, yaw = (math.radians(a) for a in (self.roll_deg, self.pitch_deg, self.yaw_deg))
         cr, sr, cp, sp, cy, sy = (
             math.cos(roll),
@@ -62,24 +62,24 @@ class Camera:
     distortion: FloatArray  # (5,) k1 k2 p1 p2 k3
 
     def takes(self, width_px: int, height_px: int) -> bool:
-        """Can a picture of this size be the camera's? A resized one keeps its shape."""
+        """Tell whether a picture of this size can be the camera's; a resized one keeps its shape."""
         return abs(width_px / height_px / (self.width_px / self.height_px) - 1.0) <= _MAX_STRETCH
 
     def resized(self, width_px: int, height_px: int) -> Camera:
-        """The same lens with pictures of another size (the same shape of picture)."""
+        """Return the camera of the same lens with pictures of another size (and the same shape)."""
         sx, sy = width_px / self.width_px, height_px / self.height_px
         # Pixel centres are at whole numbers, so a resize moves them by half a pixel.
         scale = np.array([[sx, 0.0, (sx - 1) / 2], [0.0, sy, (sy - 1) / 2], [0.0, 0.0, 1.0]])
         return replace(self, width_px=width_px, height_px=height_px, matrix=scale @ self.matrix)
 
     def undistorted(self, picture: Picture) -> Picture:
-        """The picture as a lens without distortion would have taken it."""
+        """Undistort a picture: return it as a lens without distortion would have taken it."""
         if not self.distortion.any():
             return picture
         return np.asarray(cv2.undistort(picture, self.matrix, self.distortion), np.uint8)
 
     def rays(self, pixels: FloatArray) -> FloatArray:
-        """(N, 3) directions in camera axes of (N, 2) undistorted pixels."""
+        """Return (N, 3) directions in camera axes of (N, 2) undistorted pixels."""
         homogeneous = np.column_stack([pixels, np.ones(len(pixels))])
         directions: FloatArray = homogeneous @ np.linalg.inv(self.matrix).T
         return directions
@@ -90,12 +90,12 @@ Orientation: TypeAlias = "Attitude | FloatArray"
 
 
 def rotation_of(orientation: Orientation) -> FloatArray:
-    """(3, 3) rotation from camera axes to east-north-up."""
+    """Return (3, 3) rotation from camera axes to east-north-up."""
     return orientation.enu_from_camera() if isinstance(orientation, Attitude) else orientation
 
 
 def yaw_of(orientation: Orientation) -> float:
-    """Where the camera heads, degrees clockwise from north in 0 to 360, also when it looks straight down.
+    """Return where the camera heads, degrees clockwise from north in 0 to 360, also when it looks straight down.
 
     Half-way between the optical axis and the picture's top: one of them always points along the ground.
     """
@@ -105,14 +105,14 @@ def yaw_of(orientation: Orientation) -> float:
 
 
 def pixels_from_ground(camera: Camera, attitude: Orientation, height_m: float) -> FloatArray:
-    """(3, 3) homography from ground (east, north, 1) to undistorted pixels; w > 0 in front of the camera."""
+    """Return (3, 3) homography from ground (east, north, 1) to undistorted pixels; w > 0 in front of the camera."""
     ground_to_enu = np.diag([1.0, 1.0, -height_m])
     homography: FloatArray = camera.matrix @ rotation_of(attitude).T @ ground_to_enu
     return homography
 
 
 def ground_from_pixels(camera: Camera, attitude: Orientation, height_m: float, pixels: FloatArray) -> FloatArray:
-    """(N, 2) metres east and north at which (N, 2) pixels see the ground; NaN at and above the horizon."""
+    """Return (N, 2) metres east and north at which (N, 2) pixels see the ground; NaN at and above the horizon."""
     directions = camera.rays(pixels) @ rotation_of(attitude).T
     down = -directions[:, 2:3]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -121,7 +121,7 @@ def ground_from_pixels(camera: Camera, attitude: Orientation, height_m: float, p
 
 
 def axis_ground(attitude: Orientation, height_m: float) -> tuple[float, float] | None:
-    """Metres east and north at which the optical axis meets the ground; None at and above the horizon."""
+    """Return metres east and north at which the optical axis meets the ground; None at and above the horizon."""
     east, north, up = rotation_of(attitude)[:, 2]
     if not up < -1e-6:
         return None

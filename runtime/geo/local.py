@@ -20,7 +20,7 @@ Degrees = TypeVar("Degrees", float, "NDArray[np.float64]")
 
 
 def short_way_deg(d_lon: Degrees) -> Degrees:
-    """A difference of longitudes the short way round, -180 to 180: 179.9 and -179.9 lie 0.2 apart."""
+    """Return a difference of longitudes the short way round, -180 to 180: 179.9 and -179.9 lie 0.2 apart."""
     return (d_lon + 180.0) % 360.0 - 180.0
 
 
@@ -36,7 +36,7 @@ class LocalFrame:
     origin: LatLon
 
     def metres_per_degree(self) -> tuple[float, float]:
-        """Metres in a degree of longitude and of latitude at the origin."""
+        """Return metres in a degree of longitude and of latitude at the origin."""
         sin_lat = math.sin(math.radians(self.origin.lat))
         flat = 1.0 - _ECCENTRICITY_2 * sin_lat * sin_lat
         prime_vertical_m = _SEMI_MAJOR_M / math.sqrt(flat)
@@ -45,23 +45,23 @@ class LocalFrame:
         return math.radians(prime_vertical_m * cos_lat), math.radians(meridian_m)
 
     def to_en(self, place: LatLon) -> tuple[float, float]:
-        """Metres east and north of the origin; longitude differences are taken the short way round."""
+        """Return metres east and north of the origin; longitude differences are taken the short way round."""
         east_m, north_m = self.metres_per_degree()
         return short_way_deg(place.lon - self.origin.lon) * east_m, (place.lat - self.origin.lat) * north_m
 
     def to_latlon(self, east_m: float, north_m: float) -> LatLon:
-        """The place so many metres east and north of the origin, its longitude from -180 to 180."""
+        """Return the place so many metres east and north of the origin, its longitude from -180 to 180."""
         per_lon_m, per_lat_m = self.metres_per_degree()
         return LatLon(self.origin.lat + north_m / per_lat_m, short_way_deg(self.origin.lon + east_m / per_lon_m))
 
 
 def distance_m(a: LatLon, b: LatLon) -> float:
-    """Horizontal distance of two places near each other, metres."""
+    """Return horizontal distance of two places near each other, metres."""
     return math.hypot(*LocalFrame(a).to_en(b))
 
 
 def off_box_m(place: LatLon, bounds_deg: Sequence[float]) -> float:
-    """Metres from a place to a box (west, south, east, north in degrees), to half a per cent; 0 inside.
+    """Return metres from a place to a box (west, south, east, north in degrees), to half a per cent; 0 inside.
 
     Across the 180th meridian the box's east is beyond 180.
     """

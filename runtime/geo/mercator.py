@@ -38,7 +38,7 @@ class Tile(NamedTuple):
 
 
 def to_metres(place: LatLon) -> Metres:
-    """Web Mercator metres of a place; raises ValueError outside the projection (NaN too)."""
+    """Return Web Mercator metres of a place; raises ValueError outside the projection (NaN too)."""
     if not (abs(place.lat) <= MAX_LATITUDE_DEG and abs(place.lon) <= 360.0):
         raise ValueError(f"{place} is outside Web Mercator (lat +-{MAX_LATITUDE_DEG:.4f})")
     return Metres(
@@ -48,22 +48,22 @@ def to_metres(place: LatLon) -> Metres:
 
 
 def to_latlon(point: Metres) -> LatLon:
-    """The place of a point in Web Mercator metres."""
+    """Return the place of a point in Web Mercator metres."""
     return LatLon(math.degrees(math.atan(math.sinh(point.y / RADIUS_M))), math.degrees(point.x / RADIUS_M))
 
 
 def ground_scale(lat: float) -> float:
-    """Ground metres in one Web Mercator metre at ``lat`` degrees."""
+    """Return ground metres in one Web Mercator metre at ``lat`` degrees."""
     return math.cos(math.radians(lat))
 
 
 def metres_per_px(zoom: int) -> float:
-    """Web Mercator metres in one pixel of a 256-pixel tile at ``zoom``."""
+    """Return Web Mercator metres in one pixel of a 256-pixel tile at ``zoom``."""
     return 2 * HALF_WORLD_M / (TILE_PX << zoom)
 
 
 def tile_at(point: Metres, zoom: int) -> Tile:
-    """The tile that holds ``point``; a point on an edge belongs to the tile south-east of it."""
+    """Return the tile that holds ``point``; a point on an edge belongs to the tile south-east of it."""
     side_m = 2 * HALF_WORLD_M / (1 << zoom)
     last = (1 << zoom) - 1
     column = math.floor((point.x + HALF_WORLD_M) / side_m)
@@ -72,6 +72,6 @@ def tile_at(point: Metres, zoom: int) -> Tile:
 
 
 def north_west_of(tile: Tile) -> Metres:
-    """The north-west corner of a tile."""
+    """Return the north-west corner of a tile."""
     side_m = 2 * HALF_WORLD_M / (1 << tile.z)
     return Metres(tile.x * side_m - HALF_WORLD_M, HALF_WORLD_M - tile.y * side_m)

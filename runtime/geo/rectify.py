@@ -26,7 +26,7 @@ class View:
     alt_agl_m: float
 
     def ground(self, pixels: FloatArray) -> FloatArray:
-        """(N, 2) metres east and north of the point under the camera, for (N, 2) pixels; NaN above the horizon."""
+        """Return (N, 2) metres from the point under the camera that (N, 2) pixels see; NaN above the horizon."""
         return ground_from_pixels(self.camera, self.attitude, self.alt_agl_m, pixels)
 
 
@@ -44,11 +44,11 @@ class Patch:
         return self.side_m / len(self.picture)
 
     def ground_from_patch(self) -> FloatArray:
-        """(3, 3) affine from patch pixels (u, v, 1) to metres east and north of the point under the camera."""
+        """Return (3, 3) affine from patch pixels (u, v, 1) to metres east and north of the point under the camera."""
         return _ground_from_patch(self.centre_en_m, self.side_m, len(self.picture))
 
     def sees(self, ground_en_m: FloatArray) -> NDArray[np.bool_]:  # (N,)
-        """Which of (N, 2) places were seen."""
+        """Tell which of (N, 2) places were seen."""
         homogeneous = np.column_stack([ground_en_m, np.ones(len(ground_en_m))])
         pixel = np.rint(homogeneous @ np.linalg.inv(self.ground_from_patch()).T)[:, :2].astype(int)
         inside = ((pixel >= 0) & (pixel < len(self.seen))).all(axis=1)
@@ -74,14 +74,14 @@ def rectify(view: View, centre_en_m: tuple[float, float], side_m: float, side_px
 
 
 def seen_share(view: View, centre_en_m: tuple[float, float], side_m: float) -> float:
-    """How much of a square of ground the frame sees, 0 to 1."""
+    """Return how much of a square of ground the frame sees, 0 to 1."""
     to_ground = _ground_from_patch(centre_en_m, side_m, _SHARE_PX)
     homography = pixels_from_ground(view.camera, view.attitude, view.alt_agl_m) @ to_ground
     return float(_seen(homography, view.camera, _SHARE_PX).mean())
 
 
 def _seen(homography: FloatArray, camera: Camera, side_px: int) -> NDArray[np.bool_]:
-    """Where a patch lies inside the frame and in front of the camera."""
+    """Return where a patch lies inside the frame and in front of the camera."""
     across = np.arange(side_px, dtype=np.float64)
     u, v, w = (row[0] * across[None, :] + row[1] * across[:, None] + row[2] for row in homography)
     inside: NDArray[np.bool_] = (
@@ -91,7 +91,7 @@ def _seen(homography: FloatArray, camera: Camera, side_px: int) -> NDArray[np.bo
 
 
 def _shrunk(view: View, centre_en_m: tuple[float, float], metres_per_px: float) -> tuple[Picture, Camera]:
-    """The frame shrunk by area to about the patch's resolution, so that the warp does not alias."""
+    """Shrink the frame by area to about the patch's resolution, so that the warp does not alias."""
     slant_m = math.hypot(*centre_en_m, view.alt_agl_m)
     shrink = metres_per_px / (slant_m / float(view.camera.matrix[0, 0]))
     if shrink < 1.5:
@@ -103,7 +103,7 @@ def _shrunk(view: View, centre_en_m: tuple[float, float], metres_per_px: float) 
 
 
 def visible_outline(view: View) -> FloatArray | None:
-    """(N, 2) ground outline of what the frame sees, cut at three altitudes away; None when it sees no ground."""
+    """Return (N, 2) ground outline of what the frame sees, cut at three altitudes away; None when it sees no ground."""
     width, height = view.camera.width_px - 1, view.camera.height_px - 1
     share = np.linspace(0.0, 1.0, 17)
     top = np.column_stack([share * width, np.zeros(17)])

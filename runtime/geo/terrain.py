@@ -31,14 +31,14 @@ class Terrain:
         return float(self.height_m.min()) == float(self.height_m.max())
 
     def moved(self, east_m: float, north_m: float) -> Terrain:
-        """The same ground, told about another origin."""
+        """Return the same ground about another origin."""
         return replace(self, north_west_en_m=(self.north_west_en_m[0] + east_m, self.north_west_en_m[1] + north_m))
 
     def up_m(
         self,
         place_en_m: FloatArray,  # (N, 2) finite
     ) -> FloatArray:  # (N,)
-        """Height of the ground at places."""
+        """Return height of the ground at places."""
         rows, columns = self.height_m.shape
         if rows == columns == 1:  # FLAT costs nothing
             return np.full(len(place_en_m), float(self.height_m[0, 0]))
@@ -57,7 +57,7 @@ class Terrain:
         height_m: float,  # of the camera above the ground there, positive
         directions: FloatArray,  # (N, 3) east-north-up, of any length
     ) -> FloatArray:  # (N, 2)
-        """Where rays from a camera first meet the ground; NaN at and above the horizon, also where a hill stands.
+        """Find where rays from a camera first meet the ground; NaN at and above the horizon, also where a hill is.
 
         A ray is tried level by level from the highest ground downwards; between the last level above the ground and the
         first one below, the way is halved. (A fixed point, the height where the last guess was, is left by rays that
@@ -79,7 +79,7 @@ class Terrain:
     def _falls(
         self, place_en_m: FloatArray, camera_m: float, across: FloatArray, levels_m: tuple[float, float]
     ) -> FloatArray:  # (N,)
-        """How far below the camera each ray meets the ground, somewhere between two levels."""
+        """Return how far below the camera each ray meets the ground, somewhere between two levels."""
 
         def is_under(fall_m: FloatArray) -> NDArray[np.bool_]:  # (N, K) falls of each ray
             places = place_en_m + across[:, None] * fall_m[..., None]

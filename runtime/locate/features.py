@@ -43,7 +43,7 @@ class LocalFeatures:
         self,
         picture: NDArray[np.uint8],  # (H, W, 3) RGB
     ) -> tuple[NDArray[np.float32], ...]:  # (1, 64, h/s, w/s), (1, h, w), (1, h/s, w/s)
-        """The graph's own maps: descriptors, keypoint probability, reliability; h and w padded to whole cells.
+        """Run the graph and return its maps: descriptors, keypoint probability, reliability; padded to whole cells.
 
         Its stride s is 8 (XFeat) or 4 (features on the encoder's trunk).
         """
@@ -56,7 +56,7 @@ class LocalFeatures:
         seen: NDArray[np.bool_],  # (H, W)
         most: int,
     ) -> Keypoints:
-        """At most ``most`` keypoints where the picture shows something, a few pixels away from what it does not."""
+        """Find at most ``most`` keypoints where the picture shows something, some pixels away from what it does not."""
         height, width = picture.shape[:2]
         descriptor, keypoint, reliability = self.dense(picture)
         stride_px = keypoint.shape[1] // descriptor.shape[2]
@@ -78,7 +78,7 @@ def _pad_to_grid(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _away_from_unseen(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """False near what was not seen and near the picture's edge: corners there are the mask's, not the ground's."""
+    """Mask what lies near the unseen and the picture's edge: corners there are the mask's, not the ground's."""
     bordered = cv2.copyMakeBorder(seen.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     kernel = np.ones((2 * FEATURES.edge_px + 1, 2 * FEATURES.edge_px + 1), np.uint8)
     return np.asarray(cv2.erode(bordered, kernel))[1:-1, 1:-1] > 0
@@ -88,7 +88,7 @@ def _peaks(
     keypoint: NDArray[np.float32],  # (H, W)
     inner: NDArray[np.bool_],  # (H, W)
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # (N, 2), (N,)
-    """Local maxima in 5 by 5 pixels."""
+    """Find local maxima in 5 by 5 pixels."""
     highest = cv2.dilate(keypoint, np.ones((5, 5), np.uint8))
     rows, columns = np.nonzero((keypoint == highest) & (keypoint > FEATURES.min_probability) & inner)
     return np.column_stack([columns, rows]).astype(np.float32), keypoint[rows, columns]
@@ -99,7 +99,7 @@ def _bilinear(
     xy: NDArray[np.float32],  # (N, 2) pixels
     stride_px: int,
 ) -> NDArray[np.float32]:  # (N, C)
-    """Values between the cells' centres, which lie at pixels 3.5, 11.5, ... for a stride of 8."""
+    """Return values between the cells' centres, which lie at pixels 3.5, 11.5, ... for a stride of 8."""
     height, width = cells.shape[:2]
     x = np.clip((xy[:, 0] + 0.5) / stride_px - 0.5, 0, width - 1)
     y = np.clip((xy[:, 1] + 0.5) / stride_px - 0.5, 0, height - 1)

@@ -29,13 +29,13 @@ class Flow:
         self._last: tuple[int, FramePoints] | None = None
 
     def forget(self) -> None:
-        """The next frame has none before it."""
+        """Forget the last frame: the next one has none before it."""
         self._last = None
 
     def since(
         self, t_us: int | None, now_us: int, view: GroundView, points: FramePoints, mount: MountEstimate
     ) -> Shift | None:
-        """From the frame at ``t_us`` to this one, which is remembered; None where they have too little in common."""
+        """Find the way from the frame at ``t_us`` to this one, which is remembered; None with too little in common."""
         last, self._last = self._last, (now_us, points)
         if last is None or last[0] != t_us:
             return None
@@ -50,7 +50,7 @@ class Flow:
 
 
 def _shift(earlier: FramePoints, later: FramePoints) -> FloatArray | None:
-    """(2,) from the point under the earlier camera to that under the later one.
+    """Find the way (2,) from the point under the earlier camera to that under the later one.
 
     Patches have the same outline, whatever ground they show: what their edges agree on is no shift, and few points do.
     """

@@ -38,11 +38,11 @@ class MapFeatures:
         self._blocks: OrderedDict[tuple[int, int, int], MapPoints] = OrderedDict()
 
     def metres_per_px(self, rung: int) -> float:
-        """Web Mercator metres a pixel; rung 0 is the imagery's own resolution."""
+        """Return Web Mercator metres a pixel; rung 0 is the imagery's own resolution."""
         return self._imagery.metres_per_px * math.pow(2.0, rung / 2)
 
     def rung_for(self, side_m: float) -> int:
-        """The finest rung on which ``side_m`` Web Mercator metres are at most a patch's pixels.
+        """Return the finest rung on which ``side_m`` Web Mercator metres are at most a patch's pixels.
 
         Where the imagery itself has too few pixels for a patch, it is enlarged: features need some size to be seen.
         """
@@ -52,7 +52,7 @@ class MapFeatures:
         return max(0, math.ceil(2 * math.log2(native_px / self._features.patch_px)))
 
     def around(self, centre: Metres, side_m: float, rung: int) -> MapPoints:
-        """The keypoints in a square of ``side_m`` Web Mercator metres."""
+        """Find the keypoints in a square of ``side_m`` Web Mercator metres."""
         block_m = BLOCK_PX * self.metres_per_px(rung)
         columns = range(
             math.floor((centre.x - side_m / 2) / block_m), math.floor((centre.x + side_m / 2) / block_m) + 1

@@ -37,7 +37,7 @@ class Pose:
     residual_m: float  # robust standard deviation of the ground residuals
 
     def ground_en_m(self, rays: FloatArray, terrain: Terrain) -> FloatArray:
-        """(N, 2) where (N, 3) rays in camera axes meet the ground; NaN at and above the horizon."""
+        """Return (N, 2) where (N, 3) rays in camera axes meet the ground; NaN at and above the horizon."""
         return terrain.meet(np.array([self.east_m, self.north_m]), self.height_m, rays @ self.rotation.T)
 
 
@@ -53,7 +53,7 @@ def solve_pose(
     trust: float = 1.0,
     terrain: Terrain = FLAT,
 ) -> Pose | None:
-    """The most probable pose; None when it sees a point above the horizon or does not settle.
+    """Find the most probable pose; None when it sees a point above the horizon or does not settle.
 
     ``height_m`` is above the ground under the camera, ``terrain`` in the frame of the places.
     ``prior_cov`` (4, 4) is of log height and rotation vector about the nominal ones. ``floor_m`` is the least that a
@@ -105,7 +105,7 @@ class _Sight:
     up_m: FloatArray  # (N,) height of the places that were matched
 
     def ground(self, state: FloatArray) -> FloatArray:
-        """(N, 2) where rays come down to the level of the place that was matched; NaN above the horizon."""
+        """Return (N, 2) where rays come down to the level of the place that was matched; NaN above the horizon."""
         directions = self.rays @ (self.rotation @ rotation_from_vector(state[3:])).T
         down = -directions[:, 2:]
         over_m = self.height_m * math.exp(state[2]) + self.terrain.up_m(state[None, :2]) - self.up_m  # (N,)
@@ -115,7 +115,7 @@ class _Sight:
         return ground
 
     def jacobian(self, state: FloatArray, at: FloatArray) -> FloatArray:
-        """(2 N, 6) by forward differences from ``at``, the ground of this state."""
+        """Differentiate numerically: (2 N, 6) by forward differences from ``at``, the ground of this state."""
         columns = []
         for i, step in enumerate(_STEP):
             moved = state.copy()
@@ -125,10 +125,10 @@ class _Sight:
 
 
 def rotation_from_vector(vector: FloatArray) -> FloatArray:
-    """(3, 3) rotation by |vector| radians about it (Rodrigues)."""
+    """Return (3, 3) rotation by |vector| radians about it (Rodrigues)."""
     return np.asarray(cv2.Rodrigues(np.asarray(vector, np.float64))[0])
 
 
 def _spread(residual: FloatArray) -> float:
-    """Robust standard deviation a coordinate: 1.4826 times the median absolute value."""
+    """Return robust standard deviation a coordinate: 1.4826 times the median absolute value."""
     return 1.4826 * float(np.median(np.abs(residual)))

@@ -65,7 +65,7 @@ class Registrar:
         self._map = MapFeatures(imagery, features)
 
     def points(self, view: View, centre_en_m: tuple[float, float], side_m: float, *, lat: float) -> FramePoints:
-        """Keypoints of what a frame sees of a square of ground, at a resolution that the map has at ``lat``."""
+        """Find the keypoints of what a frame sees of a square of ground, at a resolution that the map has."""
         scale = ground_scale(lat)
         rung = self._map.rung_for(side_m / scale)
         side_px = max(round(side_m / (self._map.metres_per_px(rung) * scale)), 64)
@@ -107,7 +107,7 @@ class Registrar:
         registration: Registration,
         predicted_en_m: FloatArray,  # (N, 2) where a pose puts each of the points, about the registration's origin
     ) -> Agreement:
-        """Does each point's nearest descriptor within 4 r of its predicted place lie within r of it?
+        """Count the points whose nearest descriptor within 4 r of the predicted place lies within r of it.
 
         A wrong pose scores the areas' ratio, 1/16, whatever the texture; only ground that repeats itself does better.
         """
@@ -163,7 +163,7 @@ def _local(
     place_m: FloatArray,  # (N, 2) Web Mercator metres
     origin: LocalFrame,
 ) -> FloatArray:  # (N, 2)
-    """Metres east and north of ``origin`` on the ellipsoid, which Web Mercator's sphere misses by up to 0.7%."""
+    """Return metres east and north of ``origin`` on the ellipsoid, which Web Mercator's sphere misses by up to 0.7%."""
     x, y = place_m.T / RADIUS_M
     lat, lon = np.degrees(np.arctan(np.sinh(y))), np.degrees(x)
     per_lon_m, per_lat_m = origin.metres_per_degree()

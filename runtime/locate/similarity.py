@@ -33,7 +33,7 @@ def fit_similarity(
     *,
     max_turn_deg: float,
 ) -> Similarity | None:
-    """None where too few points agree, or only on what no drone does."""
+    """Fit rotation, scale and shift; None where too few points agree, or only on what no drone does."""
     if len(source_en_m) < REGISTRATION.min_matches:
         return None
     fit = _ransac(source_en_m, target_en_m, _tolerance_m(patch))
@@ -58,7 +58,7 @@ def _ransac(
     target: FloatArray,  # (N, 2)
     tolerance_m: float,
 ) -> tuple[FloatArray, NDArray[np.bool_]] | None:
-    """(2, 3) rotation, scale and shift that most points agree on, and which (N,) do; OpenCV's RANSAC is seeded."""
+    """Find the (2, 3) similarity that most points agree on, and which (N,) do; OpenCV's RANSAC is seeded."""
     affine, inlier = cv2.estimateAffinePartial2D(
         source,
         target,
@@ -76,7 +76,7 @@ def _rival_support(
     shift_en_m: FloatArray,  # (2,) of the best fit
     patch: Patch,
 ) -> int:
-    """Rows of houses, furrows and orchards fit themselves a row further on: how well do the leftovers agree?
+    """Return the support of a second fit to the leftovers: rows of houses and orchards fit themselves a row further on.
 
     A fit to nearly the same place is no rival: roofs, above the ground, make one of their own.
     """
@@ -90,12 +90,12 @@ def _rival_support(
 
 
 def _tolerance_m(patch: Patch) -> float:
-    """A nominal attitude a few degrees off bends the ground by some per cent of the patch; the pose takes it out."""
+    """Return how far a match may lie off: an attitude a few degrees wrong bends the ground by some per cent."""
     return max(REGISTRATION.tolerance_px * patch.metres_per_px, REGISTRATION.tolerance_share * patch.side_m)
 
 
 def _support(ground_en_m: FloatArray, side_m: float) -> int:
-    """How many cells of a 16 by 16 grid hold a point: wrong fits gather their many points in few places."""
+    """Return how many cells of a 16 by 16 grid hold a point: wrong fits gather their many points in few places."""
     cells = np.floor(ground_en_m / (side_m / REGISTRATION.support_cells)).astype(int)
     return len(np.unique(cells, axis=0))
 
@@ -104,7 +104,7 @@ def mutual_matches(
     a: NDArray[np.float32],  # (N, C) unit-norm
     b: NDArray[np.float32],  # (M, C) unit-norm
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows of ``a`` and ``b`` that are each other's nearest."""
+    """Find the rows of ``a`` and ``b`` that are each other's nearest."""
     of_a = (a @ b.T).argmax(axis=1)
     # Only the rows of ``b`` that were chosen need to choose back, and along a row argmax is ten times faster.
     back = (b[of_a] @ a.T).argmax(axis=1)

@@ -25,7 +25,7 @@ _EARTH_M = (-500.0, 9000.0)  # the Dead Sea's shore and Everest
 
 
 def read_dem(source: Path, imagery: Imagery) -> Heights:
-    """The heights over a map; raises ImageryError where they do not cover it, or cannot be heights in metres.
+    """Read the heights over a map; raises ImageryError where they do not cover it, or cannot be heights in metres.
 
     Gaps up to the side of one of the map's tiles are fill_gaps with the nearest height: the map's box is one of whole
     tiles, beyond the user's map.
@@ -53,7 +53,7 @@ def read_dem(source: Path, imagery: Imagery) -> Heights:
 
 
 def _cells(pixel_m: float, bounds: Bounds) -> int:
-    """Nodes around the Earth: no closer than pixels, with three leading bits, so that pieces of a DEM give the same."""
+    """Choose how many nodes lie around the Earth: no closer than pixels, and the same for all pieces of a DEM."""
     area = (bounds.east - bounds.west) * (bounds.north - bounds.south)
     least_m = max(pixel_m, FINEST_M / ground_scale(bounds.centre.lat), math.sqrt(area / _MOST_NODES))
     cells = int(2 * HALF_WORLD_M / least_m)
@@ -61,7 +61,7 @@ def _cells(pixel_m: float, bounds: Bounds) -> int:
 
 
 def _warped(dataset: Any, bounds: Bounds, nodes: Nodes, step_m: float) -> NDArray[np.float32]:
-    """(rows, columns) of the nodes, NaN where the DEM has nothing."""
+    """Resample the DEM to the nodes, (rows, columns); NaN where it has nothing."""
     from rasterio import Affine
     from rasterio.enums import Resampling
     from rasterio.vrt import WarpedVRT

@@ -18,7 +18,7 @@ _MERCATOR_180 = "+proj=merc +a=6378137 +b=6378137 +lon_0=180 +units=m +nadgrids=
 
 
 def mercator_box(dataset: Any, *, coarsest_m: float = _PIXEL_M[1]) -> tuple[Bounds, float]:
-    """The box of a rasterio dataset and the side of its pixels, in Web Mercator metres; raises ImageryError.
+    """Return the box of a rasterio dataset and the side of its pixels, in Web Mercator metres; raises ImageryError.
 
     Pixels may be as large as ``coarsest_m``. Across the 180th meridian the box's east is beyond the half world.
     """
@@ -83,7 +83,7 @@ def _check_box(dataset: Any, box: Bounds, step: float, coarsest_m: float) -> Non
 
 
 def _check_datum(dataset: Any) -> None:
-    """Where PROJ knows no way from a datum to WGS 84 it takes the two for one, a hundred metres off, without a word."""
+    """Refuse a datum from which PROJ knows no way to WGS 84: it takes the two for one, a hundred metres off."""
     from rasterio.crs import CRS
     from rasterio.warp import transform
 
@@ -102,7 +102,7 @@ def _check_datum(dataset: Any) -> None:
 
 
 def _geographic(crs: Mapping[str, Any]) -> dict[str, Any]:
-    """The degrees behind a CRS in PROJJSON; nothing for one that states its own way to WGS 84, or has none."""
+    """Return the degrees behind a CRS in PROJJSON; nothing for one that states its own way to WGS 84, or has none."""
     if crs["type"] == "CompoundCRS":
         return _geographic(crs["components"][0])
     found = crs.get("base_crs", crs)
@@ -110,11 +110,11 @@ def _geographic(crs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _radius_m(geographic: Mapping[str, Any]) -> float:
-    """Of the ellipsoid that degrees are of."""
+    """Return the equatorial radius of the ellipsoid that degrees are of."""
     return float(geographic.get("datum", {}).get("ellipsoid", {}).get("semi_major_axis", _EARTH_M))
 
 
 def _called(crs: Any) -> str:
-    """A CRS in a word or two."""
+    """Return a CRS in a word or two."""
     code = crs.to_epsg()
     return f"EPSG:{code}" if code else str(crs.to_dict(projjson=True).get("name", "without a name"))

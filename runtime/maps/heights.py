@@ -32,7 +32,7 @@ class Nodes(NamedTuple):
 
 
 def nodes_over(bounds: Bounds, step_m: float) -> Nodes:
-    """The fewest nodes that hold a box in Web Mercator metres."""
+    """Return the fewest nodes that hold a box in Web Mercator metres."""
     top, left = math.floor(-bounds.north / step_m), math.floor(bounds.west / step_m)
     bottom, right = math.ceil(-bounds.south / step_m), math.ceil(bounds.east / step_m)
     return Nodes(top, left, bottom - top + 1, right - left + 1)
@@ -74,7 +74,7 @@ class Heights:
         return cls(height_m, lattice.cells, lattice.top, lattice.left, lattice.sources, check)
 
     def lattice(self) -> Lattice:
-        """The lattice that a cache's metadata states."""
+        """Return the lattice that a cache's metadata states."""
         rows, columns = self.height_m.shape
         return Lattice(self.cells, self.top, self.left, (rows, columns), self.sources)
 
@@ -84,7 +84,7 @@ class Heights:
         return 2 * HALF_WORLD_M / self.cells
 
     def about(self, frame: LocalFrame, reach_m: float) -> Terrain:
-        """The terrain in a local frame, as far as ``reach_m`` from its origin; raises CacheError where it was altered.
+        """Return the terrain as far as ``reach_m`` from a frame's origin; raises CacheError where it was altered.
 
         Web Mercator is taken as straight there: a kilometre away nodes lie up to 0.1 m off on 50 degrees.
         """
@@ -138,6 +138,6 @@ def fill_gaps(height_m: NDArray[np.float32]) -> tuple[NDArray[np.float32], float
 
 
 def _near(at: float, reach: float, count: int) -> slice:
-    """Which of ``count`` nodes lie within reach of a place; the nearest where none does."""
+    """Tell which of ``count`` nodes lie within reach of a place; the nearest where none does."""
     first = min(max(math.floor(at - reach), 0), count - 1)
     return slice(first, max(min(math.ceil(at + reach) + 1, count), first + 1))

@@ -56,7 +56,7 @@ class Imagery:
         self._db.close()
 
     def _read_corners(self) -> tuple[Tile, Tile]:
-        """North-western and south-eastern tile: the metadata's box is a hint that some writers leave out.
+        """Find the north-western and south-eastern tile: the metadata's box is a hint that some writers leave out.
 
         A map that touches both edges of the world lies across the 180th meridian: it begins after its widest gap.
         """
@@ -80,13 +80,13 @@ class Imagery:
 
     @property
     def bounds(self) -> Bounds:
-        """Of the stored tiles."""
+        """The box of the stored tiles."""
         low, high = self._corners
         north_west, south_east = north_west_of(low), north_west_of(Tile(self.zoom, high.x + 1, high.y + 1))
         return Bounds(north_west.x, south_east.y, south_east.x, north_west.y)
 
     def patches(self, margin_m: float) -> list[Bounds]:
-        """Boxes of some tiles each that hold all stored ones, ``margin_m`` Web Mercator metres wider on each side.
+        """Return boxes of some tiles each that hold all stored ones, ``margin_m`` Web Mercator metres wider a side.
 
         Their area follows that of the map's pictures, however far these lie apart.
         """
@@ -108,7 +108,7 @@ class Imagery:
         return metres_per_px(self.zoom)
 
     def stored(self, tile: Tile) -> bytes | None:
-        """The bytes of a tile of the stored zoom, None where the map has none; raises ImageryError or CacheError."""
+        """Read a tile's bytes at the stored zoom, None where the map has none; raises ImageryError or CacheError."""
         at = (tile.z, tile.x, (1 << tile.z) - 1 - tile.y)
         if self._guard is not None:
             self._guard.check(self._db, *at)
@@ -131,7 +131,7 @@ class Imagery:
         return decoded
 
     def window(self, centre: Metres, side_m: float, side_px: int) -> tuple[Picture, Mask]:
-        """A north-up square of ``side_m`` Web Mercator metres about ``centre``; it may reach over the 180th meridian.
+        """Read a north-up square of ``side_m`` Web Mercator metres; it may reach over the 180th meridian.
 
         Returns (side_px, side_px, 3) RGB and (side_px, side_px) bool, False where the map has nothing.
         """
@@ -156,12 +156,12 @@ class Imagery:
         return np.asarray(picture, np.uint8), np.asarray(seen) > _WHOLLY_SEEN
 
     def _pixel_of(self, point: Metres) -> tuple[float, float]:
-        """Continuous pixel column and row of the whole world at the stored zoom."""
+        """Return continuous pixel column and row of the whole world at the stored zoom."""
         corner = north_west_of(Tile(self.zoom, 0, 0))
         return (point.x - corner.x) / self.metres_per_px, (corner.y - point.y) / self.metres_per_px
 
     def _mosaic(self, left: float, top: float, side: float, tile_px: int) -> tuple[Picture, Picture, tuple[int, int]]:
-        """Whole tiles that cover a square of pixels, a margin of one pixel included, their mask and their origin."""
+        """Put whole tiles together that cover a square of pixels and a margin of one; return picture, mask, origin."""
         first_x, first_y = math.floor((left - 1) / tile_px), math.floor((top - 1) / tile_px)
         last_x, last_y = math.floor((left + side + 1) / tile_px), math.floor((top + side + 1) / tile_px)
         shape = ((last_y - first_y + 1) * tile_px, (last_x - first_x + 1) * tile_px)
@@ -180,7 +180,7 @@ class Imagery:
 
 
 def _overview(ratio: float) -> int:
-    """By how much tiles are shrunk for a window so much coarser than they are, so that it costs no more than others."""
+    """Choose how much to shrink tiles for a window far coarser than they are, so that it costs no more than others."""
     return 1 if ratio <= _OVERVIEW_ABOVE else min(1 << int(math.log2(ratio)), TILE_PX)
 
 
@@ -191,7 +191,7 @@ def _shrunk(picture: Picture, side_px: int) -> Picture:
 
 
 def decode_tile(data: bytes, what: str) -> tuple[Picture, Mask]:
-    """RGB and where it shows something; raises ImageryError."""
+    """Decode RGB and where it shows something; raises ImageryError."""
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if picture is None or picture.dtype != np.uint8 or picture.shape[:2] != (TILE_PX, TILE_PX):
         raise ImageryError(f"{what} is not a {TILE_PX}-pixel JPEG or PNG; build the map again")

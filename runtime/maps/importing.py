@@ -50,7 +50,7 @@ def import_imagery(source: Path, out: Path, *, name: str, date: str, attribution
 
 
 def open_imported(path: Path, *, date: str, attribution: str) -> Imagery:
-    """A map that was imported; raises ImageryError."""
+    """Open a map that was imported; raises ImageryError."""
     imagery = Imagery(path)
     said = {"date": date, "attribution": attribution}  # goes before what an MBTiles file says of itself
     imagery.metadata.update({key: text for key, text in said.items() if text})
@@ -58,7 +58,7 @@ def open_imported(path: Path, *, date: str, attribution: str) -> Imagery:
 
 
 def identity(source: Path) -> str:
-    """Tells a source from another, or from what it was before: SHA-256 of a file, or of a folder's names and sizes."""
+    """Tell a source from another, or from before: SHA-256 of a file, or of a folder's names and sizes."""
     if source.is_file():
         return sha256_of(source)
     digest = hashlib.sha256()
@@ -81,14 +81,14 @@ def _import_geotiff(source: Path, out: Path, metadata: dict[str, str], tick: Tic
 
 
 def open_geotiff(source: Path) -> Any:
-    """A rasterio dataset in 8-bit grey or colour that has a place on Earth; raises ImageryError."""
+    """Open a rasterio dataset in 8-bit grey or colour that has a place on Earth; raises ImageryError."""
     dataset = open_raster(source)
     _check_geotiff(source, dataset)
     return dataset
 
 
 def open_raster(source: Path) -> Any:
-    """A rasterio dataset that has a place on Earth; raises ImageryError."""
+    """Open a rasterio dataset that has a place on Earth; raises ImageryError."""
     try:
         import rasterio
         from rasterio.errors import NotGeoreferencedWarning
@@ -106,7 +106,7 @@ def open_raster(source: Path) -> Any:
 
 @contextlib.contextmanager
 def geotiff_errors(source: Path) -> Iterator[None]:
-    """What cannot be read of a GeoTIFF is an ImageryError."""
+    """Turn what rasterio cannot read of a GeoTIFF into an ImageryError."""
     from rasterio.errors import RasterioError
 
     try:
@@ -125,7 +125,7 @@ def _check_geotiff(source: Path, dataset: Any) -> None:
 
 
 def _geotiff_tiles(dataset: Any, tick: Tick) -> Iterator[tuple[Tile, Picture, Mask]]:
-    """Tiles at the zoom nearest to the map's own resolution, a row of them warped at a time."""
+    """Yield tiles at the zoom nearest to the map's own resolution, a row of them warped at a time."""
     from rasterio import Affine
     from rasterio.enums import ColorInterp, Resampling
     from rasterio.vrt import WarpedVRT
@@ -154,18 +154,18 @@ def _geotiff_tiles(dataset: Any, tick: Tick) -> Iterator[tuple[Tile, Picture, Ma
 
 
 def colour_bands(dataset: Any) -> list[int]:
-    """The bands that are red, green and blue."""
+    """Return the bands that are red, green and blue."""
     return [1, 1, 1] if dataset.count == 1 else [1, 2, 3]
 
 
 def black_collar(picture: Picture) -> Mask:
-    """Wide black areas: what mosaics without a nodata value paint where they have nothing."""
+    """Find wide black areas: what mosaics without a nodata value paint where they have nothing."""
     black = cv2.inRange(picture, (0, 0, 0), (_COLLAR_LEVEL,) * 3)
     return np.asarray(cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((_COLLAR_PX, _COLLAR_PX), np.uint8))) > 0
 
 
 def _xyz_tiles(folder: Path, tick: Tick) -> Iterator[tuple[Tile, bytes]]:
-    """The deepest zoom of a ``z/x/y.png|jpg`` folder, byte by byte."""
+    """Yield the tiles of the deepest zoom of a ``z/x/y.png|jpg`` folder, byte by byte."""
     zooms = sorted(int(p.name) for p in folder.iterdir() if p.is_dir() and p.name.isdigit())
     if not zooms:
         raise ImageryError(f"{folder} is no XYZ folder: it has no zoom folders like 18/x/y.png")

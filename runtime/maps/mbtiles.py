@@ -65,7 +65,7 @@ def end_mbtiles(db: sqlite3.Connection) -> None:
 
 
 def encode_tile(picture: Picture, mask: Mask) -> bytes:
-    """JPEG where the map is whole, PNG with alpha where some of it is missing; raises ImageryError."""
+    """Encode a JPEG where the map is whole, a PNG with alpha where some of it is missing; raises ImageryError."""
     if mask.all():
         done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     else:
@@ -77,7 +77,7 @@ def encode_tile(picture: Picture, mask: Mask) -> bytes:
 
 
 def corners_of(bounds: Bounds, zoom: int) -> tuple[Tile, Tile]:
-    """The north-western and south-eastern tile that touch a box; over the 180th meridian x is below 0 or goes on."""
+    """Find the corner tiles that touch a box; over the 180th meridian x is below 0 or goes on."""
     side_m, last = 2 * HALF_WORLD_M / (1 << zoom), (1 << zoom) - 1
     left, right = (math.floor((x + HALF_WORLD_M) / side_m) for x in (bounds.west, bounds.east))
     top, bottom = (min(max(math.floor((HALF_WORLD_M - y) / side_m), 0), last) for y in (bounds.north, bounds.south))
@@ -85,7 +85,7 @@ def corners_of(bounds: Bounds, zoom: int) -> tuple[Tile, Tile]:
 
 
 def tiles_over(bounds: Bounds, zoom: int) -> Iterator[Tile]:
-    """Every tile that touches a box, row by row from the north, as :func:`corners_of`."""
+    """Yield every tile that touches a box, row by row from the north, as :func:`corners_of`."""
     first, last = corners_of(bounds, zoom)
     for y in range(first.y, last.y + 1):
         for x in range(first.x, last.x + 1):

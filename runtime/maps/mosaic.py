@@ -28,7 +28,7 @@ class MapSource:
 
 
 def sources_of(imagery: Imagery) -> tuple[MapSource, ...]:
-    """The maps that an MBTiles file was made of."""
+    """Return the maps that an MBTiles file was made of."""
     kept = json.loads(imagery.metadata[_SOURCES]) if _SOURCES in imagery.metadata else [imagery.metadata]
     return tuple(MapSource(*(str(source.get(key, "")) for key in ("name", "date", "attribution"))) for source in kept)
 
@@ -74,6 +74,6 @@ def _put_together(parts: Sequence[Imagery], tile: Tile) -> bytes | None:
 
 
 def _at(part: Imagery, tile: Tile) -> tuple[Picture, Mask]:
-    """What a map of another zoom shows of a tile."""
+    """Read what a map of another zoom shows of a tile."""
     side_m, corner = TILE_PX * metres_per_px(tile.z), north_west_of(tile)
     return part.window(Metres(corner.x + side_m / 2, corner.y - side_m / 2), side_m, TILE_PX)

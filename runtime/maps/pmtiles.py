@@ -14,7 +14,7 @@ _PICTURES = ("PNG", "JPEG", "WEBP")
 
 
 def pmtiles_tiles(source: Path, tick: Callable[[int, int], None]) -> Iterator[tuple[Tile, bytes]]:
-    """The tiles of the deepest zoom, byte by byte; raises ImageryError for what is broken or no pictures."""
+    """Yield the tiles of the deepest zoom, byte by byte; raises ImageryError for what is broken or no pictures."""
     try:
         from pmtiles.reader import MmapSource, all_tiles
         from pmtiles.tile import deserialize_header

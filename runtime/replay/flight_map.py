@@ -51,7 +51,7 @@ class _Canvas:
         )
 
     def ground_px(self) -> float:
-        """Ground metres in a pixel."""
+        """Return ground metres in a pixel."""
         return self.metres_per_px * ground_scale(to_latlon(self.centre).lat)
 
 
@@ -76,7 +76,7 @@ def draw_flight(
 
 
 def _canvas(imagery: Imagery, places: Sequence[LatLon]) -> _Canvas:
-    """The map about the flight, a little darkened so that what is drawn on it stands out."""
+    """Cut out the map about the flight, a little darkened so that what is drawn on it stands out."""
     points = np.array([to_metres(p) for p in places or [imagery.bounds.centre]])
     points[:, 0] = points[0, 0] + _short_way_m(points[:, 0] - points[0, 0])
     low, high = points.min(axis=0), points.max(axis=0)
@@ -95,7 +95,7 @@ def _short_way_m(off_m: Metre) -> Metre:
 
 
 def _fixed_point(x: float, y: float) -> tuple[int, int]:
-    """OpenCV's sub-pixel coordinates."""
+    """Turn pixels into OpenCV's sub-pixel coordinates."""
     return round(x * (1 << _SUBPIXEL_BITS)), round(y * (1 << _SUBPIXEL_BITS))
 
 
@@ -128,7 +128,7 @@ def _cross(canvas: _Canvas, place: LatLon) -> None:
 
 
 def _draw_scale(canvas: _Canvas) -> None:
-    """A bar of a round length, lower left."""
+    """Draw a bar of a round length, lower left."""
     longest_m = 0.2 * SIDE_PX * canvas.ground_px()
     length_m = max(step * 10**power for power in range(-1, 6) for step in (1, 2, 5) if step * 10**power <= longest_m)
     left, base = 30, SIDE_PX - 30

@@ -17,14 +17,14 @@ _POLL_S = 0.05
 
 
 def folder_frames(folder: Path) -> Generator[Frame, None, None]:
-    """Every picture that ``telemetry.csv`` names, in order; raises FlightError on a table that cannot be read."""
+    """Yield every picture that ``telemetry.csv`` names, in order; raises FlightError on a table it cannot read."""
     telemetry, images = read_telemetry(folder / "telemetry.csv")
     for row, image in zip(telemetry, images, strict=True):
         yield _frame(row, image)
 
 
 def _frame(row: Telemetry, image: Path) -> Frame:
-    """In flight a broken picture is a verdict like any other: it becomes a frame without pixels."""
+    """Make a frame; a broken picture becomes one without pixels, for in flight it is a verdict like any other."""
     try:
         return Frame(row, read_picture(image), image.name)
     except FlightError:
@@ -32,7 +32,7 @@ def _frame(row: Telemetry, image: Path) -> Frame:
 
 
 def follow_folder(folder: Path, stopped: Callable[[], bool]) -> Generator[Frame, None, None]:
-    """The newest picture of a growing folder, again and again; older ones that were not reached are passed over.
+    """Yield the newest picture of a growing folder, again and again; older ones that were not reached are left out.
 
     The writer puts the picture down first and then its whole line into ``telemetry.csv``. No line ends the flight: what
     cannot be read of one is unknown, and a time that runs backwards is the localizer's to refuse.
@@ -51,5 +51,5 @@ def follow_folder(folder: Path, stopped: Callable[[], bool]) -> Generator[Frame,
 
 
 def _has_whole_rows(table: bytes) -> bool:
-    """More than a header, and no line half written."""
+    """Tell whether a table holds more than a header, and no line half written."""
     return table.endswith(b"\n") and table.count(b"\n") > 1

@@ -10,7 +10,7 @@ from runtime.frame import Frame
 def keep_time(
     frames: Iterator[Frame], now_us: Callable[[], int], sleep: Callable[[float], None]
 ) -> Generator[Frame, None, None]:
-    """Each frame when it is due by its own clock; one whose successor is already due is passed over, as in flight."""
+    """Yield each frame when its own clock says; one whose successor is already due is passed over, as in flight."""
     held = next(frames, None)
     if held is None:
         return

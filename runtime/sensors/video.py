@@ -14,7 +14,7 @@ from runtime.sensors.telemetry import read_telemetry, telemetry_at
 
 
 def video_frames(video: Path, table: Path, every_s: float) -> Generator[Frame, None, None]:
-    """One frame every so often, with telemetry between the rows of ``table``, whose t_us count from the video's start.
+    """Yield a frame every so often, with telemetry between the rows of ``table``; t_us count from the video's start.
 
     Raises FlightError when the file is no video.
     """

@@ -115,7 +115,7 @@ class TileCache:
         return float(self.metadata.imagery.accuracy_ce90_m)
 
     def check_engine(self, engine: Engine) -> None:
-        """Raises CacheEngineError when the rows are another model's, or another precision's."""
+        """Raise CacheEngineError when the rows are another model's, or another precision's."""
         encoder = self.metadata.encoder
         if (encoder.sha256, encoder.precision) != (engine.encoder_sha256, engine.precision):
             raise CacheEngineError(

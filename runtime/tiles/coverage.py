@@ -20,7 +20,7 @@ _COVERED = np.array([70, 200, 255], np.float32)
 
 
 def draw_coverage(cache: TileCache, path: Path) -> None:
-    """A panel a level: bright is ground at the middle of some tile, dark has none (blank, missing, or the map's rim).
+    """Draw a panel a level: bright is ground at the middle of some tile, dark has none (blank, missing, the rim).
 
     Raises SettingsError for a path that is no PNG or JPEG, ImageryError or CacheError.
     """

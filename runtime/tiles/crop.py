@@ -63,7 +63,7 @@ def _rows(cache: TileCache, around: LatLon, radius_m: float) -> Any:  # (M,) int
 
 
 def _copy_tiles(imagery: Imagery, out: Path, around: LatLon, reach_m: float) -> None:
-    """The stored pictures that touch a square about a place, byte by byte."""
+    """Copy the stored pictures that touch a square about a place, byte by byte."""
     middle, reach = to_metres(around), reach_m / ground_scale(around.lat)
     square = Bounds(middle.x - reach, middle.y - reach, middle.x + reach, middle.y + reach)
     (low, high), last = corners_of(square, imagery.zoom), (1 << imagery.zoom) - 1

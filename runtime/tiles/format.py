@@ -68,7 +68,7 @@ def to_rows(
 def quantise_rows(
     embedding: NDArray[np.float32],  # (N, D)
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Symmetric int8 with one scale a row: ``embedding ~ rows * scale[:, None]``."""
+    """Quantise to symmetric int8 with one scale a row: ``embedding ~ rows * scale[:, None]``."""
     scale = np.maximum(np.abs(embedding).max(axis=1), np.float32(1e-12)) / np.float32(127)
     return np.rint(embedding / scale[:, None]).astype(np.int8), scale.astype(np.float32)
 
@@ -137,7 +137,7 @@ def write_rows(
 
 
 def _write_header(file: BinaryIO, stated: Mapping[str, Any], root: str, shape: dict[str, Any]) -> dict[str, int]:
-    """Safetensors: eight bytes of length, JSON, data. Returns where in the file each tensor starts."""
+    """Write a safetensors header (eight bytes of length, JSON); returns where in the file each tensor starts."""
     text = json.dumps({**stated, "sha256": root}, sort_keys=True)
     header: dict[str, Any] = {"__metadata__": {"skyfix": text}}
     at = 0

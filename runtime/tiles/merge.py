@@ -49,7 +49,7 @@ def merge(caches: Sequence[TileCache], out: Path, tick: Tick) -> int:
 
 
 def _check_alike(caches: Sequence[TileCache]) -> None:
-    """Raises CacheError where rows of two caches cannot lie in one."""
+    """Raise CacheError where rows of two caches cannot lie in one."""
     first = caches[0]
     for other in caches[1:]:
         for what, of in (("encoder", _encoder), ("levels", _level_lengths)):
@@ -61,7 +61,7 @@ def _check_alike(caches: Sequence[TileCache]) -> None:
 
 
 def _heights(caches: Sequence[TileCache], imagery: Imagery) -> Heights | None:
-    """Over all of the map; none where no cache has any. Raises CacheError where they do not lie on one lattice."""
+    """Join the heights of all caches over the map; none where no cache has any. Raises CacheError on two lattices."""
     pieces = [cache.heights for cache in caches]
     held = [piece for piece in pieces if piece is not None]
     if not held:
@@ -94,7 +94,7 @@ def _starts(caches: Sequence[TileCache]) -> NDArray[np.int64]:
 
 
 def _ordered(caches: Sequence[TileCache]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of which cache each row of the merged one is, and which of its rows."""
+    """Say of which cache each row of the merged one is, and which of its rows."""
     keys = np.concatenate([_keys(cache) for cache in caches])  # (N, 3)
     cache = np.repeat(np.arange(len(caches)), [len(one.level) for one in caches])
     order = np.lexsort((cache, *keys.T[::-1]))
@@ -127,7 +127,7 @@ def _levels(caches: Sequence[TileCache], rows: Sequence[int]) -> tuple[Level, ..
 
 
 def _parts(caches: Sequence[TileCache], cache: NDArray[np.int64], row: NDArray[np.int64]) -> Iterator[Rows]:
-    """The merged rows, some at a time."""
+    """Yield the merged rows, some at a time."""
     for first in range(0, len(row), _PART_ROWS):
         of, rows = cache[first : first + _PART_ROWS], row[first : first + _PART_ROWS]
         back = np.argsort(np.argsort(of, kind="stable"), kind="stable")

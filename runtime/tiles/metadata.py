@@ -58,7 +58,7 @@ class CacheMetadata:
         return sum(level.rows for level in self.levels)
 
     def level_rows(self, level: int) -> slice:
-        """The rows of one level, which lie together."""
+        """Return the rows of one level, which lie together."""
         first = sum(one.rows for one in self.levels[:level])
         return slice(first, first + self.levels[level].rows)
 
@@ -80,7 +80,7 @@ class CacheMetadata:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON of the metadata, without ``terrain`` where there is none."""
+        """Return the JSON of the metadata, without ``terrain`` where there is none."""
         values = asdict(self)
         if self.terrain is None:
             del values["terrain"]

@@ -24,7 +24,7 @@ _DOMAIN = b"skyfix tile cache 1\n"  # a signature of something else is none of a
 
 
 def signature_path(cache: Path) -> Path:
-    """``AREA.tiles.sig`` beside the cache."""
+    """Return ``AREA.tiles.sig`` beside the cache."""
     return cache.with_name(cache.name + ".sig")
 
 
@@ -68,7 +68,7 @@ def sign_cache(cache: TileCache, key: Path) -> Path:
 
 
 def check_signature(cache: TileCache, public_key: Path) -> None:
-    """Raises CacheError where the owner of that key did not sign the cache, SettingsError for a file without a key."""
+    """Raise CacheError where the owner of that key did not sign the cache, SettingsError for a file without a key."""
     public: Ed25519PublicKey = _load(public_key, private=False)
     from cryptography.exceptions import InvalidSignature
 
@@ -114,7 +114,7 @@ def _load(path: Path, *, private: bool) -> Any:
 
 
 def _serialization() -> Any:
-    """Asked for before all else of the package, so that a missing one is told in one line."""
+    """Import the package's serialization first of all, so that a missing package is told in one line."""
     try:
         from cryptography.hazmat.primitives import serialization
     except ModuleNotFoundError:

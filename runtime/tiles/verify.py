@@ -15,7 +15,7 @@ MIN_COSINE = 0.99  # int8 rows alone cost some 1e-4
 
 
 def worst_cosine(cache: TileCache, imagery: Imagery, engine: Engine, sample: int = 32) -> float:
-    """The worst cosine of evenly sampled rows with their pictures embedded anew; raises CacheError under 0.99."""
+    """Embed pictures of evenly sampled rows anew and return the worst cosine; raises CacheError under 0.99."""
     rows = np.unique(np.linspace(0, len(cache.embedding) - 1, sample).astype(int))
     pictures = []
     for row in rows:

@@ -55,7 +55,7 @@ class Grid:
     stride_m: float
 
     def blocks(self, *boxes: Bounds) -> list[Block]:
-        """The blocks that may have a window whose centre is in one of the boxes, along the curve."""
+        """Return the blocks that may have a window whose centre is in one of the boxes, along the curve."""
         found = list(dict.fromkeys(block for box in boxes for block in self._touching(box)))
         if not found:
             return []
@@ -75,17 +75,17 @@ class Grid:
             yield from (Block(self.level, band, column % around) for column in across)
 
     def count(self, block: Block, bounds: Bounds) -> int:
-        """How many windows a block has in a box."""
+        """Return how many windows a block has in a box."""
         return int(self._inside(block, bounds).sum())
 
     def windows(self, block: Block, bounds: Bounds) -> list[Window]:
-        """The windows of a block whose whole square lies in a box, along the curve."""
+        """Return the windows of a block whose whole square lies in a box, along the curve."""
         inside = self._inside(block, bounds)
         rows, columns = block.row * BLOCK + _ROW[inside], block.column * BLOCK + _COLUMN[inside]
         return [self.window(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)]
 
     def window(self, row: int, column: int) -> Window:
-        """The window at a row and a column of the level."""
+        """Make the window at a row and a column of the level."""
         lat = row * self.stride_m / RADIUS_M
         east = column / int(self._columns(np.array([row // BLOCK]))[0])  # of 180 W, in turns
         place = LatLon(math.degrees(lat), east * 360.0 - 180.0)
@@ -96,7 +96,7 @@ class Grid:
         self,
         places: NDArray[np.float64],  # (N, 2) lat, lon of windows' centres
     ) -> NDArray[np.int64]:  # (N, 2)
-        """What sorts windows as a cache does, the first column first; equal for one window alone.
+        """Return keys that sort windows as a cache does, the first column first; equal for one window alone.
 
         Raises ValueError where a place is no window's centre.
         """
@@ -110,7 +110,7 @@ class Grid:
         return np.stack([self._curve(band, east // BLOCK), _z_order(east % BLOCK, north % BLOCK)], axis=1)
 
     def _columns(self, band: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Windows in each row of bands, round the Earth."""
+        """Return windows in each row of bands, round the Earth."""
         lat = np.stack([band * BLOCK, (band + 1) * BLOCK - 1]) * (self.stride_m / RADIUS_M)
         around = np.ceil(np.cos(lat).max(axis=0) * (_WORLD_M / (BLOCK * self.stride_m)))
         return np.asarray(BLOCK * np.maximum(around, 1).astype(np.int64))
@@ -125,14 +125,14 @@ class Grid:
         return np.asarray((rows[:, None] & columns)[_ROW, _COLUMN])
 
     def _curve(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Places of blocks along the curve over the whole Web Mercator map."""
+        """Return places of blocks along the curve over the whole Web Mercator map."""
         east = (column + 0.5) * BLOCK / self._columns(row)  # of 180 W, in turns
         north = np.arcsinh(np.tan((row + 0.5) * (BLOCK * self.stride_m / RADIUS_M))) / (2 * math.pi) + 0.5
         return _z_order(*((share * (1 << _CURVE_BITS)).astype(np.int64) for share in (east, north)))
 
 
 def windows_over(bounds: Bounds, level: int, footprint_m: float, stride_m: float) -> list[Window]:
-    """All windows of a level in a box, in the order of a cache."""
+    """Return all windows of a level in a box, in the order of a cache."""
     grid = Grid(level, footprint_m, stride_m)
     return [window for block in grid.blocks(bounds) for window in grid.windows(block, bounds)]
 
@@ -141,7 +141,7 @@ def _z_order(
     x: NDArray[np.int64],  # (N,) of _CURVE_BITS bits
     y: NDArray[np.int64],  # (N,)
 ) -> NDArray[np.int64]:  # (N,)
-    """Morton code: the bits of ``x`` and ``y`` in turn."""
+    """Interleave the bits of ``x`` and ``y`` (Morton code)."""
     code = np.zeros_like(x)
     for bit in range(_CURVE_BITS):
         code |= (x >> bit & 1) << 2 * bit | (y >> bit & 1) << 2 * bit + 1

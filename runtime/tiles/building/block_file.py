@@ -25,14 +25,14 @@ class BlockCounts:
 
 
 def pack(rows: Rows, left_out: Counter[LeftOut]) -> bytes:
-    """The bytes of a block."""
+    """Pack a block into bytes."""
     head = _HEAD.pack(*rows.embedding.shape, *(left_out[reason] for reason in LeftOut))
     data = head + b"".join(np.ascontiguousarray(part).tobytes() for part in (rows.centre, rows.scale, rows.embedding))
     return hashlib.sha256(data).digest() + data
 
 
 def counts_of(data: bytes) -> BlockCounts:
-    """Of a block's bytes, or of their beginning."""
+    """Read the counts from a block's bytes, or from their beginning."""
     count, _, *left_out = _HEAD.unpack_from(data, _DIGEST_BYTES)
     return BlockCounts(count, dict(zip((reason.value for reason in LeftOut), left_out, strict=True)))
 
@@ -41,12 +41,12 @@ HEAD_BYTES = _DIGEST_BYTES + _HEAD.size
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether a block's bytes have the hash that they begin with."""
+    """Tell whether a block's bytes have the hash that they begin with."""
     return len(data) >= HEAD_BYTES and hashlib.sha256(data[_DIGEST_BYTES:]).digest() == data[:_DIGEST_BYTES]
 
 
 def unpack(data: bytes, level: int) -> Rows:
-    """The rows of a block's bytes."""
+    """Unpack the rows of a block's bytes."""
     count, dim, *_ = _HEAD.unpack_from(data, _DIGEST_BYTES)
     centre = np.frombuffer(data, np.float64, 2 * count, HEAD_BYTES).reshape(-1, 2)
     scale = np.frombuffer(data, np.float32, count, HEAD_BYTES + 16 * count)

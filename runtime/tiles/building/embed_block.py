@@ -30,11 +30,11 @@ class EmbedJob:
     bounds: Bounds
 
     def count(self, blocks: Sequence[Block]) -> int:
-        """Windows in some blocks."""
+        """Count the windows in some blocks."""
         return sum(self.grids[block.level].count(block, self.bounds) for block in blocks)
 
     def embed(self, imagery: Imagery, engine: Engine, block: Block, tick: Callable[[int], None]) -> bytes:
-        """The bytes of a block; ``tick`` is told how many more windows were done.
+        """Embed a block and return its bytes; ``tick`` is called with how many more windows were done.
 
         Batches never reach over a block's border: its rows do not depend on which other blocks are built.
         """

@@ -49,7 +49,7 @@ class RayWorker:
             )
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
-        """The bytes of a block, or what is wrong with it."""
+        """Embed one block and return its bytes, or what is wrong with it."""
         path = Path(self._folder.name) / "piece.mbtiles"
         path.write_bytes(item["piece"])
         try:
@@ -98,7 +98,7 @@ def on_ray(
 
 
 def _embedded(ray: Any, items: list[dict[str, Any]], told: tuple[Any, ...], cpus: int) -> Iterator[tuple[Block, bytes]]:
-    """The blocks of a wave as they are finished; raises ImageryError for what a worker found wrong."""
+    """Yield the blocks of a wave as they are finished; raises ImageryError for what a worker found wrong."""
     if not items:
         return
     wave = ray.data.from_items(items, override_num_blocks=len(items))
@@ -112,7 +112,7 @@ def _embedded(ray: Any, items: list[dict[str, Any]], told: tuple[Any, ...], cpus
 
 
 def check_cluster(address: str) -> None:
-    """Raises MissingPackageError without Ray, SettingsError where nobody answers: Ray itself would try for minutes."""
+    """Raise MissingPackageError without Ray, SettingsError where nobody answers: Ray itself would try for minutes."""
     import_ray()
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not (host and port.isdigit()):
@@ -126,7 +126,7 @@ def check_cluster(address: str) -> None:
 
 
 def import_ray() -> Any:
-    """Ray with its Data; raises MissingPackageError."""
+    """Import Ray with its Data; raises MissingPackageError."""
     try:
         import ray.data
     except ModuleNotFoundError:
@@ -155,7 +155,7 @@ class _Wave:
 
 
 def _waves(job: EmbedJob, imagery: Imagery, blocks: Sequence[Block], most: int) -> Iterator[_Wave]:
-    """So many blocks at once as are asked for, fewer where their pieces would fill the memory."""
+    """Yield so many blocks at once as are asked for, fewer where their pieces would fill the memory."""
     wave = _Wave()
     for block in blocks:
         piece = _piece(job, imagery, block)
@@ -170,7 +170,7 @@ def _waves(job: EmbedJob, imagery: Imagery, blocks: Sequence[Block], most: int) 
 
 
 def _piece(job: EmbedJob, imagery: Imagery, block: Block) -> bytes:
-    """The map's tiles under a block's windows as an MBTiles file; nothing where there are none."""
+    """Copy the map's tiles under a block's windows as an MBTiles file; nothing where there are none."""
     grid = job.grids[block.level]
     first, last = (grid.window(block.row * BLOCK + i, block.column * BLOCK + i) for i in (0, BLOCK - 1))
     rim = max(first.side_m, last.side_m) / 2 * (1 + _RIM) + 2 * imagery.metres_per_px

@@ -36,7 +36,7 @@ class BuildSpec:
             raise SettingsError("--accuracy, --footprints and --stride are metres; expected positive numbers")
 
     def grids(self) -> tuple[Grid, ...]:
-        """The grid of each level, the smallest footprint first."""
+        """Return the grid of each level, the smallest footprint first."""
         sides_m = sorted(self.footprints_m)
         return tuple(Grid(i, side_m, self.stride_m or side_m * STRIDE_SHARE) for i, side_m in enumerate(sides_m))
 

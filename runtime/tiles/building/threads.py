@@ -29,7 +29,7 @@ class Embedder(Protocol):
         keep: Callable[[Block, bytes], None],
         tick: Callable[[int], None],
     ) -> None:
-        """Returns when all are kept; raises what went wrong first."""
+        """Embed the blocks and return when all are kept; raises what went wrong first."""
         ...
 
 
@@ -46,7 +46,7 @@ def in_threads(
     keep: Callable[[Block, bytes], None],
     tick: Callable[[int], None],
 ) -> None:
-    """An :class:`Embedder` of so many threads; the largest blocks first, so that none is left over for the end."""
+    """Embed blocks by so many threads, as an :class:`Embedder`; the largest first, so that none is left for the end."""
     blocks = sorted(blocks, key=lambda block: -job.count([block]))
     ahead, lock, stop = iter(blocks), threading.Lock(), threading.Event()
     done = queue.SimpleQueue[int]()

@@ -32,7 +32,7 @@ class LeftOut(Enum):
 
 
 def window_picture(imagery: Imagery, window: Window, side_px: int) -> Picture | LeftOut:
-    """What the encoder reads for one window, (side_px, side_px, 3) RGB, or why it is left out."""
+    """Return what the encoder reads for one window, (side_px, side_px, 3) RGB, or why it is left out."""
     return filter_window(*imagery.window(window.centre, window.side_m, side_px))
 
 
@@ -40,7 +40,7 @@ def filter_window(
     picture: Picture,  # (S, S, 3) RGB
     seen: NDArray[np.bool_],  # (S, S)
 ) -> Picture | LeftOut:
-    """The same of a window that was read, at the encoder's side."""
+    """Judge a window that was read at the encoder's side: what the encoder reads, or why it is left out."""
     if not seen.mean() >= MIN_SEEN:
         return LeftOut.MISSING
     whole = bool(seen.all())
@@ -56,7 +56,7 @@ def is_cloud(
     picture: Picture,  # (S, S, 3) RGB
     seen: NDArray[np.bool_],  # (S, S)
 ) -> bool:
-    """Near-white, smooth, and so nearly everywhere in what is seen."""
+    """Tell whether nearly all that is seen is white and smooth."""
     darkest, lightest = picture.min(axis=2), picture.max(axis=2)
     cold = picture[..., 0].astype(np.int16) - picture[..., 2] <= _CLOUD_WARMTH
     white = (darkest >= _CLOUD_LEAST) & (lightest - darkest <= _CLOUD_TINT) & cold & seen

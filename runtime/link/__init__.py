@@ -1,0 +1,4 @@
+"""Where verdicts go: one link a file.
+
+jsonl  JSON lines, on standard output or in a file
+"""
