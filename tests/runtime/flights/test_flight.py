@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.flights.flight import Flight
-from runtime.flights.truth import read_truth
 from runtime.replay.__main__ import main
-from runtime.sensors.camera_info import read_camera, write_camera
 from runtime.sensors.telemetry import read_telemetry
 
 Spoil = Callable[[Path], object]
@@ -134,83 +130,3 @@ def test_what_is_left_blank_is_unknown_and_more_columns_do_no_harm(flight: Path)
     assert np.isnan(telemetry[0].cam_roll_deg)
     assert np.isnan(telemetry[0].vel_north_mps)
     assert telemetry[1].cam_roll_deg == -0.21
-
-
-def test_truth_is_none_where_it_is_blank(tmp_path: Path) -> None:
-    path = tmp_path / "truth.csv"
-    path.write_text("t_us,true_lat,true_lon,true_ground_lat,true_ground_lon,truth_ok\n5,47.5,8.2,,,0\n9,,,47.5,8.2,1\n")
-    truth = read_truth(path)
-    assert truth[5].drone == (47.5, 8.2)
-    assert truth[5].ground is None
-    assert not truth[5].verified
-    assert truth[9].drone is None
-    assert truth[9].ground == (47.5, 8.2)
-
-
-def test_a_flight_without_truth_is_flown(flight: Path, toy_tiles: Path, toy_bundle: Path, tmp_path: Path) -> None:
-    (flight / "truth.csv").unlink()
-    assert replay(flight, toy_tiles, toy_bundle, tmp_path / "new/folder") == 0
-    report = json.loads((tmp_path / "new/folder/report.json").read_text())
-    assert report["frames"] == 6
-    assert report["position_error_m"]["of_all_frames"] == {"count": 0}
-    lines = (tmp_path / "new/folder/fixes.jsonl").read_text().splitlines()
-    assert [json.loads(line)["t_us"] for line in lines] == [t * 2_000_000 for t in range(6)]
-    assert cv2.imread(str(tmp_path / "new/folder/map.png")) is not None
-
-
-def test_a_flight_over_another_map_is_told_how_far_off_it_was(
-    *, flight: Path, toy_tiles: Path, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    truth = flight / "truth.csv"
-    truth.write_text(truth.read_text().replace("47.", "48."))
-    assert replay(flight, toy_tiles, toy_bundle, tmp_path) == 0
-    assert f"the true track is 111.2 km off the map of {toy_tiles}" in capsys.readouterr().out
-
-
-def test_a_picture_of_another_shape_on_the_way_is_a_verdict(
-    flight: Path, toy_tiles: Path, toy_bundle: Path, tmp_path: Path
-) -> None:
-    reshape(flight / "frames/0002.jpg", 640, 480)
-    assert replay(flight, toy_tiles, toy_bundle, tmp_path) == 0
-    lines = [json.loads(line) for line in (tmp_path / "fixes.jsonl").read_text().splitlines()]
-    assert len(lines) == 6
-    assert lines[2] == {"t_us": 4_000_000, "no_fix": "other_camera"}
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--report", "/proc/none/report.json"),
-        ("--out", "."),
-        ("--map", "track.gif"),
-        ("--map", "/proc/none/track.png"),
-        ("--start", "47.5,8.2"),
-        ("--start", "nan,8.2,100"),
-        ("--start", "47.5,8.2,-5"),
-        ("--start", "47.6,8.2,500"),
-        ("--tiles", "no.tiles"),
-        ("--bundle", "no.bundle"),
-    ],
-)
-def test_a_wrong_argument_is_told_in_one_line_before_the_flight(
-    *,
-    arguments: tuple[str, str],
-    small_world: Path,
-    toy_tiles: Path,
-    toy_bundle: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert replay(small_world / "flight", toy_tiles, toy_bundle, tmp_path, *arguments) == 1
-    captured = capsys.readouterr()
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("runtime.replay: ")
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_camera_comes_back_from_its_file(small_world: Path, tmp_path: Path) -> None:
-    camera = Flight.open(small_world / "flight").camera
-    write_camera(camera, tmp_path / "camera.yaml")
-    again = read_camera(tmp_path / "camera.yaml")
-    assert (again.matrix == camera.matrix).all()
-    assert (again.width_px, again.height_px) == (640, 360)

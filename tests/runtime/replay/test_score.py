@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 
 import numpy as np
 import pytest
 
-from runtime.fix import Fix, NoFix
+from runtime.fix import NoFix
 from runtime.flights.truth import Truth
 from runtime.geo.local import LocalFrame
-from runtime.geo.mercator import LatLon
 from runtime.replay.score import error_summary, score
-
-HOME = LatLon(47.0, 8.0)
-
-
-def fix(t_s: float, east_m: float, *, sigma_m: float = 2.0, ground_m: float | None = None, ms: float = 10.0) -> Fix:
-    """A fix so many metres east of home."""
-    place = LocalFrame(HOME).to_latlon(east_m, 0.0)
-    ground = None if ground_m is None else LocalFrame(HOME).to_latlon(ground_m, 0.0)
-    return Fix(
-        t_us=round(t_s * 1e6),
-        lat=place.lat,
-        lon=place.lon,
-        ground_lat=ground and ground.lat,
-        ground_lon=ground and ground.lon,
-        alt_msl_m=None,
-        yaw_deg=None,
-        cov_en_m2=(sigma_m**2, 0.0, sigma_m**2),
-        source="registration",
-        anchor_age_s=0.0,
-        quality=50,
-        latency_ms=ms,
-    )
-
+from tests.runtime.replay.drawn import HOME, fix
 
 AT_HOME = Truth(HOME, HOME, True)
 
@@ -119,18 +95,3 @@ def test_a_flight_without_any_fix_has_a_report() -> None:
 @pytest.mark.parametrize(("frames", "median"), [(1, 2.0), (2, 2.0), (3, None), (4, None)])
 def test_the_median_is_an_error_that_half_of_the_frames_keep_to(frames: int, median: float | None) -> None:
     assert error_summary([2.0], frames).median == median
-
-
-def test_a_fix_line_says_what_the_contract_lists_and_its_protection_level_holds_the_longest_axis() -> None:
-    line = json.loads(fix(1.5, 3.0).to_json())
-    assert set(line) == {
-        "t_us", "lat", "lon", "ground_lat", "ground_lon", "alt_msl_m", "yaw_deg", "cov_en_m2", "hpl_m", "source",
-        "anchor_age_s", "quality", "latency_ms",
-    }  # fmt: skip
-    assert line["hpl_m"] == pytest.approx(3.717 * 2.0, abs=0.01)
-    assert json.loads(NoFix(7, "no_match").to_json()) == {"t_us": 7, "no_fix": "no_match"}
-    turn = math.radians(30)
-    axes = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    cov = axes @ np.diag([25.0, 1.0]) @ axes.T
-    slanted = Fix(0, 0, 0, None, None, None, None, (cov[0, 0], cov[0, 1], cov[1, 1]), "registration", 0, 0, 0)
-    assert slanted.hpl_m == pytest.approx(3.717 * 5.0, abs=0.01)

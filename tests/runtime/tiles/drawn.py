@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.geo.mercator import LatLon
+from runtime.tiles.cache import TileCache
+from runtime.tiles.format import to_rows, write_rows
 from runtime.tiles.metadata import CacheMetadata, EncoderFacts, Level, MapFacts
 
 
@@ -16,3 +23,22 @@ def metadata_of(levels: Sequence[tuple[float, float, int]], dim: int) -> CacheMe
         MapFacts(5.0, "", 1, (18, 0, 0, 0, 0)),
         (),
     )
+
+
+METADATA = metadata_of([(45.0, 11.25, 2), (64.0, 16.0, 3)], 6)
+
+
+def unit_rows(count: int, dim: int, seed: int = 0) -> NDArray[np.float32]:
+    rows = np.random.default_rng(seed).normal(size=(count, dim)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def write_small(path: Path, embedding: NDArray[np.float32] | None = None) -> Path:
+    rows = unit_rows(5, 6) if embedding is None else embedding
+    centre = np.column_stack([np.linspace(47.0, 47.1, 5), np.linspace(8.0, 8.1, 5)])
+    write_rows(path, METADATA, [to_rows(rows, centre, np.array([0, 0, 1, 1, 1], np.uint8))])
+    return path
+
+
+def middle_of(cache: TileCache) -> LatLon:
+    return cache.open_imagery().bounds.centre

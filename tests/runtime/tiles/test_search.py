@@ -19,7 +19,7 @@ from runtime.model.score_map import ScoreMap
 from runtime.tiles.cache import TileCache
 from runtime.tiles.format import quantise_rows
 from runtime.tiles.search import Searcher, highest, similarities
-from tests.runtime.tiles.drawn import metadata_of
+from tests.runtime.tiles.drawn import metadata_of, unit_rows, write_small
 
 ORIGIN = LatLon(47.0, 180.0)  # half of the rows lie west of the 180th meridian
 ALL = slice(None)
@@ -111,3 +111,17 @@ def test_candidates_are_those_of_a_slow_loop(width: float, seed: int, monkeypatc
     found = asked.search(query, 1, scored, log_prior, most)
     assert [tuple(c.place) for c in found] == [tuple(cache.centre[rows][row]) for row in wanted[:most]]
     assert [c.log_probability for c in found] == pytest.approx(score[wanted[:most]].tolist(), abs=1e-3)
+
+
+def test_similarities_are_those_of_a_slow_loop(tmp_path: Path) -> None:
+    cache = TileCache.open(write_small(tmp_path / "a.tiles"))
+    many = replace(
+        cache, embedding=np.tile(cache.embedding, (8000, 1)), scale=np.tile(cache.scale, 8000)
+    )  # over several blocks
+    queries = unit_rows(2, 6, seed=3)
+    found = similarities(many, queries, slice(1, 39_000))
+    assert found.shape == (2, 38_999)
+    for row in (0, 1, 16_382, 16_383, 16_384, 32_767, 38_998):
+        stored = many.embedding[row + 1].astype(np.float64) * float(many.scale[row + 1])
+        for i, query in enumerate(queries.astype(np.float64)):
+            assert found[i, row] == pytest.approx(sum(a * b for a, b in zip(query, stored, strict=True)), abs=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from runtime.geo.bounds import Bounds
 from runtime.geo.mercator import HALF_WORLD_M, RADIUS_M, LatLon, Metres, to_latlon, to_metres
+from runtime.tiles.cache import TileCache
 from runtime.tiles.windows import Grid, Window, windows_over
 
 WORLD_M = 2 * HALF_WORLD_M
@@ -100,3 +102,11 @@ def test_windows_near_each_other_lie_near_in_the_file_at_any_latitude() -> None:
         step_m = np.abs(step_m)[np.abs(step_m[:, 1]) < 1e6]
         assert np.median(step_m.max(axis=1)) < 2 * 32 * STRIDE_M
         assert np.percentile(step_m.max(axis=1), 90) < 8 * 32 * STRIDE_M
+
+
+def test_the_order_of_rows_keeps_neighbours_together(toy_tiles: Path) -> None:
+    cache = TileCache.open(toy_tiles)
+    assert (np.diff(cache.level.astype(int)) >= 0).all()
+    rows = cache.metadata.level_rows(0)
+    away = np.diff(cache.centre[rows] * (111e3, 75e3), axis=0)
+    assert np.median(np.hypot(*away.T)) < 2 * 32 / 4
