@@ -35,6 +35,6 @@ def test_lines_go_to_a_file_or_to_standard_output(tmp_path: Path, capsys: pytest
 
 
 def test_a_file_that_cannot_be_written_is_told_before_the_flight(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"\[output\] fixes .* cannot be written: Is a directory"):
-        with open_jsonl(tmp_path):
-            pass
+    said = r"\[output\] fixes .* cannot be written: Is a directory"
+    with pytest.raises(SettingsError, match=said), open_jsonl(tmp_path):
+        pass
