@@ -10,21 +10,9 @@ from hypothesis import strategies as st
 from runtime.geo.camera import Attitude, Camera, ground_from_pixels
 from runtime.geo.terrain import FLAT, Terrain
 from runtime.types import FloatArray
+from tests.runtime.geo.drawn import hills
 
 CAMERA = Camera(1280, 720, np.array([[900.0, 0.0, 639.5], [0.0, 900.0, 359.5], [0.0, 0.0, 1.0]]), np.zeros(5))
-STEP_M, NODES = 10.0, 81
-
-
-def hills(seed: int, relief_m: float, *, about_m: float = 412.0) -> Terrain:
-    """Hills of some 300 m across over 800 by 800 m."""
-    rng = np.random.default_rng(seed)
-    east = np.arange(NODES) * STEP_M
-    waves = []
-    for angle in rng.uniform(0, 2 * np.pi, 3):
-        along = east[None] * np.cos(angle) + east[:, None] * np.sin(angle)
-        waves.append(np.sin(2 * np.pi * along / rng.uniform(250, 400) + rng.uniform(0, 6)))
-    sum_of = np.sum(waves, axis=0)
-    return Terrain(about_m + relief_m * (sum_of - sum_of.min()) / np.ptp(sum_of), (-400.0, 400.0), (STEP_M, STEP_M))
 
 
 def height_at(terrain: Terrain, east_m: float, north_m: float) -> float:

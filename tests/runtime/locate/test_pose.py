@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from runtime.geo.camera import Attitude, Camera, ground_from_pixels
 from runtime.geo.terrain import FLAT
 from runtime.locate.pose import Pose, rotation_from_vector, solve_pose
-from tests.runtime.geo.test_terrain import hills
+from tests.runtime.geo.drawn import hills
 
 Array = NDArray[np.float64]
 CAMERA = Camera(1280, 720, np.array([[900.0, 0.0, 639.5], [0.0, 900.0, 359.5], [0.0, 0.0, 1.0]]), np.zeros(5))

@@ -14,7 +14,7 @@ from runtime.geo.mercator import Metres, to_latlon
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
 from tests.runtime.maps.hills import command, heights, write_dem
-from tests.runtime.tiles.building.test_workspace import KILLS_ITSELF, check_same, run
+from tests.runtime.tiles.building.drawn import KILLS_ITSELF, check_same, run
 
 
 def test_without_a_dem_nothing_is_another_byte(hilly: Path, toy_tiles: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from runtime.maps.heights import Heights, join_heights, nodes_over
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
 from tests.runtime.maps.hills import command, height_of, heights
-from tests.runtime.tiles.test_crop import piece
+from tests.runtime.tiles.drawn import piece
 
 
 def test_the_terrain_is_the_dem_s_in_metres_about_any_place_of_the_map(hilly: Path, middle: LocalFrame) -> None:

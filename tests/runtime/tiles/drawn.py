@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,3 +45,13 @@ def write_small(path: Path, embedding: NDArray[np.float32] | None = None) -> Pat
 
 def middle_of(cache: TileCache) -> LatLon:
     return cache.open_imagery().bounds.centre
+
+
+def piece(toy_tiles: Path, folder: Path, name: str, columns: str) -> Path:
+    """The map's tile columns that a condition on their place from the west names."""
+    path = Path(shutil.copy(toy_tiles.with_suffix(".mbtiles"), folder / f"{name}.mbtiles"))
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        (first,) = db.execute("SELECT MIN(tile_column) FROM tiles").fetchone()
+        db.execute(f"DELETE FROM tiles WHERE NOT tile_column - {first} {columns}")
+        db.commit()
+    return path

@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
-import pytest
 
 from runtime.tiles.__main__ import main
-
-pytest.importorskip("cryptography", reason="cryptography is not installed: pip install 'skyfix[sign]'")
 
 
 def test_coverage_is_drawn_where_there_are_tiles(toy_tiles: Path, tmp_path: Path) -> None:

@@ -13,8 +13,6 @@ from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
 from tests.runtime.tiles.drawn import middle_of
 
-pytest.importorskip("cryptography", reason="cryptography is not installed: pip install 'skyfix[sign]'")
-
 
 def test_a_crop_is_every_tile_that_shows_ground_within_the_radius(
     toy_tiles: Path, toy_bundle: Path, tmp_path: Path

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -12,18 +10,7 @@ import pytest
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
 from runtime.tiles.format import Rows, write_rows
-
-pytest.importorskip("cryptography", reason="cryptography is not installed: pip install 'skyfix[sign]'")
-
-
-def piece(toy_tiles: Path, folder: Path, name: str, columns: str) -> Path:
-    """The map's tile columns that a condition on their place from the west names."""
-    path = Path(shutil.copy(toy_tiles.with_suffix(".mbtiles"), folder / f"{name}.mbtiles"))
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        (first,) = db.execute("SELECT MIN(tile_column) FROM tiles").fetchone()
-        db.execute(f"DELETE FROM tiles WHERE NOT tile_column - {first} {columns}")
-        db.commit()
-    return path
+from tests.runtime.tiles.drawn import piece
 
 
 def test_a_map_built_in_two_halves_and_merged_has_the_rows_of_the_whole(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
+
+from tests.paths import ROOT
 
 
 def command(small_world: Path, bundle: Path, out: Path) -> list[str]:
@@ -15,3 +20,24 @@ def check_same(out: Path, wanted: Path) -> None:
     for suffix in (".tiles", ".mbtiles"):
         assert out.with_suffix(suffix).read_bytes() == wanted.with_suffix(suffix).read_bytes()
     assert sorted(path.name for path in out.parent.iterdir()) == [out.with_suffix(".mbtiles").name, out.name]
+
+
+# Every step of a build ends in a rename. The first argument says before which of them the process kills itself.
+KILLS_ITSELF = """
+import os, signal, sys
+from pathlib import Path
+left, replace = int(sys.argv[1]), Path.replace
+def counted(self, target):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+Path.replace = counted
+from runtime.tiles.__main__ import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def run(arguments: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})

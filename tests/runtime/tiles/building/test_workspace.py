@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from runtime.tiles.__main__ import main
-from tests.paths import ROOT
-
-# Every step of a build ends in a rename. The first argument says before which of them the process kills itself.
-KILLS_ITSELF = """
-import os, signal, sys
-from pathlib import Path
-left, replace = int(sys.argv[1]), Path.replace
-def counted(self, target):
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return replace(self, target)
-Path.replace = counted
-from runtime.tiles.__main__ import main
-sys.exit(main(sys.argv[2:]))
-"""
+from tests.runtime.tiles.building.drawn import KILLS_ITSELF, check_same, run
 
 
 @pytest.fixture
@@ -37,16 +19,6 @@ def command(small_world: Path, toy_bundle: Path, tmp_path: Path) -> list[str]:
     out = tmp_path / "out" / "town.tiles"
     return ["build", "--imagery", str(small_world / "map.tif"), "--bundle", str(toy_bundle), "--out", str(out),
             "--footprints", "32", "45"]  # fmt: skip
-
-
-def run(arguments: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
-
-
-def check_same(out: Path, undisturbed: Path) -> None:
-    assert sorted(p.name for p in out.parent.iterdir()) == ["town.mbtiles", "town.tiles"]
-    for suffix in (".tiles", ".mbtiles"):
-        assert out.with_suffix(suffix).read_bytes() == undisturbed.with_suffix(suffix).read_bytes()
 
 
 def test_a_build_killed_before_any_of_its_steps_goes_on(command: list[str], toy_tiles: Path) -> None:
