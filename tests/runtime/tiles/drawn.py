@@ -6,14 +6,16 @@ import contextlib
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.tiles.cache import TileCache
-from runtime.tiles.format import to_rows, write_rows
+from runtime.tiles.format import quantise_rows, to_rows, write_rows
 from runtime.tiles.metadata import CacheMetadata, EncoderFacts, Level, MapFacts
 
 
@@ -55,3 +57,31 @@ def piece(toy_tiles: Path, folder: Path, name: str, columns: str) -> Path:
         db.execute(f"DELETE FROM tiles WHERE NOT tile_column - {first} {columns}")
         db.commit()
     return path
+
+
+ORIGIN = LatLon(47.0, 180.0)  # half of the rows lie west of the 180th meridian
+
+
+def unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+@lru_cache(maxsize=4)
+def cache_of(count: int, dim: int, seed: int = 0) -> TileCache:
+    """Two levels of tiles anywhere in 4 km, each ordered along its north-south axis."""
+    rng = np.random.default_rng(seed)
+    decay = 0.97 ** np.arange(dim)  # as of a Matryoshka embedding: what comes first tells most
+    rows, scale = quantise_rows(unit(rng.normal(size=(count, dim)) * decay))
+    north = np.sort(rng.uniform(-2000, 2000, count))
+    level = np.repeat([0, 1], [count // 3, count - count // 3]).astype(np.uint8)
+    frame = LocalFrame(ORIGIN)
+    centre = np.array([frame.to_latlon(e, n) for e, n in zip(rng.uniform(-2000, 2000, count), north, strict=True)])
+    metadata = metadata_of([(64.0, 16.0, count // 3), (128.0, 32.0, count - count // 3)], dim)
+    return TileCache(Path("drawn.tiles"), metadata, rows, scale, centre, level)
+
+
+def queries_near(cache: TileCache, count: int, seed: int) -> NDArray[np.float32]:
+    """Like some rows of the cache, as a frame is like its tile."""
+    rng = np.random.default_rng(seed)
+    like = cache.embedding[rng.integers(len(cache.embedding), size=count)] / np.float32(127)
+    return unit(like + rng.normal(size=like.shape) * 0.15 * np.abs(like).mean())

@@ -1,0 +1,110 @@
+"""Registered at a candidate, the pose borne out; or the reason why not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.flights.flight import Flight
+from runtime.frame import Frame
+from runtime.geo.local import LocalFrame
+from runtime.geo.mercator import LatLon
+from runtime.locate.features import LocalFeatures
+from runtime.locate.ground_view import GroundView, ground_views
+from runtime.locate.limits import Limits
+from runtime.locate.mount import MountEstimate
+from runtime.locate.registration import Registrar
+from runtime.locate.retrieve import Candidate
+from runtime.locate.stages import Stages
+from runtime.locate.verify import RegisteredView, Verifier, ViewCandidate
+from runtime.model.bundle import Bundle
+from runtime.tiles.cache import TileCache
+
+FOOTPRINT_M = 64.0
+
+
+class Counting(Registrar):
+    """Counts how often keypoints are looked for."""
+
+    looked = 0
+
+    def points(self, *args: object, **more: object) -> object:  # type: ignore[override]
+        self.looked += 1
+        return super().points(*args, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def registrar(toy_tiles: Path, default_bundle: Path) -> Counting:
+    imagery = TileCache.open(toy_tiles).open_imagery()
+    return Counting(imagery, LocalFeatures(Bundle.open(default_bundle), threads=2))
+
+
+@pytest.fixture
+def verifier(registrar: Counting, toy_tiles: Path) -> Verifier:
+    lat = TileCache.open(toy_tiles).open_imagery().bounds.centre.lat
+    return Verifier(registrar, Limits(), lat=lat, floor_m=0.5, stages=Stages())
+
+
+@pytest.fixture(scope="module")
+def view(flight: Flight, frames: list[Frame]) -> GroundView:
+    return ground_views(frames[0], flight.camera, MountEstimate())[0]
+
+
+def candidate(view: GroundView, drone: LatLon, off_m: float = 0.0) -> ViewCandidate:
+    """The tile where the frame truly looks, or one so far east of it."""
+    place = LocalFrame(drone).to_latlon(view.axis_en_m[0] + off_m, view.axis_en_m[1])
+    return ViewCandidate(0, Candidate(place, 0.0), FOOTPRINT_M)
+
+
+def test_the_drone_is_found_where_it_is(
+    verifier: Verifier, view: GroundView, frames: list[Frame], drones: dict[int, LatLon]
+) -> None:
+    drone = drones[frames[0].t_us]
+    places = [candidate(view, drone, off_m) for off_m in (-300.0, 12.0, 300.0)]
+    found = verifier.best([verifier.keypoints(view)], places, MountEstimate(), 0.175, alone=True)
+    assert isinstance(found, RegisteredView)
+    off_m = found.position(LocalFrame(drone))
+    assert np.hypot(*off_m) < 5.0
+    assert off_m @ np.linalg.solve(found.pose.cov[:2, :2] + np.eye(2), off_m) < 13.8, "99.9% of what it claims"
+    ground = found.axis_ground()
+    assert ground is not None
+    assert np.hypot(*np.subtract(LocalFrame(drone).to_en(ground), view.axis_en_m)) < 8.0
+
+
+def test_elsewhere_there_is_no_match(
+    verifier: Verifier, view: GroundView, frames: list[Frame], drones: dict[int, LatLon]
+) -> None:
+    far = [candidate(view, drones[frames[0].t_us], 5000.0)]
+    assert verifier.best([verifier.keypoints(view)], far, MountEstimate(), 0.175, alone=True) == "no_match"
+    assert verifier.best([verifier.keypoints(view)], [], MountEstimate(), 0.175, alone=True) == "no_match"
+
+
+def test_a_pose_that_too_few_points_bear_out_is_no_match(
+    verifier: Verifier, view: GroundView, frames: list[Frame], drones: dict[int, LatLon]
+) -> None:
+    here = [candidate(view, drones[frames[0].t_us])]
+    assert verifier.best([verifier.keypoints(view)], here, MountEstimate(), 1.01, alone=False) == "no_match"
+
+
+def test_a_fit_that_has_a_rival_is_ambiguous(
+    registrar: Counting, toy_tiles: Path, view: GroundView, frames: list[Frame], drones: dict[int, LatLon]
+) -> None:
+    lat = TileCache.open(toy_tiles).open_imagery().bounds.centre.lat
+    wary = Verifier(registrar, replace(Limits(), max_rival=-1.0), lat=lat, floor_m=0.5, stages=Stages())
+    here = [candidate(view, drones[frames[0].t_us])]
+    assert wary.best([wary.keypoints(view)], here, MountEstimate(), 0.175, alone=False) == "ambiguous"
+
+
+def test_keypoints_are_looked_for_once_and_not_before_they_are_asked_for(
+    verifier: Verifier, registrar: Counting, view: GroundView, frames: list[Frame], drones: dict[int, LatLon]
+) -> None:
+    before = registrar.looked
+    keypoints = verifier.keypoints(view)
+    assert registrar.looked == before
+    assert keypoints.points() is keypoints.points()
+    places = [candidate(view, drones[frames[0].t_us], off_m) for off_m in (0.0, 30.0, 60.0)]
+    verifier.best([keypoints], places, MountEstimate(), 0.175, alone=True)
+    assert registrar.looked == before + 1
