@@ -74,8 +74,7 @@ def solve_pose(
             return None
         residual = place_en_m - predicted
         sigma_m = max(_spread(residual), floor_m)
-        weight = 1.0 / (1.0 + (residual / (POSE.cauchy * sigma_m)) ** 2).ravel()
-        weight *= min(1.0, trust * POSE.effective_points / (weight.sum() / 2)) / sigma_m**2
+        weight = _weights(residual, sigma_m, trust)
         jacobian = sight.jacobian(state, predicted)
         seen = jacobian.T @ (weight[:, None] * jacobian)
         gradient = jacobian.T @ (weight * residual.ravel()) - prior_information @ state
@@ -127,6 +126,17 @@ class _Sight:
 def rotation_from_vector(vector: FloatArray) -> FloatArray:
     """Return (3, 3) rotation by |vector| radians about it (Rodrigues)."""
     return np.asarray(cv2.Rodrigues(np.asarray(vector, np.float64))[0])
+
+
+def _weights(
+    residual: FloatArray,  # (N, 2)
+    sigma_m: float,
+    trust: float,
+) -> FloatArray:  # (2 N,)
+    """Weigh residuals by Cauchy's function, all together as so many points at most as are believed to be independent."""
+    weight = 1.0 / (1.0 + (residual / (POSE.cauchy * sigma_m)) ** 2).ravel()
+    weight *= min(1.0, trust * POSE.effective_points / (weight.sum() / 2)) / sigma_m**2
+    return np.asarray(weight)
 
 
 def _spread(residual: FloatArray) -> float:

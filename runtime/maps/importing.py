@@ -1,6 +1,7 @@
 """Maps as users have them -- GeoTIFF of any CRS, MBTiles, PMTiles, XYZ folders -- turned into one MBTiles file.
 
-Only this file and ``placing`` know rasterio, and only when a GeoTIFF is read: nothing here runs in flight.
+Only this file, ``georeference`` and ``dem`` know rasterio, and import it when a GeoTIFF is read: nothing here runs in
+flight, and a map of tiles can be imported without it.
 """
 
 from __future__ import annotations

@@ -56,14 +56,14 @@ def sign_cache(cache: TileCache, key: Path) -> Path:
     private: Ed25519PrivateKey = _load(key, private=True)
     serialization = _serialization()
     raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    told = {
+    stated = {
         "format": FORMAT,
         "sha256": cache.sha256,
         "public_key": raw.hex(),
         "signature": private.sign(_DOMAIN + cache.sha256.encode()).hex(),
     }
     out = signature_path(cache.path)
-    write_text_whole(out, json.dumps(told, indent=2) + "\n")
+    write_text_whole(out, json.dumps(stated, indent=2) + "\n")
     return out
 
 
@@ -75,8 +75,8 @@ def check_signature(cache: TileCache, public_key: Path) -> None:
     path = signature_path(cache.path)
     mend = f"sign it: python -m runtime.tiles sign {cache.path} --key KEY"
     try:
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        signature, signed = bytes.fromhex(told["signature"]), str(told["sha256"])
+        stated: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        signature, signed = bytes.fromhex(stated["signature"]), str(stated["sha256"])
     except FileNotFoundError:
         raise CacheError(f"{cache.path} is not signed: {path.name} is missing beside it; {mend}") from None
     except (ValueError, KeyError, TypeError):

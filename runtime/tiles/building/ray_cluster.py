@@ -77,7 +77,7 @@ def on_ray(
     """
     ray = import_ray()
     files = {} if bundle is None else {p.name: p.read_bytes() for p in sorted(bundle.iterdir()) if p.is_file()}
-    told = (job, files, engine.precision, engine.encoder_sha256)
+    arguments = (job, files, engine.precision, engine.encoder_sha256)
     imagery = Imagery(job.map_path)
     try:
         _start(ray, address)
@@ -85,7 +85,7 @@ def on_ray(
         for wave in _waves(job, imagery, blocks, _BLOCKS_A_CPU * cpus):
             for block in wave.empty:
                 keep(block, job.embed(imagery, engine, block, tick))
-            for block, data in _embedded(ray, wave.items, told, cpus):
+            for block, data in _embedded(ray, wave.items, arguments, cpus):
                 keep(block, data)
                 tick(job.count([block]))
     except ray.exceptions.RayError as error:
@@ -97,17 +97,19 @@ def on_ray(
         ray.shutdown()
 
 
-def _embedded(ray: Any, items: list[dict[str, Any]], told: tuple[Any, ...], cpus: int) -> Iterator[tuple[Block, bytes]]:
+def _embedded(
+    ray: Any, items: list[dict[str, Any]], arguments: tuple[Any, ...], cpus: int
+) -> Iterator[tuple[Block, bytes]]:
     """Yield the blocks of a wave as they are finished; raises ImageryError for what a worker found wrong."""
     if not items:
         return
     wave = ray.data.from_items(items, override_num_blocks=len(items))
     actors, wrong = ray.data.ActorPoolStrategy(min_size=1, max_size=cpus), ""
-    for row in wave.map(RayWorker, fn_constructor_args=told, compute=actors, num_cpus=1).iter_rows():
+    for row in wave.map(RayWorker, fn_constructor_args=arguments, compute=actors, num_cpus=1).iter_rows():
         wrong = wrong or row["wrong"]
         if not wrong:
             yield Block(*map(int, row["block"])), row["data"]
-    if wrong:  # told after the wave: Ray complains of workers that are ended in the middle
+    if wrong:  # raised after the wave: Ray complains of workers that are ended in the middle
         raise ImageryError(wrong)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 
 import numpy as np
@@ -44,6 +45,6 @@ def test_no_bit_can_be_flipped_and_no_byte_lost_unseen() -> None:
     assert not is_whole(data + b"\0")
 
 
-@pytest.mark.parametrize("data", [b"", b"\0" * 31, b"\0" * 400])
+@pytest.mark.parametrize("data", [b"", b"\0" * 31, b"\0" * 400, hashlib.sha256(b"").digest()])
 def test_what_is_no_block_is_not_whole(data: bytes) -> None:
     assert not is_whole(data)
