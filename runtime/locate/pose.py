@@ -133,7 +133,7 @@ def _weights(
     sigma_m: float,
     trust: float,
 ) -> FloatArray:  # (2 N,)
-    """Weigh residuals by Cauchy's function, all together as so many points at most as are believed to be independent."""
+    """Weigh residuals by Cauchy's function; together they count as so many points at most as are independent."""
     weight = 1.0 / (1.0 + (residual / (POSE.cauchy * sigma_m)) ** 2).ravel()
     weight *= min(1.0, trust * POSE.effective_points / (weight.sum() / 2)) / sigma_m**2
     return np.asarray(weight)
