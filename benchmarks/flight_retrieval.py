@@ -58,10 +58,10 @@ def main() -> None:
             continue
         ranked: dict[str, list[tuple[float, float]]] = {name: [] for name in off_m}  # cosine, metres
         for look in ground_views(frame, flight.camera, MountEstimate()):
-            level = retriever.level_for(look.view, look.axis_en_m)
+            level = retriever.level_for(look, look.axis_en_m)
             if level is None:
                 continue
-            embedding = retriever.embed([(look.view, look.axis_en_m, level)])
+            embedding = retriever.embed([(look, look.axis_en_m, level)])
             found = retriever.search(embedding, level, None, max(FIRST))
             ranked["candidates"] += [(one.cosine, distance_m(true, one.place)) for one in found]
             ranked["rows"] += nearest_rows(cache, level, embedding, true)

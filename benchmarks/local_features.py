@@ -105,7 +105,7 @@ def flown(told: Told, flight: Flight, registrar: Registrar, lat: float) -> Told:
         best: tuple[int, float] = (0, math.inf)
         for look in ground_views(frame, flight.camera, MountEstimate()):
             began = time.perf_counter()
-            points = registrar.points(look.view, look.middle_en_m, look.side_m, lat=lat)
+            points = registrar.points(look, look.middle_en_m, look.side_m, lat=lat)
             told.took_ms.append((time.perf_counter() - began) * 1e3)
             # The prior is of the ground on the optical axis; the patch's middle lies elsewhere.
             shift = np.subtract(look.middle_en_m, look.axis_en_m) + away_m * np.array(

@@ -37,7 +37,7 @@ def main() -> None:
     support = []
     for frame in flight.frames():
         for look in ground_views(frame, flight.camera, MountEstimate()):
-            points = registrar.points(look.view, look.middle_en_m, look.side_m, lat=imagery.bounds.centre.lat)
+            points = registrar.points(look, look.middle_en_m, look.side_m, lat=imagery.bounds.centre.lat)
             for _ in range(args.rounds):
                 b = imagery.bounds
                 near = to_latlon(Metres(rng.uniform(b.west, b.east), rng.uniform(b.south, b.north)))

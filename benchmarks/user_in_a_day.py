@@ -111,9 +111,9 @@ class Peer:
         """The tiles of highest cosine, with their sides in metres."""
         ranked = []
         for look in at_hand:
-            level = self._retriever.level_for(look.view, look.axis_en_m) or 0
+            level = self._retriever.level_for(look, look.axis_en_m) or 0
             rows = self._cache.metadata.level_rows(level)
-            cosine = similarities(self._cache, self._retriever.embed([(look.view, look.axis_en_m, level)]), rows)[0]
+            cosine = similarities(self._cache, self._retriever.embed([(look, look.axis_en_m, level)]), rows)[0]
             for k in np.argsort(-cosine, kind="stable")[:FIRST_TILES]:
                 place = LatLon(*self._cache.centre[rows.start + k].tolist())
                 ranked.append((float(cosine[k]), look, place, self._cache.footprints_m[level]))
@@ -121,7 +121,7 @@ class Peer:
         return [one[1:] for one in ranked[:FIRST_TILES]]
 
     def _frame_points(self, look: GroundView) -> tuple[Patch, Keypoints]:
-        patch = rectify(look.view, look.middle_en_m, look.side_m, self._features.patch_px)
+        patch = rectify(look, look.middle_en_m, look.side_m, self._features.patch_px)
         return patch, self._features.detect(patch.picture, patch.seen, POINTS)
 
     def _fit(

@@ -143,8 +143,8 @@ def _patches(
         for side_m, shift in product(FOOTPRINTS_M, _SHIFTS):
             by = (shift[0] * side_m, shift[1] * side_m)
             about = (look.axis_en_m[0] + by[0], look.axis_en_m[1] + by[1])
-            if seen_share(look.view, about, side_m) >= RETRIEVAL.well_seen:
-                patch = rectify(look.view, about, side_m, side_px)
+            if seen_share(look, about, side_m) >= RETRIEVAL.well_seen:
+                patch = rectify(look, about, side_m, side_px)
                 picture = encoder_input(patch.picture, patch.seen, side_px)
                 found[side_m].append((picture, (east + by[0], north + by[1])))
     side_m = max(found, key=lambda side: (len(found[side]), side))

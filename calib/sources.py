@@ -108,10 +108,8 @@ def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Genera
 
     flight = Flight.open(flight_folder)
     for frame, look in looks_at(flight, _some(len(flight.images), count, rng)):
-        full = [
-            side_m for side_m in FOOTPRINTS_M if seen_share(look.view, look.middle_en_m, side_m) >= RETRIEVAL.well_seen
-        ]
-        patch = rectify(look.view, look.middle_en_m, rng.choice(full or FOOTPRINTS_M[:1]), side_px)
+        full = [side_m for side_m in FOOTPRINTS_M if seen_share(look, look.middle_en_m, side_m) >= RETRIEVAL.well_seen]
+        patch = rectify(look, look.middle_en_m, rng.choice(full or FOOTPRINTS_M[:1]), side_px)
         yield Sample(f"{flight.path.name}/{frame.name}", encoder_input(patch.picture, patch.seen, side_px))
 
 

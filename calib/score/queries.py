@@ -81,7 +81,7 @@ def _query(frame: Frame, flight: Flight, truth: Truth | None, cache: TileCache, 
     if (reason := _unusable(frame, flight, truth)) is not None:
         return reason
     at_hand = ground_views(frame, flight.camera, MountEstimate())
-    level = retriever.level_for(at_hand[0].view, at_hand[0].axis_en_m) if at_hand else None
+    level = retriever.level_for(at_hand[0], at_hand[0].axis_en_m) if at_hand else None
     if level is None:
         return "no_ground_seen"
     similarity = _search(at_hand[0], level, cache, retriever)
@@ -102,7 +102,7 @@ def _unusable(frame: Frame, flight: Flight, truth: Truth) -> str | None:
 
 
 def _search(look: GroundView, level: int, cache: TileCache, retriever: Retriever) -> FloatArray:
-    embedding = retriever.embed([(look.view, look.axis_en_m, level)])
+    embedding = retriever.embed([(look, look.axis_en_m, level)])
     return np.asarray(similarities(cache, embedding, cache.metadata.level_rows(level))[0], np.float64)
 
 

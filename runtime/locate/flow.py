@@ -43,9 +43,9 @@ class Flow:
         if shift_en_m is None:
             return None
         cov = mount.frame_cov(view.uncertainty)
-        up = np.asarray(view.view.attitude).T @ np.array([0.0, 0.0, 1.0])
+        up = np.asarray(view.attitude).T @ np.array([0.0, 0.0, 1.0])
         share2 = cov[0, 0] + up @ cov[1:, 1:] @ up  # scale and heading tilt the whole way
-        variance = float(share2 * (shift_en_m @ shift_en_m) + (FLOW.tilt_sigma * view.view.alt_agl_m) ** 2)
+        variance = float(share2 * (shift_en_m @ shift_en_m) + (FLOW.tilt_sigma * view.alt_agl_m) ** 2)
         return Shift(shift_en_m, np.eye(2) * variance)
 
 

@@ -23,14 +23,13 @@ _STEP = 1e-4  # for numeric derivatives, radians or of the logarithm
 
 
 @dataclass(frozen=True, slots=True)
-class GroundView:
+class GroundView(View):
     """A frame laid on the ground under one supposed heading; positions are metres from the point under the camera.
 
     The ground is taken as flat, also over a map with heights: retrieval's tiles are tens of metres apart, and the
     optical flow compares two frames that are wrong alike. What is registered is put on the terrain.
     """
 
-    view: View
     uncertainty: Uncertainty  # of attitude and height
     middle_en_m: tuple[float, float]  # of the ground that is seen
     side_m: float  # of a square about it that holds what is seen
@@ -44,8 +43,8 @@ class GroundView:
         moved = []
         for i in range(4):
             offset = np.eye(4)[i] * _STEP
-            rotation = np.asarray(self.view.attitude) @ rotation_from_vector(offset[1:])
-            axis = axis_ground(rotation, self.view.alt_agl_m * math.exp(offset[0]))
+            rotation = np.asarray(self.attitude) @ rotation_from_vector(offset[1:])
+            axis = axis_ground(rotation, self.alt_agl_m * math.exp(offset[0]))
             moved.append(np.subtract(self.axis_en_m if axis is None else axis, self.axis_en_m) / _STEP)
         jacobian = np.column_stack(moved)
         return np.asarray(jacobian @ cov @ jacobian.T)
@@ -101,9 +100,12 @@ def _ground_view(blank: View, telemetry: Telemetry, yaw_deg: float, mount: Mount
         return None
     low, high = outline.min(axis=0), outline.max(axis=0)
     return GroundView(
-        view,
-        first_uncertainty(nominal, roll_known=roll_known, yaw_known=not math.isnan(telemetry.cam_yaw_deg)),
-        (float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2),
-        min(float((high - low).max()), FRAME.max_side_heights * height_m),
-        axis,
+        picture=view.picture,
+        camera=view.camera,
+        attitude=rotation,
+        alt_agl_m=height_m,
+        uncertainty=first_uncertainty(nominal, roll_known=roll_known, yaw_known=not math.isnan(telemetry.cam_yaw_deg)),
+        middle_en_m=(float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2),
+        side_m=min(float((high - low).max()), FRAME.max_side_heights * height_m),
+        axis_en_m=axis,
     )

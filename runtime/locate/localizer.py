@@ -187,12 +187,12 @@ class Localizer:
         """
         track = self._belief.track if self._belief.sigma_m <= BELIEF.vouching_sigma_m else None
         most = RETRIEVAL.candidates_lost if track is None else RETRIEVAL.candidates_tracking
-        levels = [self._retriever.level_for(view.view, view.axis_en_m) for view in views]
+        levels = [self._retriever.level_for(view, view.axis_en_m) for view in views]
         seen = [(i, views[i], level) for i, level in enumerate(levels) if level is not None]
         if not seen:
             return []
         with self._stages.timed("embed"):
-            embeddings = self._retriever.embed([(view.view, view.axis_en_m, level) for _, view, level in seen])
+            embeddings = self._retriever.embed([(view, view.axis_en_m, level) for _, view, level in seen])
         candidates: list[ViewCandidate] = []
         likelihoods: list[TileLikelihood] = []
         with self._stages.timed("search"):

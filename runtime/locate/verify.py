@@ -66,7 +66,7 @@ class ViewKeypoints:
         """Return the keypoints."""
         if self._points is None:
             view = self.view
-            self._points = self._registrar.points(view.view, view.middle_en_m, view.side_m, lat=self._lat)
+            self._points = self._registrar.points(view, view.middle_en_m, view.side_m, lat=self._lat)
         return self._points
 
 
@@ -79,7 +79,7 @@ class _Fit:
 
     def places(self, pose: Pose) -> FloatArray:
         """Return where a pose puts each of the points (N, 2), about the registration's origin."""
-        return pose.ground_en_m(self.view.view.camera.rays(self.points.pixel), self.terrain)
+        return pose.ground_en_m(self.view.camera.rays(self.points.pixel), self.terrain)
 
 
 class Verifier:
@@ -183,14 +183,14 @@ class Verifier:
     def _pose(
         self, fit: _Fit, mount: MountEstimate, pixel: FloatArray, place_en_m: FloatArray, *, trust: float = 1.0
     ) -> Pose | None:
-        view = fit.view.view
+        view = fit.view
         return solve_pose(
             view.camera,
             np.asarray(view.attitude),
             view.alt_agl_m,
             pixel,
             place_en_m,
-            prior_cov=mount.frame_cov(fit.view.uncertainty),
+            prior_cov=mount.frame_cov(view.uncertainty),
             floor_m=self._floor_m,
             trust=trust,
             terrain=fit.terrain,
@@ -205,8 +205,8 @@ def _laid_on(terrain: Terrain, points: FramePoints, view: GroundView) -> FramePo
     if terrain.is_level:
         return points
     middle_en_m = np.array(view.middle_en_m)
-    rays = view.view.camera.rays(points.pixel) @ rotation_of(view.view.attitude).T
-    return replace(points, ground_en_m=terrain.meet(-middle_en_m, view.view.alt_agl_m, rays) + middle_en_m)
+    rays = view.camera.rays(points.pixel) @ rotation_of(view.attitude).T
+    return replace(points, ground_en_m=terrain.meet(-middle_en_m, view.alt_agl_m, rays) + middle_en_m)
 
 
 def _trust(agreement: float) -> float:
@@ -217,7 +217,7 @@ def _trust(agreement: float) -> float:
 
 def _is_plausible(view: GroundView, mount: MountEstimate, fit: Registration) -> bool:
     cov = mount.frame_cov(view.uncertainty)
-    return is_plausible(np.asarray(view.view.attitude), cov, scale=fit.scale, turn_deg=fit.turn_deg)
+    return is_plausible(np.asarray(view.attitude), cov, scale=fit.scale, turn_deg=fit.turn_deg)
 
 
 def _apart_m(a: Registration, b: Registration) -> float:

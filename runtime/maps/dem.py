@@ -27,7 +27,7 @@ _EARTH_M = (-500.0, 9000.0)  # the Dead Sea's shore and Everest
 def read_dem(source: Path, imagery: Imagery) -> Heights:
     """Read the heights over a map; raises ImageryError where they do not cover it, or cannot be heights in metres.
 
-    Gaps up to the side of one of the map's tiles are fill_gaps with the nearest height: the map's box is one of whole
+    Gaps up to the side of one of the map's tiles are filled with the nearest height: the map's box is one of whole
     tiles, beyond the user's map.
     """
     bounds = imagery.bounds

@@ -281,10 +281,10 @@ def test_the_right_tile_is_the_one_nearest_to_the_truth(town: Town) -> None:
     retriever = Retriever(cache, engine, LocalFrame(cache.open_imagery().bounds.centre))
     for frame, query in zip(flight.frames(), gathered.queries, strict=True):
         [look], ground = ground_views(frame, flight.camera, MountEstimate()), known[frame.t_us].ground
-        level = retriever.level_for(look.view, look.axis_en_m)
+        level = retriever.level_for(look, look.axis_en_m)
         assert ground is not None
         assert level is not None
-        embedding = retriever.embed([(look.view, look.axis_en_m, level)])
+        embedding = retriever.embed([(look, look.axis_en_m, level)])
         away = {i: distance_m(ground, LatLon(*cache.centre[i])) for i in np.flatnonzero(cache.level == level)}
         nearest = min(away, key=lambda i: away[i])
         cosine = float(embedding[0] @ (cache.embedding[nearest] * cache.scale[nearest]))

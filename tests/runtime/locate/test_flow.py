@@ -30,7 +30,7 @@ def seen(toy_tiles: Path, default_bundle: Path, flight: Flight, frames: list[Fra
     found = []
     for frame in frames:
         (view,) = ground_views(frame, flight.camera, MountEstimate())
-        points = registrar.points(view.view, view.middle_en_m, view.side_m, lat=imagery.bounds.centre.lat)
+        points = registrar.points(view, view.middle_en_m, view.side_m, lat=imagery.bounds.centre.lat)
         found.append((frame.t_us, view, points, drones[frame.t_us]))
     return found
 

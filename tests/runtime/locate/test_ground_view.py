@@ -79,6 +79,6 @@ def test_where_the_axis_meets_the_ground_is_as_uncertain_as_drawn_attitudes_say(
     cov = np.diag([0.02, 0.01, 0.012, 0.015]) ** 2
     drawn = np.random.default_rng(seed).multivariate_normal(np.zeros(4), cov, 4000)
     places = [
-        axis_ground(np.asarray(view.view.attitude) @ rotation_from_vector(d[1:]), 100.0 * math.exp(d[0])) for d in drawn
+        axis_ground(np.asarray(view.attitude) @ rotation_from_vector(d[1:]), 100.0 * math.exp(d[0])) for d in drawn
     ]
     assert np.allclose(view.axis_cov_m2(cov), np.cov(np.array(places).T), rtol=0.15, atol=0.15)

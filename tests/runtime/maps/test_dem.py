@@ -1,4 +1,4 @@
-"""A terrain model in a cache: as the user's GeoTIFF says, guarded as the rest, cut and join_heights with the map."""
+"""A terrain model in a cache: as the user's GeoTIFF says, guarded as the rest, cut and joined with the map."""
 
 from __future__ import annotations
 

@@ -150,13 +150,13 @@ def _placed(
         return reason.replace("_", " ") if reason else "without heading"
     look = _look(telemetry, camera)
     sides_m = (_SIDES * spec.footprint_m[1]).tolist()
-    seen = [s for s in sides_m if look and seen_share(look.view, look.axis_en_m, s) >= MIN_SEEN]
+    seen = [s for s in sides_m if look and seen_share(look, look.axis_en_m, s) >= MIN_SEEN]
     if look is None or not seen:
         return "with too little ground in view"
     ground = truth.ground
     if ground is None and truth.drone is not None:  # as good as telemetry's tilt
         ground = LocalFrame(truth.drone).to_latlon(*look.axis_en_m)
-    return (image, look.view, ground, max(seen)) if ground else "without a verified place"
+    return (image, look, ground, max(seen)) if ground else "without a verified place"
 
 
 def _thinned(kept: Sequence[int], middles_m: FloatArray, apart_m: float) -> list[int]:
