@@ -7,6 +7,7 @@ All is checked when the folder is opened, so that no flight fails half-way. The 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,6 +18,8 @@ from runtime.geo.camera import Camera
 from runtime.pictures import read_picture
 from runtime.sensors.camera_info import read_camera
 from runtime.sensors.telemetry import read_telemetry
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Flight:
                 f"{images[0]} is {width} x {height} pixels, and the camera of {calibration} takes "
                 f"{camera.width_px} x {camera.height_px}: give the calibration of this camera (python -m calib.camera)"
             )
+        logger.debug("opened %s: %d frames of %d x %d pixels", path, len(images), width, height)
         return cls(path, info, camera, tuple(telemetry), tuple(images))
 
     @property

@@ -36,6 +36,7 @@ def open_localizer(
     engine = open_engine(bundle, cache.metadata.encoder.precision, threads)
     opened = Bundle.open(bundle or DEFAULT_BUNDLE)
     features = None if matcher is False else _open_features(opened, matcher, threads)
+    logger.debug("encoder %s; local features %s", engine.name, "none" if features is None else features.name)
     return Localizer(cache, engine, camera, features, start=start, score_map=score_map(opened, engine.precision))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import math
 import shutil
 import warnings
@@ -26,6 +27,8 @@ from runtime.maps.imagery import Imagery, decode_tile
 from runtime.maps.mbtiles import tiles_over, write_mbtiles, write_tiles
 from runtime.maps.pmtiles import pmtiles_tiles
 from runtime.types import Mask, Picture, Tick
+
+logger = logging.getLogger(__name__)
 
 MAX_ZOOM = 22
 _COLLAR_LEVEL = 8  # JPEG leaves a black collar at up to about this
@@ -47,7 +50,9 @@ def import_imagery(source: Path, out: Path, *, name: str, date: str, attribution
         raise ImageryError(
             f"{source} is missing; --imagery takes a GeoTIFF, an MBTiles or PMTiles file, or an XYZ folder"
         )
-    return open_imported(out, date=date, attribution=attribution)
+    imagery = open_imported(out, date=date, attribution=attribution)
+    logger.debug("imported %s: zoom %d, %.3g m a pixel", source, imagery.zoom, imagery.metres_per_px)
+    return imagery
 
 
 def open_imported(path: Path, *, date: str, attribution: str) -> Imagery:

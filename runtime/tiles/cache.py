@@ -12,6 +12,7 @@ cells, top, left, shape, sources (:mod:`runtime.maps.heights`).
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ from runtime.maps.imagery import Imagery
 from runtime.model.engine import Engine
 from runtime.tiles.format import FORMAT, HEIGHT, ROW_TENSORS, TERRAIN_FORMAT, dtype_of, hashed, root_hash, shapes
 from runtime.tiles.metadata import CacheMetadata, MapFacts
+
+logger = logging.getLogger(__name__)
 
 
 def _no_squares() -> NDArray[np.int32]:
@@ -74,6 +77,8 @@ class TileCache:
         guard = RowGuard(path, {name: tensors[name] for name in hashed(tensors)}, hashes)
         if not lazy:
             guard.check(slice(None))
+        how = "pieces are checked when they are read" if lazy else "all hashes good"
+        logger.debug("opened %s: %d tiles on %d levels, %s", path, metadata.rows, len(metadata.levels), how)
         return cls(path, metadata, **tensors, guard=guard if lazy else None)
 
     def check_rows(self, rows: slice | NDArray[np.int64], names: Iterable[str] = ()) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from runtime.tiles.format import write_rows
 from runtime.tiles.metadata import CacheMetadata, EncoderFacts, Level, left_out_text
 from runtime.tiles.windows import Block, Grid
 from runtime.types import Tick
+
+logger = logging.getLogger(__name__)
 
 _LEAST_PX = 16  # of the map across a window: fewer show nothing to be recognised by
 
@@ -71,6 +74,7 @@ def build(
     try:
         blocks = _blocks(job, imagery)
         left = [block for block in blocks if not workspace.has(block)]
+        logger.debug("%d blocks, of which %d are finished", len(blocks), len(blocks) - len(left))
         done = _Counter(job.count(blocks) - job.count(left), job.count(blocks), tick)
         (embedder or partial(in_threads, workers=2))(job, engine, left, keep=workspace.keep, tick=done.more)
         levels = _levels(grids, blocks, workspace)
