@@ -11,7 +11,8 @@ from hypothesis import settings
 from runtime.flights.flight import Flight, read_truth
 from runtime.frame import Frame
 from runtime.geo.mercator import LatLon
-from runtime.model.bundle import DEFAULT_BUNDLE, MANIFEST, matcher_home
+from runtime.model.bundle import DEFAULT_BUNDLE, matcher_home
+from runtime.model.manifest import MANIFEST
 from runtime.tiles.__main__ import main as tiles
 from tests.paths import SHARED
 from tests.toy_encoder import write_toy_bundle

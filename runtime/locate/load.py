@@ -10,8 +10,9 @@ from runtime.geo.camera import Camera
 from runtime.geo.mercator import LatLon
 from runtime.locate.features import LocalFeatures
 from runtime.locate.localizer import Localizer
-from runtime.model.bundle import DEFAULT_BUNDLE, ENCODER_FILES, MANIFEST, Bundle, matcher_home
+from runtime.model.bundle import DEFAULT_BUNDLE, ENCODER_FILES, Bundle, matcher_home
 from runtime.model.load import open_engine
+from runtime.model.manifest import MANIFEST
 from runtime.model.score_map import score_map
 from runtime.tiles.cache import TileCache
 
