@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from calib.camera.board import Grey
-from calib.sources import SUFFIXES
+from calib.samples.sources import SUFFIXES
 from runtime.errors import DataError
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mpg", ".ts")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calib.diverse import choose_diverse, statistics
+from calib.samples.diverse import choose_diverse, statistics
 from calib.int8 import choose, main
-from calib.retrieval import NEAR_M, open_retrieval_set
-from calib.sets import read_set
+from calib.samples.gate_set import NEAR_M, open_retrieval_set
+from calib.samples.stored_set import read_set
 from runtime.errors import DataError
 from runtime.geo.mercator import Tile
 from runtime.maps.importing import import_imagery

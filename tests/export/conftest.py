@@ -11,7 +11,7 @@ import torch
 
 from calib.int8 import main as choose_pictures
 from export.onnx import main as export_bundle
-from export.pictures import land_like
+from export.graphs.drawn_ground import land_like
 from train.model.checkpoint import save_encoder
 from train.model.encoder import Encoder, EncoderSpec
 

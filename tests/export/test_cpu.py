@@ -13,14 +13,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from onnx import ModelProto, helper, numpy_helper
 
-from calib.sets import read_set
-from export.cpu import to_cpu
-from export.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
-from export.int8 import measured_activations
-from export.parity import embed
-from export.precision import load_graph
-from export.quantize import to_int8
-from export.ranges import DEFAULT_RULE, measure
+from calib.samples.stored_set import read_set
+from export.int8.cpu import to_cpu
+from export.int8.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
+from export.int8.pipeline import measured_activations
+from export.graphs.parity import embed
+from export.graphs.precision import load_graph
+from export.int8.quantize import to_int8
+from export.int8.ranges import DEFAULT_RULE, measure
 
 
 @pytest.fixture(scope="module")

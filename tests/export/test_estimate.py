@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from export.cost import cost_of
+from export.estimates.cost import cost_of
 from export.estimate import BADLY, BOARDS, WELL, main, range_ms, time_us
 from runtime.errors import ExportError
 from runtime.model.bundle import FORMAT, file_entry, write_manifest

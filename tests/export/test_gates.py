@@ -7,9 +7,9 @@ import numpy as np
 import onnx
 import pytest
 
-from calib.retrieval import RetrievalSet
-from export.gates import GateResult, Judge, SetResult, changed_set, search
-from export.pictures import land_like
+from calib.samples.gate_set import RetrievalSet
+from export.int8.gates import GateResult, Judge, SetResult, changed_set, search
+from export.graphs.drawn_ground import land_like
 from runtime.errors import GateError
 from tests.export.toy import SIDE_PX, toy_model
 

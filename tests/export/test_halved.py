@@ -9,13 +9,13 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, numpy_helper
 
-from calib.sets import read_set
-from export.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
+from calib.samples.stored_set import read_set
+from export.int8.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
 from export.lint import lint
-from export.parity import embed
-from export.precision import QDQ, in_body, load_graph, to_fp16
-from export.quantize import quantised_activations, to_int8
-from export.ranges import DEFAULT_RULE, measure
+from export.graphs.parity import embed
+from export.graphs.precision import QDQ, in_body, load_graph, to_fp16
+from export.int8.quantize import quantised_activations, to_int8
+from export.int8.ranges import DEFAULT_RULE, measure
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from export.lint import check_lint, lint, main
-from export.rules import OPSET, OPSET_OF_HALF_SCALES, RULES
+from export.graphs.rules import OPSET, OPSET_OF_HALF_SCALES, RULES
 from runtime.errors import GateError
 
 

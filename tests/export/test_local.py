@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from export.local import main
-from export.pictures import land_like
+from export.graphs.drawn_ground import land_like
 from runtime.locate.features import LocalFeatures
 from runtime.model.bundle import MATCHER_FILE, Bundle
 from train.local.store import LocalSpec, build_network, save_local

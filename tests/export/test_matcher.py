@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from export.matcher import main
-from export.pictures import land_like
+from export.graphs.drawn_ground import land_like
 from runtime.model.bundle import Bundle, matcher_home
 from runtime.model.engine_onnx import open_session
 

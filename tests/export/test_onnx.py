@@ -11,12 +11,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from export.graph import fused, trace
+from export.graphs.trace import fused, trace
 from export.lint import lint
 from export.onnx import MIN_COSINE, export_encoder, main
-from export.parity import embed
-from export.pictures import land_like
-from export.precision import load_graph, store_halved, to_fp16
+from export.graphs.parity import embed
+from export.graphs.drawn_ground import land_like
+from export.graphs.precision import load_graph, store_halved, to_fp16
 from runtime.errors import ExportError, GateError
 from runtime.files import sha256_of
 from runtime.model.bundle import Bundle
@@ -107,7 +107,7 @@ def test_an_fp16_graph_that_is_three_nines_near_is_not_near_enough(
         head.CopyFrom(onnx.numpy_helper.from_array(spoilt.astype(np.float32), head.name))
         return half
 
-    monkeypatch.setattr("export.precision.to_fp16", rough)
+    monkeypatch.setattr("export.graphs.precision.to_fp16", rough)
     encoder, _ = load_encoder(tiny_checkpoint)
     with pytest.raises(GateError, match=r"encoder\.fp16\.onnx.* has cosine 0\.999\d+, needs 0\.9999; .*--small"):
         export_encoder(encoder, tmp_path / "rough.bundle", training={}, licence="Apache-2.0")
@@ -191,7 +191,7 @@ def test_the_same_checkpoint_makes_the_same_bytes_whatever_the_commit(
 ) -> None:
     bundles = []
     for commit in ("a" * 40, "b" * 40):
-        monkeypatch.setattr("export.card._commit", lambda commit=commit: commit)
+        monkeypatch.setattr("export.bundles.card._commit", lambda commit=commit: commit)
         assert main([str(tiny_checkpoint), "--out", str(tmp_path / commit[0] / "same.bundle")]) == 0
         bundles.append(Bundle.open(tmp_path / commit[0] / "same.bundle"))
     first, second = bundles

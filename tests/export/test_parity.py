@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.parity import check_close, check_parity
+from export.graphs.parity import check_close, check_parity
 from runtime.errors import GateError
 
 

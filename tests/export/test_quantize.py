@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from calib.sets import read_set
-from export.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
+from calib.samples.stored_set import read_set
+from export.int8.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
 from export.lint import check_lint
-from export.parity import embed
-from export.precision import load_graph
-from export.quantize import half_up, mean_response, quantise_weight, quantised_activations, to_int8
-from export.ranges import DEFAULT_RULE, Range, measure
+from export.graphs.parity import embed
+from export.graphs.precision import load_graph
+from export.int8.quantize import half_up, mean_response, quantise_weight, quantised_activations, to_int8
+from export.int8.ranges import DEFAULT_RULE, Range, measure
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from export.ranges import BINS, RULES, Histogram, entropy_clip, least_squares_clip, max_clip, percentile_clip
+from export.int8.ranges import BINS, RULES, Histogram, entropy_clip, least_squares_clip, max_clip, percentile_clip
 from runtime.errors import ExportError
 
 FLOATS = st.floats(-1e6, 1e6, width=32, allow_subnormal=False)

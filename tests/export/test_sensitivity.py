@@ -7,13 +7,13 @@ from pathlib import Path
 import onnx
 import pytest
 
-from calib.sets import read_set
+from calib.samples.stored_set import read_set
 from export import trt
-from export.gates import GateResult
-from export.precision import load_graph
-from export.quantize import quantised_activations
-from export.ranges import measure
-from export.sensitivity import Attempt, Sensitivity, hurt, quantise_until, rank_nodes, suspects
+from export.int8.gates import GateResult
+from export.graphs.precision import load_graph
+from export.int8.quantize import quantised_activations
+from export.int8.ranges import measure
+from export.int8.sensitivity import Attempt, Sensitivity, hurt, quantise_until, rank_nodes, suspects
 from runtime.model.bundle import Bundle
 from tests.export.toy import BAD, NODES, toy_bundle
 
@@ -84,7 +84,7 @@ def test_the_fewest_nodes_that_do_are_left_float(needed: int) -> None:
 def test_a_graph_that_half_of_its_nodes_do_not_save_is_refused_and_the_report_stands(
     toy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export.gates.MIN_MEAN_COSINE", 1.1)
+    monkeypatch.setattr("export.int8.gates.MIN_MEAN_COSINE", 1.1)
     assert trt.main(["--int8", str(toy), "--graph-only"]) == 1
     error = capsys.readouterr().err
     assert "needs 1.1" in error and "python -m calib.int8" in error and error.count("\n") == 1

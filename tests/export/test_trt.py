@@ -12,13 +12,13 @@ import numpy as np
 import onnx
 import pytest
 
-from calib.sets import read_set
+from calib.samples.stored_set import read_set
 from export import trt
-from export.builder import build_engine
-from export.device import Device
-from export.engines import build_and_keep
-from export.gates import MIN_MEAN_COSINE
-from export.parity import embed
+from export.engines.builder import build_engine
+from export.engines.device import Device
+from export.engines.selection import build_and_keep
+from export.int8.gates import MIN_MEAN_COSINE
+from export.graphs.parity import embed
 from runtime.errors import ExportError
 from runtime.model.bundle import Bundle, write_manifest
 from runtime.model.cuda import Gpu

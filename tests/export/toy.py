@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from calib.sets import write_set
-from calib.sources import Sample
-from export.pictures import land_like
+from calib.samples.stored_set import write_set
+from calib.samples.sources import Sample
+from export.graphs.drawn_ground import land_like
 from runtime.model.bundle import FORMAT, file_entry, write_manifest
 
 SIDE_PX, DIM = 32, 16

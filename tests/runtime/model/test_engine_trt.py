@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.builder import build_engine
-from export.device import Device
+from export.engines.builder import build_engine
+from export.engines.device import Device
 from export.golden import main as enter_golden
 from runtime.errors import EngineError
 from runtime.files import sha256_of

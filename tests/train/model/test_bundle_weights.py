@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from export.onnx import export_encoder
-from export.pictures import land_like
+from export.graphs.drawn_ground import land_like
 from runtime.errors import SkyfixError, TrainError
 from runtime.model.bundle import Bundle
 from runtime.model.engine_onnx import OnnxEngine
