@@ -1,38 +1,77 @@
-"""``python -m calib.int8``: choose the pictures that a bundle's INT8 ranges will be measured on."""
+"""The pictures that a bundle's INT8 ranges will be measured on: chosen, stored, and entered into its manifest."""
 
 from __future__ import annotations
 
-import argparse
-import sys
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from runtime.command import run_command
+import cv2
+import numpy as np
+
+from calib.options import LEAST_PICTURES
+from calib.samples.diverse import choose_diverse, statistics
+from calib.samples.sources import Sample, samples
+from calib.samples.stored_set import LIST, PICTURES, write_set
 from runtime.errors import DataError
+from runtime.model.bundle import Bundle, write_manifest
+from runtime.progress import progress
 from runtime.types import Tick
 
-if TYPE_CHECKING:
-    from calib.samples.sources import Sample
+logger = logging.getLogger(__name__)
 
-
-MIN_COUNT = 8  # under this the range of a layer is a matter of luck
 _OFFERED, _OFFERED_BYTES = 4, 1 << 29  # pictures read for one that is chosen, and how much may be held
+_THUMB_PX, _THUMBS_A_ROW, _MOST_THUMBS = 96, 8, 64
+
+
+@dataclass(frozen=True, slots=True)
+class SetRequest:
+    """A calibration set that ``python -m calib.int8`` is asked for."""
+
+    sources: tuple[Path, ...]
+    bundle: Path
+    count: int = 256
+    seed: int = 0
+    sheet: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSet:
+    """A calibration set that was written."""
+
+    path: Path
+    pictures: int
+    sources: int
+    sha256: str
+
+    def describe(self) -> str:
+        """Return what to tell of the set, in one line."""
+        return f"{self.path}: {self.pictures} pictures of {self.sources} sources, set {self.sha256[:12]}"
+
+
+def make_set(request: SetRequest) -> ChosenSet:
+    """Choose the pictures, write them beside the bundle and enter them; raises BundleError or DataError."""
+    bundle = Bundle.open(request.bundle)
+    with progress("pictures") as tick:
+        chosen = choose(request.sources, request.count, bundle.side_px, request.seed, tick)
+    sha256 = write_set(bundle.path, chosen, request.seed)
+    about = {"list": LIST, "pictures": len(chosen), "seed": request.seed, "sha256": sha256}
+    write_manifest(bundle.path, bundle.manifest.with_sections(calibration=about))
+    if request.sheet:
+        contact_sheet(chosen, request.sheet)
+    _warn_of_one_view(request.sources)
+    return ChosenSet(bundle.path / PICTURES, len(chosen), len(request.sources), sha256)
 
 
 def choose(
     sources: Sequence[Path], count: int, side_px: int, seed: int, tick: Tick = lambda done, total: None
 ) -> list[Sample]:
-    """About ``count`` samples, the same number of each source where they have them; seeded.
+    """Choose about ``count`` samples, the same number of each source where they have them; seeded.
 
-    Of four times as many, those that show most kinds of ground (``calib.samples.diverse``). Raises DataError where there are
-    not enough to measure anything.
+    Of four times as many, those that show most kinds of ground (``calib.samples.diverse``). Raises DataError where
+    there are not enough to measure anything.
     """
-    import numpy as np
-
-    from calib.samples.diverse import choose_diverse, statistics
-    from calib.samples.sources import samples
-
     chosen: list[Sample] = []
     for i, source in enumerate(sources):
         rng = np.random.default_rng((seed, i))
@@ -45,76 +84,26 @@ def choose(
         if offered:
             features = np.stack([statistics(sample.picture) for sample in offered])
             chosen += [offered[row] for row in choose_diverse(features, share, rng)]
-    if len(chosen) < MIN_COUNT:
+    if len(chosen) < LEAST_PICTURES:
         raise DataError(
-            f"{len(chosen)} usable pictures are too few; give --from more folders, {MIN_COUNT} is the least"
+            f"{len(chosen)} usable pictures are too few; give --from more folders, {LEAST_PICTURES} is the least"
         )
     return chosen
 
 
 def contact_sheet(chosen: Sequence[Sample], path: Path) -> None:
-    """A picture of 64 samples, evenly taken, for people to judge."""
-    import cv2
-    import numpy as np
-
-    thumbs = [
-        cv2.resize(sample.picture, (96, 96), interpolation=cv2.INTER_AREA)
-        for sample in chosen[:: -(-len(chosen) // 64)]
-    ]
-    thumbs += [np.full((96, 96, 3), 255, np.uint8)] * (-len(thumbs) % 8)
-    sheet = np.vstack([np.hstack(thumbs[i : i + 8]) for i in range(0, len(thumbs), 8)])
-    cv2.imwrite(str(path), sheet[..., ::-1])
+    """Draw up to 64 samples, evenly taken, for people to judge."""
+    size = (_THUMB_PX, _THUMB_PX)
+    shown = chosen[:: -(-len(chosen) // _MOST_THUMBS)]
+    thumbs = [cv2.resize(sample.picture, size, interpolation=cv2.INTER_AREA) for sample in shown]
+    thumbs += [np.full((*size, 3), 255, np.uint8)] * (-len(thumbs) % _THUMBS_A_ROW)
+    rows = [np.hstack(thumbs[i : i + _THUMBS_A_ROW]) for i in range(0, len(thumbs), _THUMBS_A_ROW)]
+    cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Choose a calibration set; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m calib.int8",
-        description="Choose the pictures on which INT8 ranges are measured, and store them in the bundle's folder. "
-        "Take what the drone will see and the map it will search: ranges are only right for what was shown.",
-        epilog="Example: python -m calib.int8 --from flights/one --from area.mbtiles --bundle edge.bundle\n"
-        "Next: python -m export.trt --int8 edge.bundle",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--from",
-        dest="sources",
-        type=Path,
-        action="extend",
-        nargs="+",
-        required=True,
-        metavar="FOLDER",
-        help="a recorded flight, a map.mbtiles, or a folder of pictures; give several",
-    )
-    parser.add_argument("--bundle", type=Path, required=True, metavar="NAME.bundle", help="from python -m export.onnx")
-    parser.add_argument("--count", type=int, default=256, help="pictures in all (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed, the same pictures (%(default)s)")
-    parser.add_argument("--sheet", type=Path, metavar="PNG", help="also draw some 64 of them")
-    args = parser.parse_args(argv)
-    if args.count < MIN_COUNT:
-        parser.error(f"--count {args.count} is too few: {MIN_COUNT} is the least")
-    return run_command("calib.int8", lambda: _run(args))
-
-
-def _run(args: argparse.Namespace) -> None:
-    from calib.samples.stored_set import LIST, PICTURES, write_set
-    from runtime.model.bundle import Bundle, write_manifest
-    from runtime.progress import progress
-
-    bundle = Bundle.open(args.bundle)
-    with progress("pictures") as tick:
-        chosen = choose(args.sources, args.count, bundle.side_px, args.seed, tick)
-    sha256 = write_set(bundle.path, chosen, args.seed)
-    about = {"list": LIST, "pictures": len(chosen), "seed": args.seed, "sha256": sha256}
-    write_manifest(bundle.path, {**bundle.manifest, "calibration": about})
-    if args.sheet:
-        contact_sheet(chosen, args.sheet)
-    views = {source.suffix == ".mbtiles" for source in args.sources}
-    if len(views) == 1:
-        lacking = "drone: give a flight too" if views == {True} else "map: give a map.mbtiles too"
-        print(f"No picture is from a {lacking}; the encoder embeds both views")
-    print(f"{bundle.path / PICTURES}: {len(chosen)} pictures of {len(args.sources)} sources, set {sha256[:12]}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _warn_of_one_view(sources: Sequence[Path]) -> None:
+    """Say which view the set lacks, the drone's or the map's, where it has one alone."""
+    are_maps = {source.suffix == ".mbtiles" for source in sources}
+    if len(are_maps) == 1:
+        lacking = "drone: give a flight too" if are_maps == {True} else "map: give a map.mbtiles too"
+        logger.warning("no picture is from a %s; the encoder embeds both views", lacking)

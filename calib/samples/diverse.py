@@ -1,16 +1,19 @@
-"""Which of many pictures make a calibration set? Half by chance, as they come; half the ones least like those taken."""
+"""Pictures that make a good calibration set: half by chance, half the ones least like those taken."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from runtime.types import FloatArray, Picture
 
 _SMALL_PX = 32
 
 
-def statistics(picture: NDArray[np.uint8]) -> NDArray[np.float64]:  # of (S, S, 3): (11,)
-    """What decides how far activations reach: colour, its spread, contrast at three scales, extremes, flat area."""
+def statistics(
+    picture: Picture,  # (S, S, 3)
+) -> FloatArray:  # (11,)
+    """Measure what decides how far activations reach: colour, its spread, contrast at three scales, extremes, flats."""
     small = cv2.resize(picture, (_SMALL_PX, _SMALL_PX), interpolation=cv2.INTER_AREA).astype(np.float64)
     grey = small.mean(axis=2)
     fine = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
@@ -21,11 +24,11 @@ def statistics(picture: NDArray[np.uint8]) -> NDArray[np.float64]:  # of (S, S, 
 
 
 def choose_diverse(
-    features: NDArray[np.float64],  # (N, K)
+    features: FloatArray,  # (N, K)
     count: int,
     rng: np.random.Generator,
 ) -> list[int]:
-    """Rows of a set that is both like the whole and covers its edges: half by chance, half farthest-first.
+    """Choose rows of a set that is both like the whole and covers its edges: half by chance, half farthest-first.
 
     Farthest-first alone (Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985) would take mostly
     oddities, and chance alone misses rare ground. Features are brought to one scale first.
@@ -44,7 +47,11 @@ def choose_diverse(
     return chosen
 
 
-def _distance(rows: NDArray[np.float64], i: int) -> NDArray[np.float64]:  # (N,)
+def _distance(
+    rows: FloatArray,  # (N, K)
+    i: int,
+) -> FloatArray:  # (N,)
+    """Return how far each row is from row ``i``, which itself counts as nearer than any."""
     distance = np.linalg.norm(rows - rows[i], axis=1)
     distance[i] = -1.0  # never chosen twice
     return np.asarray(distance, np.float64)

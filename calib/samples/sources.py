@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.errors import DataError, FlightError
-
-if TYPE_CHECKING:
-    from runtime.flights.flight import Flight
-    from runtime.frame import Frame
-    from runtime.locate.ground_view import GroundView
+from runtime.flights.flight import Flight, read_picture
+from runtime.frame import Frame
+from runtime.geo.rectify import rectify, seen_share
+from runtime.locate.ground_view import GroundView, ground_views, unusable
+from runtime.locate.mount import MountEstimate
+from runtime.locate.retrieve import WELL_SEEN
+from runtime.maps.imagery import Imagery
+from runtime.model.preprocess import encoder_input
+from runtime.tiles.building.build import FOOTPRINTS_M, STRIDE_SHARE
+from runtime.tiles.building.window_filter import LeftOut, window_picture
+from runtime.tiles.windows import windows_over
+from runtime.types import Picture
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 
 
-class Sample(NamedTuple):
-    """One encoder input and where it came from."""
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A picture as the encoder reads it, and where it came from."""
 
     source: str
-    picture: NDArray[np.uint8]  # (S, S, 3) RGB
+    picture: Picture  # (S, S, 3) RGB
 
 
 def samples(source: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
-    """Up to ``count`` samples of a flight's folder, a map (``.mbtiles``) or a folder of pictures; raises DataError."""
+    """Yield up to ``count`` samples of a flight, a map (``.mbtiles``) or a folder of pictures; raises DataError."""
     return _reader(source)(source, count, side_px, rng)
 
 
 def _reader(source: Path) -> Callable[[Path, int, int, np.random.Generator], Iterator[Sample]]:
+    """Return the reader for a source of this kind; raises DataError."""
     if (source / "telemetry.csv").is_file():
         return _frames
     if source.is_dir():
@@ -44,21 +52,17 @@ def _reader(source: Path) -> Callable[[Path, int, int, np.random.Generator], Ite
 
 
 def _pictures(folder: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
-    """A random square of each picture; one that has the encoder's size already is taken whole."""
-    from runtime.model.preprocess import encoder_input
-
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not found:
+    """Yield a random square of each picture; one that has the encoder's size already is taken whole."""
+    images = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not images:
         raise DataError(f"{folder} holds no pictures; expected {', '.join(SUFFIXES)}")
-    for i in _some(len(found), count, rng):
-        name = found[i].relative_to(folder.parent).as_posix()
-        yield Sample(name, encoder_input(_square(_read(found[i]), side_px, rng), None, side_px))
+    for i in _some(len(images), count, rng):
+        name = images[i].relative_to(folder.parent).as_posix()
+        yield Sample(name, encoder_input(_square(_read(images[i]), side_px, rng), None, side_px))
 
 
-def read_square(image: Path, side_px: int) -> NDArray[np.uint8]:  # (S, S, 3)
-    """The middle square of a picture, at the encoder's size; raises DataError."""
-    from runtime.model.preprocess import encoder_input
-
+def read_square(image: Path, side_px: int) -> Picture:  # (S, S, 3)
+    """Return the middle square of a picture, at the encoder's size; raises DataError."""
     picture = _read(image)
     height, width = picture.shape[:2]
     side = min(height, width)
@@ -66,17 +70,17 @@ def read_square(image: Path, side_px: int) -> NDArray[np.uint8]:  # (S, S, 3)
     return encoder_input(np.ascontiguousarray(picture[top : top + side, left : left + side]), None, side_px)
 
 
-def _read(image: Path) -> NDArray[np.uint8]:  # (H, W, 3) RGB
-    from runtime.flights.flight import read_picture
-
+def _read(image: Path) -> Picture:
+    """Read a picture; raises DataError."""
     try:
-        picture: NDArray[np.uint8] = read_picture(image)
+        picture: Picture = read_picture(image)
     except FlightError:
         raise DataError(f"{image} is no picture that OpenCV can read; mend it, or take it out") from None
     return picture
 
 
-def _square(picture: NDArray[np.uint8], side_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _square(picture: Picture, side_px: int, rng: np.random.Generator) -> Picture:
+    """Cut a random square, half of the picture or more; a picture of the encoder's size stays whole."""
     height, width = picture.shape[:2]
     if height == width == side_px:
         return picture
@@ -85,41 +89,26 @@ def _square(picture: NDArray[np.uint8], side_px: int, rng: np.random.Generator) 
     return np.ascontiguousarray(picture[top : top + side, left : left + side])
 
 
-def looks_at(flight: Flight, indices: Iterable[int]) -> Iterator[tuple[Frame, GroundView]]:
-    """Frames of a flight as the localizer lays them on the ground; those that it cannot use are left out."""
-    from runtime.frame import Frame
-    from runtime.locate.ground_view import ground_views, unusable
-    from runtime.locate.mount import MountEstimate
-
+def ground_views_of(flight: Flight, indices: Iterable[int]) -> Iterator[tuple[Frame, GroundView]]:
+    """Yield frames of a flight as the localizer lays them on the ground; those that it cannot use are left out."""
     for i in indices:
         frame = Frame(flight.telemetry[i], _read(flight.images[i]), flight.images[i].name)
         if unusable(frame, flight.camera) is None:
-            for look in ground_views(frame, flight.camera, MountEstimate())[:1]:
-                yield frame, look
+            for ground in ground_views(frame, flight.camera, MountEstimate())[:1]:
+                yield frame, ground
 
 
 def _frames(flight_folder: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
-    """Frames as the localizer embeds them: laid on the ground, north up, at a level that the frame fills."""
-    from runtime.flights.flight import Flight
-    from runtime.geo.rectify import rectify, seen_share
-    from runtime.locate.retrieve import WELL_SEEN
-    from runtime.model.preprocess import encoder_input
-    from runtime.tiles.building.build import FOOTPRINTS_M
-
+    """Yield frames as the localizer embeds them: laid on the ground, north up, at a level that the frame fills."""
     flight = Flight.open(flight_folder)
-    for frame, look in looks_at(flight, _some(len(flight.images), count, rng)):
-        full = [side_m for side_m in FOOTPRINTS_M if seen_share(look.view, look.middle_en_m, side_m) >= WELL_SEEN]
-        patch = rectify(look.view, look.middle_en_m, rng.choice(full or FOOTPRINTS_M[:1]), side_px)
+    for frame, ground in ground_views_of(flight, _some(len(flight.images), count, rng)):
+        full = [side_m for side_m in FOOTPRINTS_M if seen_share(ground.view, ground.middle_en_m, side_m) >= WELL_SEEN]
+        patch = rectify(ground.view, ground.middle_en_m, rng.choice(full or FOOTPRINTS_M[:1]), side_px)
         yield Sample(f"{flight.path.name}/{frame.name}", encoder_input(patch.picture, patch.seen, side_px))
 
 
 def _windows(map_file: Path, count: int, side_px: int, rng: np.random.Generator) -> Iterator[Sample]:
-    """Windows of a map as the tile cache cuts them."""
-    from runtime.maps.imagery import Imagery
-    from runtime.tiles.building.build import FOOTPRINTS_M, STRIDE_SHARE
-    from runtime.tiles.building.window_filter import LeftOut, window_picture
-    from runtime.tiles.windows import windows_over
-
+    """Yield windows of a map as the tile cache cuts them."""
     imagery = Imagery(map_file)
     levels = enumerate(FOOTPRINTS_M)
     windows = [
@@ -132,5 +121,6 @@ def _windows(map_file: Path, count: int, side_px: int, rng: np.random.Generator)
     imagery.close()
 
 
-def _some(held: int, count: int, rng: np.random.Generator) -> list[int]:
-    return [int(i) for i in rng.permutation(held)[:count]]
+def _some(available: int, count: int, rng: np.random.Generator) -> list[int]:
+    """Draw up to ``count`` of so many numbers, without repeats."""
+    return [int(i) for i in rng.permutation(available)[:count]]

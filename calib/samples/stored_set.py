@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from calib.samples.sources import Sample
 from runtime.errors import DataError
@@ -23,10 +26,16 @@ HELD_OUT = 4  # every fourth picture is not calibrated on, but kept for the gate
 LIST, PICTURES = "calibration.json", "calibration.safetensors"
 
 
-def write_set(bundle: Path, samples: Sequence[Sample], seed: int) -> str:
-    """Write both files into a bundle's folder; the set's SHA-256 (of all pixels, in order)."""
-    from safetensors.numpy import save_file
+@dataclass(frozen=True, slots=True)
+class CalibrationSet:
+    """The pictures of a calibration set, and the hash by which it is known."""
 
+    pictures: NDArray[np.uint8]  # (N, S, S, 3)
+    sha256: str  # of all pixels, in order
+
+
+def write_set(bundle: Path, samples: Sequence[Sample], seed: int) -> str:
+    """Write both files into a bundle's folder; returns the set's SHA-256."""
     pictures = np.stack([sample.picture for sample in samples])  # (N, S, S, 3)
     sha256 = _sha256(pictures)
     with whole_file(bundle / PICTURES) as partial:
@@ -37,11 +46,8 @@ def write_set(bundle: Path, samples: Sequence[Sample], seed: int) -> str:
     return sha256
 
 
-def read_set(bundle: Path) -> tuple[NDArray[np.uint8], str]:
-    """(N, S, S, 3) pictures and the set's SHA-256; raises DataError when they are not those that the list names."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
+def read_set(bundle: Path) -> CalibrationSet:
+    """Read a bundle's set; raises DataError when its pictures are not those that the list names."""
     mend = f"make the set again: python -m calib.int8 --from FOLDER --bundle {bundle}"
     try:
         about = json.loads((bundle / LIST).read_text(encoding="utf-8"))
@@ -52,10 +58,12 @@ def read_set(bundle: Path) -> tuple[NDArray[np.uint8], str]:
         raise DataError(f"{bundle}'s calibration set cannot be read ({error}); {mend}") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise DataError(f"{bundle / LIST} is not of format {FORMAT}; {mend}")
-    found = _sha256(pictures)
-    if found != about["sha256"]:
-        raise DataError(f"{bundle / PICTURES} was altered: SHA-256 {found[:12]}, listed {about['sha256'][:12]}; {mend}")
-    return pictures, found
+    sha256 = _sha256(pictures)
+    if sha256 != about["sha256"]:
+        raise DataError(
+            f"{bundle / PICTURES} was altered: SHA-256 {sha256[:12]}, listed {about['sha256'][:12]}; {mend}"
+        )
+    return CalibrationSet(pictures, sha256)
 
 
 def _sha256(pixels: NDArray[np.uint8]) -> str:
