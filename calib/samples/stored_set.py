@@ -52,8 +52,9 @@ def read_set(bundle: Path) -> CalibrationSet:
     try:
         about = json.loads((bundle / LIST).read_text(encoding="utf-8"))
         pictures = load_file(bundle / PICTURES)["image"]
-    except FileNotFoundError as error:
-        raise DataError(f"{bundle} has no calibration set ({Path(error.filename).name} is missing); {mend}") from None
+    except FileNotFoundError:  # safetensors' does not say which file
+        missing = next((name for name in (LIST, PICTURES) if not (bundle / name).is_file()), PICTURES)
+        raise DataError(f"{bundle} has no calibration set ({missing} is missing); {mend}") from None
     except (ValueError, KeyError, SafetensorError) as error:
         raise DataError(f"{bundle}'s calibration set cannot be read ({error}); {mend}") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
-from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 
 from export.graphs.rules import OPSET
@@ -27,6 +26,9 @@ def fused(network: nn.Module) -> nn.Module:
     FastViT and RepVGG-like backbones (MobileOne, RepViT) compute the same with fewer nodes; the network itself is left
     as it is. Vasu et al., "FastViT", ICCV 2023, section 3.2.
     """
+    # Imported here: timm loads torchvision's operators, and only train.model.backbone knows how to do without them.
+    from timm.utils.model import reparameterize_model
+
     marks = ("fuse", "reparameterize", "switch_to_deploy")
     if not any(hasattr(module, mark) for module in network.modules() for mark in marks):
         return network

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.golden import golden_of
+from export.bundles.golden import golden_of
 from runtime.errors import BundleError, EngineError
 from runtime.model import engine_onnx
 from runtime.model.bundle import ENCODER_FILES, INT8_ON_CPU, Bundle, file_entry, write_manifest
@@ -78,8 +78,7 @@ def test_pictures_of_another_kind_are_refused(folder: Path, pictures: np.ndarray
 def test_a_file_that_is_no_graph_is_refused_by_name(folder: Path) -> None:
     graph = folder / "encoder.onnx"
     graph.write_bytes(b"not a graph")
-    manifest = dict(Bundle.open(folder).manifest)
-    write_manifest(folder, {**manifest, "files": {"encoder.onnx": file_entry(graph, "fp32")}})
+    write_manifest(folder, Bundle.open(folder).manifest.with_files({"encoder.onnx": file_entry(graph, "fp32")}))
     with pytest.raises(BundleError, match=r"ONNX Runtime .* refuses .*encoder\.onnx"):
         OnnxEngine(Bundle.open(folder), threads=1)
 
@@ -87,7 +86,7 @@ def test_a_file_that_is_no_graph_is_refused_by_name(folder: Path) -> None:
 def with_golden(folder: Path, **changes: object) -> Bundle:
     """The bundle with what its engines must compute."""
     golden = golden_of(folder, ENCODER_FILES, SIDE_PX)
-    write_manifest(folder, {**Bundle.open(folder).manifest, "golden": {**golden, **changes}})
+    write_manifest(folder, Bundle.open(folder).manifest.with_sections(golden={**golden, **changes}))
     return Bundle.open(folder)
 
 
@@ -173,7 +172,9 @@ def test_int8_runs_its_twin_on_a_cpu_in_the_name_of_the_graph(
     bundle = Bundle.open(folder)
     of = bundle.sha256("encoder.int8.onnx") if of_it else "0" * 64
     entry = {**file_entry(folder / INT8_ON_CPU, "int8"), "twin_of": of}
-    write_manifest(folder, {**bundle.manifest, "files": {**bundle.manifest["files"], INT8_ON_CPU: entry}})
+    write_manifest(
+        folder, {**bundle.manifest.document, "files": {**bundle.manifest.document["files"], INT8_ON_CPU: entry}}
+    )
     opened: list[str] = []
 
     def noted(graph: Path, threads: int, **options: object) -> object:

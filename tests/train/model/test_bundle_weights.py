@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from export.onnx import export_encoder
+from export.bundles.encoder import export_encoder
 from export.graphs.drawn_ground import land_like
 from runtime.errors import SkyfixError, TrainError
 from runtime.model.bundle import Bundle

@@ -1,3 +1,5 @@
+"""Where Q/DQ stands, and what rounding costs: the exported encoder, and a ConvNeXt with LayerNorm and products."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,23 +13,24 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from calib.samples.stored_set import read_set
-from export.int8.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
-from export.lint import check_lint
+from export.graphs.lint import check_lint
 from export.graphs.parity import embed
 from export.graphs.precision import load_graph
+from export.int8.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
 from export.int8.quantize import half_up, mean_response, quantise_weight, quantised_activations, to_int8
-from export.int8.ranges import DEFAULT_RULE, Range, measure
+from export.int8.ranges import Range, measure
+from export.options import DEFAULT_RANGE_RULE
 
 
 @pytest.fixture(scope="module")
 def quantised(exported: Path) -> onnx.ModelProto:
     model = load_graph(exported / "encoder.onnx")
-    return to_int8(model, ranges_of(model, read_set(exported)[0][:16]))
+    return to_int8(model, ranges_of(model, read_set(exported).pictures[:16]))
 
 
 def ranges_of(model: onnx.ModelProto, pictures: NDArray[np.uint8]) -> dict[str, Range]:
     measured = measure(model, quantised_activations(model), pictures)
-    return {name: one.range_by(DEFAULT_RULE) for name, one in measured.items()}
+    return {name: one.range_by(DEFAULT_RANGE_RULE) for name, one in measured.items()}
 
 
 def copy_of(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -73,7 +76,7 @@ def test_the_quantised_graph_keeps_every_rule_and_finds_what_fp32_finds(
     onnx.checker.check_model(quantised, full_check=True)
     path = tmp_path / "int8.onnx"
     onnx.save(quantised, path)
-    pictures, _ = read_set(exported)
+    pictures = read_set(exported).pictures
     cosine = (embed(exported / "encoder.onnx", pictures) * embed(path, pictures, optimise=False)).sum(axis=1)
     assert cosine.mean() >= MIN_MEAN_COSINE and cosine.min() >= MIN_WORST_COSINE
 
@@ -86,7 +89,7 @@ def test_every_residual_add_has_one_quantised_side(quantised: onnx.ModelProto) -
 
 def test_taking_the_mean_error_out_of_the_bias_helps(exported: Path, tmp_path: Path) -> None:
     model = load_graph(exported / "encoder.onnx")
-    pictures, _ = read_set(exported)
+    pictures = read_set(exported).pictures
     corrected = to_int8(model, ranges_of(model, pictures[:16]))
     plain, biases = copy_of(corrected), {n.name: n.input[2] for n in model.graph.node if n.op_type == "Conv"}
     for node in plain.graph.node:

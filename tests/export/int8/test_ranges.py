@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from export.int8.ranges import BINS, RULES, Histogram, entropy_clip, least_squares_clip, max_clip, percentile_clip
+from export.int8.ranges import BINS, CLIPS, Histogram, entropy_clip, least_squares_clip, max_clip, percentile_clip
 from runtime.errors import ExportError
 
 FLOATS = st.floats(-1e6, 1e6, width=32, allow_subnormal=False)
@@ -90,13 +90,13 @@ def test_least_squares_is_as_good_as_the_best_clip_of_all_values() -> None:
     assert slow_squared_error(values, least_squares_clip(histogram_of(values))) <= 1.02 * min(errors)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", CLIPS)
 def test_an_even_spread_is_kept_whole_and_no_rule_breaks_on_nothing_but_zeros(rule: str) -> None:
-    assert RULES[rule](histogram_of(np.linspace(0, 1, 200_001))) == pytest.approx(1, rel=0.02)
-    assert RULES[rule](histogram_of(np.zeros(8))) == 0
+    assert CLIPS[rule](histogram_of(np.linspace(0, 1, 200_001))) == pytest.approx(1, rel=0.02)
+    assert CLIPS[rule](histogram_of(np.zeros(8))) == 0
 
 
-@pytest.mark.parametrize("rule", sorted(RULES.keys() - {"max"}))
+@pytest.mark.parametrize("rule", sorted(CLIPS.keys() - {"max"}))
 def test_one_bright_outlier_is_clipped(rule: str) -> None:
     values = np.append(np.abs(np.random.default_rng(0).normal(size=200_000)), 40.0)
-    assert RULES[rule](histogram_of(values)) < 25
+    assert CLIPS[rule](histogram_of(values)) < 25

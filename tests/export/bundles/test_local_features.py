@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.local import main
 from export.graphs.drawn_ground import land_like
+from export.local import main
 from runtime.locate.features import LocalFeatures
 from runtime.model.bundle import MATCHER_FILE, Bundle
 from train.local.store import LocalSpec, build_network, save_local
@@ -34,7 +34,7 @@ def test_the_bundle_brings_features_that_the_runtime_reads(
     opened = Bundle.open(bundle)
     assert opened.has_local_features
     assert opened.patch_px == 320
-    assert opened.manifest["matcher"]["training"]["data"] == ["overhead:chips"]
+    assert opened.manifest.document["matcher"]["training"]["data"] == ["overhead:chips"]
     features = LocalFeatures(opened, threads=1)
     picture = land_like(1, 150, 203)[0]  # no multiple of 32
     descriptor, keypoint, _ = features.dense(picture)

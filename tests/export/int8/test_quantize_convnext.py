@@ -11,17 +11,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.int8.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
-from export.graphs.trace import trace
-from export.lint import lint
-from export.graphs.parity import embed
 from export.graphs.drawn_ground import land_like
+from export.graphs.lint import lint
+from export.graphs.parity import embed
+from export.graphs.trace import trace
+from export.int8.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
 from export.int8.quantize import quantised_activations, to_int8
 from export.int8.ranges import measure
 from train.model.backbone import import_timm
 
 SIDE_PX = 64
+
+
 FLOAT = ("LayerNormalization", "Erf", "Softmax", "Div", "Mul")
+
+
 QDQ = ("QuantizeLinear", "DequantizeLinear")
 
 

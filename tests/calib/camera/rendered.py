@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib.camera.board import Board
-from calib.camera.shots import Picture
-from calib.camera.views import View
+from calib.camera.shots import Shot
+from calib.camera.views import BoardView
 from runtime.geo.camera import Camera
 from runtime.types import FloatArray
 
@@ -47,7 +47,7 @@ class Studio:
         noise = rng.standard_normal(seen.shape, np.float32) * 2
         return np.clip(seen * 0.8 + 20 + noise, 0, 255).astype(np.uint8)
 
-    def view(self, pose: Pose, rng: np.random.Generator, noise_px: float) -> View | None:
+    def view(self, pose: Pose, rng: np.random.Generator, noise_px: float) -> BoardView | None:
         """What detecting the board would give, without a picture: noise of a known size on the true corners."""
         rotation, _ = cv2.Rodrigues(pose[0])
         lens = self.camera.matrix, self.camera.distortion
@@ -58,7 +58,7 @@ class Studio:
         if inside.sum() < 12:
             return None
         pixels = pixels[inside] + rng.normal(0, noise_px, (inside.sum(), 2))
-        return View("drawn", corners[inside], pixels, pixels[[0, 1, 2, 3]], 2.0)
+        return BoardView("drawn", corners[inside], pixels, pixels[[0, 1, 2, 3]], 2.0)
 
 
 @functools.cache
@@ -111,8 +111,8 @@ def poses(
         yield rotation, np.array([*at, away_mm]) - rotation @ np.array([wide / 2, high / 2, 0])
 
 
-def shots(studio: Studio, count: int, seed: int, **how: tuple[float, float]) -> Iterator[Picture]:
+def shots(studio: Studio, count: int, seed: int, **how: tuple[float, float]) -> Iterator[Shot]:
     """``count`` sharp pictures."""
     rng = np.random.default_rng(seed)
     for i, pose in zip(range(count), poses(studio.board, studio.camera, rng, **how), strict=False):
-        yield Picture(f"{i:03d}.png", studio.shot(pose, rng))
+        yield Shot(f"{i:03d}.png", studio.shot(pose, rng))

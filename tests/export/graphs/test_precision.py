@@ -1,4 +1,4 @@
-"""What a device is given in INT8: Q/DQ, and every float of the backbone in FP16."""
+"""FP16 in a graph: a backbone computed in it, weights stored in it, and INT8 with every float halved."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ import pytest
 from onnx import ModelProto, TensorProto, numpy_helper
 
 from calib.samples.stored_set import read_set
-from export.int8.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
-from export.lint import lint
+from export.graphs.lint import lint
 from export.graphs.parity import embed
-from export.graphs.precision import QDQ, in_body, load_graph, to_fp16
+from export.graphs.precision import QDQ, in_body, load_graph, store_halved, to_fp16
+from export.int8.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
 from export.int8.quantize import quantised_activations, to_int8
-from export.int8.ranges import DEFAULT_RULE, measure
+from export.int8.ranges import measure
+from export.options import DEFAULT_RANGE_RULE
+from runtime.errors import ExportError
 
 
 @pytest.fixture(scope="module")
 def graphs(exported: Path) -> tuple[ModelProto, ModelProto]:
     """Quantised, and its floats halved."""
     model = load_graph(exported / "encoder.onnx")
-    measured = measure(model, quantised_activations(model), read_set(exported)[0][:16])
-    int8 = to_int8(model, {name: one.range_by(DEFAULT_RULE) for name, one in measured.items()})
+    measured = measure(model, quantised_activations(model), read_set(exported).pictures[:16])
+    int8 = to_int8(model, {name: one.range_by(DEFAULT_RANGE_RULE) for name, one in measured.items()})
     return int8, to_fp16(int8)
 
 
@@ -59,7 +61,7 @@ def test_it_computes_what_int8_does_to_within_the_gates(
     graphs: tuple[ModelProto, ModelProto], exported: Path, tmp_path: Path
 ) -> None:
     onnx.save(graphs[1], tmp_path / "halved.onnx")
-    pictures = read_set(exported)[0][16:32]
+    pictures = read_set(exported).pictures[16:32]
     got = embed(tmp_path / "halved.onnx", pictures, optimise=False)
     assert got.dtype == np.float32
     cosine = (got * embed(exported / "encoder.onnx", pictures)).sum(axis=1)
@@ -73,3 +75,24 @@ def test_a_graph_that_is_halved_in_part_is_found(graphs: tuple[ModelProto, Model
     bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias).astype(np.float32), bias.name))
     assert bias.data_type == TensorProto.FLOAT
     assert [finding.partition(":")[0] for finding in lint(spoilt)] == ["SF16 one-float-type"]
+
+
+def test_half_stored_weights_are_half_the_bytes_and_nearly_the_same_embedding(exported: Path, tmp_path: Path) -> None:
+    full, small = exported / "encoder.onnx", tmp_path / "small.onnx"
+    onnx.save(store_halved(load_graph(full)), small)
+    assert small.stat().st_size < 0.55 * full.stat().st_size
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
+    cosine = (embed(full, pictures) * embed(small, pictures)).sum(axis=1)
+    assert cosine.min() > 0.9995
+    unpacked = load_graph(small)
+    assert not any(w.data_type == onnx.TensorProto.FLOAT16 for w in unpacked.graph.initializer)
+
+
+def test_a_weight_that_fp16_does_not_hold_is_refused(exported: Path) -> None:
+    model = load_graph(exported / "encoder.onnx")
+    weight = next(w for w in model.graph.initializer if w.name == "backbone.conv_stem.weight")
+    values = onnx.numpy_helper.to_array(weight).copy()
+    values[0] = 1e5
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+    with pytest.raises(ExportError, match=r"conv_stem.weight reaches 1e\+05"):
+        to_fp16(model)

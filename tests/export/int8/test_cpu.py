@@ -14,21 +14,22 @@ from hypothesis import strategies as st
 from onnx import ModelProto, helper, numpy_helper
 
 from calib.samples.stored_set import read_set
+from export.graphs.parity import embed
+from export.graphs.precision import load_graph
 from export.int8.cpu import to_cpu
 from export.int8.gates import MIN_MEAN_COSINE, MIN_WORST_COSINE
 from export.int8.pipeline import measured_activations
-from export.graphs.parity import embed
-from export.graphs.precision import load_graph
 from export.int8.quantize import to_int8
-from export.int8.ranges import DEFAULT_RULE, measure
+from export.int8.ranges import measure
+from export.options import DEFAULT_RANGE_RULE
 
 
 @pytest.fixture(scope="module")
 def graphs(exported: Path) -> tuple[ModelProto, ModelProto]:
     """As for TensorRT, and its twin."""
     model = load_graph(exported / "encoder.onnx")
-    measured = measure(model, measured_activations(model), read_set(exported)[0][:16])
-    ranges = {name: one.range_by(DEFAULT_RULE) for name, one in measured.items()}
+    measured = measure(model, measured_activations(model), read_set(exported).pictures[:16])
+    ranges = {name: one.range_by(DEFAULT_RANGE_RULE) for name, one in measured.items()}
     int8 = to_int8(model, ranges)
     return int8, to_cpu(int8, ranges)
 
@@ -88,7 +89,7 @@ def test_it_is_as_near_to_fp32_as_a_graph_for_a_device_must_be(
 ) -> None:
     onnx.checker.check_model(graphs[1], full_check=True)
     onnx.save(graphs[1], tmp_path / "twin.onnx")
-    pictures = read_set(exported)[0][16:32]
+    pictures = read_set(exported).pictures[16:32]
     cosine = (embed(exported / "encoder.onnx", pictures) * embed(tmp_path / "twin.onnx", pictures, optimise=False)).sum(
         1
     )
