@@ -14,7 +14,7 @@ from runtime.command import add_verbose, run_command
 
 @dataclass(frozen=True, slots=True)
 class LintArguments:
-    """What the command was asked for."""
+    """Graphs that the command is asked to check."""
 
     graphs: tuple[Path, ...]
 

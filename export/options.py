@@ -20,7 +20,7 @@ DEFAULT_PATCH_PX = 320
 
 @dataclass(frozen=True, slots=True)
 class Int8Choices:
-    """What a user may decide of an INT8 graph."""
+    """The choices that a user has about an INT8 graph."""
 
     rule: RangeRule = DEFAULT_RANGE_RULE
     keep_float: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ import numpy as np
 
 from calib.camera.board import Board
 from calib.camera.intrinsics import Calibration, pixel_std
-from calib.camera.shots import Shot
+from calib.camera.shots import BoardShot
 from calib.camera.views import BoardView, Survey
 from calib.camera.wrong_board import board_seen, has_markers
 from runtime.errors import DataError
@@ -57,7 +57,7 @@ def check_count(board: Board, seen: Survey, views: Sequence[BoardView], least: i
     )
 
 
-def check_board(board: Board, shots: Sequence[Shot]) -> None:
+def check_board(board: Board, shots: Sequence[BoardShot]) -> None:
     """Raise DataError where the pictures show another board, and say which."""
     shown = board_seen(shots, board)
     if shown is None or _may_be(shown, board):

@@ -17,14 +17,14 @@ VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mpg", ".ts")
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class BoardShot:
     """A grey picture that may show the board, and how to call it."""
 
     name: str
     grey: Grey
 
 
-def shots(sources: Sequence[Path], every_s: float) -> Iterator[Shot]:
+def shots(sources: Sequence[Path], every_s: float) -> Iterator[BoardShot]:
     """Yield pictures of folders, single files and videos (the sharpest frame each ``every_s``); raises DataError."""
     for source in sources:
         if source.suffix.lower() in VIDEOS and source.is_file():
@@ -40,16 +40,16 @@ def shots(sources: Sequence[Path], every_s: float) -> Iterator[Shot]:
             raise DataError(f"{source} is missing; expected a folder of pictures, a picture or a video")
 
 
-def _read(path: Path) -> Shot:
+def _read(path: Path) -> BoardShot:
     """Read a picture; raises DataError."""
     # As the runtime reads frames: a turned picture (EXIF) keeps the shape that the sensor has.
     grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
     if grey is None:
         raise DataError(f"{path} is no picture that OpenCV can read; mend it, or take it out")
-    return Shot(path.name, np.asarray(grey, np.uint8))
+    return BoardShot(path.name, np.asarray(grey, np.uint8))
 
 
-def _video(path: Path, every_s: float) -> Iterator[Shot]:
+def _video(path: Path, every_s: float) -> Iterator[BoardShot]:
     """Yield the sharpest frames of a video; raises DataError."""
     capture = cv2.VideoCapture(str(path))
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
@@ -61,9 +61,9 @@ def _video(path: Path, every_s: float) -> Iterator[Shot]:
         capture.release()
 
 
-def _sharpest(capture: cv2.VideoCapture, name: str, every_s: float) -> Iterator[Shot]:
+def _sharpest(capture: cv2.VideoCapture, name: str, every_s: float) -> Iterator[BoardShot]:
     """Yield the sharpest frame of every ``every_s`` seconds."""
-    best: Shot | None = None
+    best: BoardShot | None = None
     sharpness, until_s = -1.0, every_s
     while True:
         read, frame = capture.read()
@@ -76,4 +76,4 @@ def _sharpest(capture: cv2.VideoCapture, name: str, every_s: float) -> Iterator[
         grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
         edges = float(cv2.Laplacian(cv2.resize(grey, None, fx=0.5, fy=0.5), cv2.CV_32F).var())
         if edges > sharpness:
-            best, sharpness = Shot(f"{name}@{at_s:.2f}s", grey), edges
+            best, sharpness = BoardShot(f"{name}@{at_s:.2f}s", grey), edges

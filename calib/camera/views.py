@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib.camera.board import Board, Grey, find, refine
-from calib.camera.shots import Shot
+from calib.camera.shots import BoardShot
 from runtime.types import FloatArray
 
 SEARCH_PX = 1280  # corners are looked for at this long side, and measured at the full one
@@ -32,7 +32,7 @@ class BoardView:
 
 @dataclass(slots=True)
 class Survey:
-    """What the pictures that were looked at show."""
+    """The board, or its lack, in the pictures that were looked at."""
 
     views: list[BoardView] = field(default_factory=list)
     blurred: list[str] = field(default_factory=list)
@@ -40,9 +40,9 @@ class Survey:
     """Pictures in which the board was not found."""
     sizes: dict[tuple[int, int], list[str]] = field(default_factory=dict)
     """Width and height, and the pictures that have them."""
-    lost: list[Shot] = field(default_factory=list)
+    lost: list[BoardShot] = field(default_factory=list)
     """Some of those without a board, for finding out why."""
-    sample: Shot | None = None
+    sample: BoardShot | None = None
     """One with it."""
 
     @property
@@ -51,7 +51,7 @@ class Survey:
         return sum(map(len, self.sizes.values()))
 
 
-def survey(board: Board, shots: Iterator[Shot], watch: Callable[[Survey], None] = lambda seen: None) -> Survey:
+def survey(board: Board, shots: Iterator[BoardShot], watch: Callable[[Survey], None] = lambda seen: None) -> Survey:
     """Look for the board in every picture; ``watch`` sees what has come together after each."""
     seen = Survey()
     for shot in shots:
@@ -72,7 +72,7 @@ def survey(board: Board, shots: Iterator[Shot], watch: Callable[[Survey], None] 
     return seen
 
 
-def view_of(board: Board, shot: Shot) -> BoardView | None:
+def view_of(board: Board, shot: BoardShot) -> BoardView | None:
     """Return the board in a picture, or None; one that only a smaller picture shows counts too: it is blurred."""
     scale = min(1.0, SEARCH_PX / max(shot.grey.shape))
     for share in dict.fromkeys((scale, 1.0, scale / 2)):
@@ -84,7 +84,7 @@ def view_of(board: Board, shot: Shot) -> BoardView | None:
     return None
 
 
-def _measured(board: Board, shot: Shot, board_mm: FloatArray, rough_px: FloatArray) -> BoardView:
+def _measured(board: Board, shot: BoardShot, board_mm: FloatArray, rough_px: FloatArray) -> BoardView:
     """Return the board's corners to a fraction of a pixel, and how sharp its edges are."""
     homography = np.asarray(cv2.findHomography(board_mm[:, :2], rough_px)[0], float)
     wide, high = board.columns * board.square_mm, board.rows * board.square_mm
@@ -165,6 +165,6 @@ def novel(views: Sequence[BoardView], size: tuple[int, int], most: int) -> list[
     return [views[i] for i in order]
 
 
-def _apart(one: FloatArray, other: FloatArray) -> float:
+def _apart(board: FloatArray, other: FloatArray) -> float:
     """Return how far the board's four corners moved, RMS."""
-    return float(np.linalg.norm(one - other)) / 2.0
+    return float(np.linalg.norm(board - other)) / 2.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib.camera.board import DICTIONARIES, Board, Grey
-from calib.camera.shots import Shot
+from calib.camera.shots import BoardShot
 from calib.camera.views import SEARCH_PX
 from runtime.types import FloatArray
 
@@ -19,14 +19,14 @@ _MIN_MARKERS = 6  # fewer may be chance: large dictionaries see markers in noise
 _MOST_COLUMNS = 30
 
 
-def board_seen(shots: Sequence[Shot], named: Board) -> Board | None:
+def board_seen(shots: Sequence[BoardShot], named: Board) -> Board | None:
     """Return the board that some pictures show, as far as they tell; the size of its squares is taken as named."""
     looked_at = shots[:: max(1, len(shots) // _LOOK_AT)][:_LOOK_AT]
     greys = [_small(shot.grey) for shot in looked_at]
     return _charuco_seen(greys, named) or _chessboard_seen(greys, named)
 
 
-def has_markers(shot: Shot) -> bool:
+def has_markers(shot: BoardShot) -> bool:
     """Tell whether a board that was taken for a chessboard is a ChArUco board."""
     return _family_of(_small(shot.grey)) is not None
 

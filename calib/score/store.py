@@ -34,7 +34,7 @@ class ListedFlight:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutScores:
-    """How good probabilities were on frames that a fit had not seen."""
+    """The quality of probabilities on frames that a fit had not seen."""
 
     how: str
     frames: int

@@ -43,7 +43,7 @@ _MENDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class EncoderExport:
-    """What ``python -m export.onnx`` is asked for."""
+    """A bundle that ``python -m export.onnx`` is asked for."""
 
     checkpoint: Path
     out: Path

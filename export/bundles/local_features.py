@@ -25,7 +25,7 @@ MIN_AGREEMENT = (0.175, 0.15)  # alone, tracked; rendered flights: wrong fits re
 
 @dataclass(frozen=True, slots=True)
 class LocalExport:
-    """What ``python -m export.local`` is asked for."""
+    """Local features that ``python -m export.local`` is asked to put into a bundle."""
 
     checkpoint: Path
     bundle: Path

@@ -34,7 +34,7 @@ _ROUNDS, _CALLS, _WARMUP = 5, 40, 5  # in turn, so that a GPU that grows warm sl
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long one call of an engine takes as a frame meets it: bytes in, embedding out."""
+    """The time that one call of an engine takes as a frame meets it: bytes in, embedding out."""
 
     p50: float  # ms
     p99: float  # ms

@@ -46,7 +46,7 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """All kernels of a graph at one batch, and how wide each tensor is in each precision."""
+    """The kernels of a graph at one batch, and how wide each tensor is in each precision."""
 
     kernels: tuple[Kernel, ...]
     widths: Mapping[Precision, Mapping[str, int]]  # precision -> tensor -> bytes a value

@@ -39,7 +39,7 @@ WELL, BADLY = Reached(compute=0.35, memory=0.8, launch_us=2), Reached(compute=0.
 
 @dataclass(frozen=True, slots=True)
 class EstimateRequest:
-    """What ``python -m export.estimate`` is asked for."""
+    """An estimate that ``python -m export.estimate`` is asked for."""
 
     bundle: Path
     device: str | None = None  # a key of MODULES; None tabulates all of them

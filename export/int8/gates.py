@@ -35,12 +35,12 @@ class SetResult:
 
     @property
     def r1_loss(self) -> float:
-        """What the reduced graph loses of R@1."""
+        """The R@1 that the reduced graph loses."""
         return self.r1_fp32 - self.r1
 
     @property
     def p90_loss(self) -> float | None:
-        """What the reduced graph loses at the 90th percentile, as a share of FP32's metres."""
+        """The loss at the 90th percentile, as a share of FP32's metres."""
         if self.p90_m is None or self.p90_m_fp32 is None:
             return None
         return self.p90_m / max(self.p90_m_fp32, 1e-9) - 1
@@ -58,7 +58,7 @@ class SetResult:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What a graph was measured to do, on pictures that nothing was calibrated on."""
+    """The measured quality of a graph, on pictures that nothing was calibrated on."""
 
     pictures: int
     cosine_mean: float

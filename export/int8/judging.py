@@ -23,7 +23,7 @@ def _silent(done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a graph answered on a gate set."""
+    """The answers of a graph on a gate set."""
 
     right: NDArray[np.bool_]  # (N,)
     off_m: FloatArray | None  # (N,) from the true place to the answer's, where places are known

@@ -70,7 +70,7 @@ class MadeInt8:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What every attempt at a graph shares: FP32, its ranges and its answers."""
+    """FP32, its ranges and its answers, which every attempt at an INT8 graph shares."""
 
     model: onnx.ModelProto  # FP32
     given: tuple[str, ...]  # nodes that the user keeps float

@@ -74,7 +74,7 @@ class Bundle:
 
     @property
     def has_local_features(self) -> bool:
-        """Whether registration needs no other bundle."""
+        """True where registration needs no other bundle."""
         return MATCHER_FILE in self.manifest.files
 
     @property

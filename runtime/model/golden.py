@@ -27,7 +27,7 @@ _MEND_INT8 = "INT8 is not right here; build the map for floats: python -m runtim
 
 @dataclass(frozen=True, slots=True)
 class _Golden:
-    """What an engine must compute of the golden picture."""
+    """The embedding of the golden picture, and how near to it an engine must come."""
 
     embedding: NDArray[np.float32]  # (D,) unit-norm, FP32's
     min_cosine: float

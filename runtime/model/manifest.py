@@ -59,7 +59,7 @@ class EncoderSection:
 
 @dataclass(frozen=True, slots=True)
 class MatcherSection:
-    """How a bundle's local features are used; the defaults are XFeat's."""
+    """The use of a bundle's local features; the defaults are XFeat's."""
 
     patch_px: int = _XFEAT_PATCH_PX
     """Side of the patch that the features are best at."""

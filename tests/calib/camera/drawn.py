@@ -9,7 +9,7 @@ import numpy as np
 
 from calib.camera.board import Board
 from calib.camera.intrinsics import Calibration
-from calib.camera.shots import Shot
+from calib.camera.shots import BoardShot
 from calib.camera.views import BoardView
 from runtime.geo.camera import Camera
 from tests.calib.camera.rendered import BOARD, LENS, Studio, poses
@@ -39,7 +39,7 @@ def drawn_views(
     return [view for view, _ in zip(filter(None, seen), range(count), strict=False)]
 
 
-def write_shots(folder: Path, shown: list[Shot]) -> Path:
+def write_shots(folder: Path, shown: list[BoardShot]) -> Path:
     folder.mkdir(exist_ok=True)
     for picture in shown:
         cv2.imwrite(str(folder / picture.name), picture.grey)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib.camera.board import Board
-from calib.camera.shots import Shot
+from calib.camera.shots import BoardShot
 from calib.camera.views import BoardView
 from runtime.geo.camera import Camera
 from runtime.types import FloatArray
@@ -111,8 +111,8 @@ def poses(
         yield rotation, np.array([*at, away_mm]) - rotation @ np.array([wide / 2, high / 2, 0])
 
 
-def shots(studio: Studio, count: int, seed: int, **how: tuple[float, float]) -> Iterator[Shot]:
+def shots(studio: Studio, count: int, seed: int, **how: tuple[float, float]) -> Iterator[BoardShot]:
     """``count`` sharp pictures."""
     rng = np.random.default_rng(seed)
     for i, pose in zip(range(count), poses(studio.board, studio.camera, rng, **how), strict=False):
-        yield Shot(f"{i:03d}.png", studio.shot(pose, rng))
+        yield BoardShot(f"{i:03d}.png", studio.shot(pose, rng))

@@ -12,7 +12,7 @@ import yaml
 
 from calib.camera.__main__ import main
 from calib.camera.board import Board
-from calib.camera.shots import Shot
+from calib.camera.shots import BoardShot
 from runtime.geo.camera import Camera
 from tests.calib.camera.drawn import CHESSBOARD, SIZE, parameters, write_shots
 from tests.calib.camera.rendered import BOARD, LENS, Studio, poses, shots
@@ -58,7 +58,7 @@ def test_too_few_views_are_refused_with_the_blurred_and_the_empty_ones_named(
     studio, rng = Studio(LENS, BOARD), np.random.default_rng(0)
     smeared = studio.shot(next(poses(BOARD, LENS, rng)), rng, motion_px=9)
     empty = rng.integers(0, 255, SIZE[::-1], dtype=np.uint8)
-    write_shots(folder, [Shot("smeared.png", smeared), Shot("empty.png", empty)])
+    write_shots(folder, [BoardShot("smeared.png", smeared), BoardShot("empty.png", empty)])
     told = refusal([str(folder)], tmp_path, capsys)
     assert "8 usable views are too few" in told
     assert "1 are blurred (smeared.png)" in told
@@ -75,7 +75,7 @@ def test_one_angle_is_refused_because_focal_length_and_distance_cannot_be_told_a
     for i, (rotation, offset) in zip(range(14), poses(BOARD, LENS, rng, tilts_deg=(0, 2)), strict=False):
         middle = np.array([BOARD.columns, BOARD.rows, 0]) * BOARD.square_mm / 2
         pose = tilted @ rotation, offset + rotation @ middle - tilted @ rotation @ middle
-        shown.append(Shot(f"{i}.png", studio.shot(pose, rng)))
+        shown.append(BoardShot(f"{i}.png", studio.shot(pose, rng)))
     told = refusal([str(write_shots(tmp_path / "shots", shown))], tmp_path, capsys)
     assert "one angle" in told
     assert "focal length and distance cannot be told apart" in told
@@ -96,7 +96,7 @@ def test_a_side_that_never_saw_the_board_is_refused_and_named(
     for picture in shots(Studio(LENS, BOARD), 24, 2, fill=(0.4, 0.5)):
         grey = picture.grey.copy()
         grey[:, 420:] = 110
-        shown.append(Shot(picture.name, grey))
+        shown.append(BoardShot(picture.name, grey))
     told = refusal([str(write_shots(tmp_path / "shots", shown))], tmp_path, capsys)
     assert "never seen in these parts (top right, right, bottom right)" in told
 
@@ -124,7 +124,7 @@ def test_pictures_of_two_sizes_are_refused_with_the_odd_ones_named(
     good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     turned = cv2.rotate(cv2.imread(str(good / "000.png"), cv2.IMREAD_GRAYSCALE), cv2.ROTATE_90_CLOCKWISE)
-    folder = write_shots(tmp_path / "shots", [Shot("portrait.png", turned)])
+    folder = write_shots(tmp_path / "shots", [BoardShot("portrait.png", turned)])
     told = refusal([str(good), str(folder)], tmp_path, capsys)
     assert "20 of 640x480, 1 of 480x640" in told
     assert "portrait.png" in told

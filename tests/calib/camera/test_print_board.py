@@ -9,7 +9,7 @@ import pytest
 from calib.camera.__main__ import main
 from calib.camera.board import Board
 from calib.camera.print_board import fitted, page, write
-from calib.camera.shots import Shot
+from calib.camera.shots import BoardShot
 from calib.camera.views import survey
 from runtime.errors import SettingsError
 from tests.calib.camera.drawn import CHESSBOARD
@@ -23,7 +23,7 @@ def test_the_printed_board_is_found_whole_and_has_its_size(board: Board, tmp_pat
     data = (tmp_path / "board.png").read_bytes()
     assert int.from_bytes(data[(at := data.index(b"pHYs") + 4) : at + 4], "big") == round(300 / 0.0254)
     printed = cv2.imread(str(tmp_path / "board.png"), cv2.IMREAD_GRAYSCALE)
-    (view,) = survey(board, iter([Shot("board.png", printed)])).views
+    (view,) = survey(board, iter([BoardShot("board.png", printed)])).views
     assert len(view.board_mm) == np.prod(board.inner)
     beside_mm = np.linalg.norm(np.diff(view.corners_px[:2], axis=0)) * 25.4 / 300
     assert beside_mm == pytest.approx(board.square_mm, abs=0.1)
