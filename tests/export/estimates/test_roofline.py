@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from onnx import ModelProto
 
-from export.estimates.cost import cost_of
+from export.estimates.cost import Cost, Kernel, cost_of
 from export.estimates.jetsons import MODULES
-from export.estimates.roofline import BADLY, WELL, range_ms, time_us
+from export.estimates.roofline import BADLY, WELL, bound_by, range_ms, time_us
 
 
 def test_a_kernel_takes_as_long_as_its_arithmetic_or_its_memory_and_a_launch(small: ModelProto) -> None:
@@ -28,3 +28,31 @@ def test_a_range_has_two_ends_and_fewer_bits_are_never_slower(small: ModelProto,
     ranges = [range_ms(cost, board, precision) for precision in ("int8", "fp16", "fp32")]  # type: ignore[arg-type]
     assert all(0 < well < badly for well, badly in ranges)
     assert ranges == sorted(ranges)
+
+
+@pytest.mark.parametrize(
+    ("macs", "values", "bound"),
+    [(10**9, 10, "compute"), (10, 10**8, "memory"), (10, 10, "launch")],
+)
+def test_a_kernel_waits_for_what_takes_longest(macs: int, values: int, bound: str) -> None:
+    kernel = Kernel("backbone/Conv", "Conv", in_body=True, macs=macs, moved={"x": values})
+    cost = Cost((kernel,), {p: {"x": 2} for p in ("int8", "fp16", "fp32")})
+    assert bound_by(kernel, cost, MODULES["orin-nano"], "fp16") == bound
+
+
+def test_outside_the_backbone_all_is_fp32_whatever_was_asked_for() -> None:
+    inside = Kernel("backbone/Conv", "Conv", in_body=True, macs=10**9, moved={"x": 1})
+    outside = replace(inside, name="head/Gemm", in_body=False)
+    cost = Cost((inside, outside), {p: {"x": 4} for p in ("int8", "fp16", "fp32")})
+    module = MODULES["orin-nx"]
+    took = {p: time_us(outside, cost, module, p, WELL) for p in ("int8", "fp16", "fp32")}
+    assert took["int8"] == took["fp16"] == took["fp32"] == pytest.approx(2e9 / (0.35 * 1.9e12) * 1e6 + 2)
+    assert time_us(inside, cost, module, "int8", WELL) < took["int8"]
+
+
+def test_a_call_takes_the_sum_of_its_kernels() -> None:
+    kernels = tuple(Kernel(f"backbone/{i}", "Conv", in_body=True, macs=10**7 * (i + 1), moved={}) for i in range(3))
+    cost = Cost(kernels, {p: {} for p in ("int8", "fp16", "fp32")})
+    well, badly = range_ms(cost, MODULES["thor"], "int8")
+    assert well == pytest.approx(sum(2e7 * (i + 1) / (0.35 * 517e12) * 1e6 + 2 for i in range(3)) / 1e3)
+    assert badly == pytest.approx(sum(2e7 * (i + 1) / (0.10 * 517e12) * 1e6 + 6 for i in range(3)) / 1e3)
