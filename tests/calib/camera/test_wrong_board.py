@@ -43,6 +43,17 @@ def test_pictures_of_nothing_show_no_board() -> None:
     assert not has_markers(noise[0]) and not has_markers(flat[0])
 
 
+def test_markers_that_lie_anywhere_are_no_board() -> None:
+    rng, dictionary = np.random.default_rng(0), BOARD.markers()
+    grey = np.full((480, 640), 255, np.uint8)
+    for number, cell in enumerate(rng.permutation(12 * 9)[:20]):
+        top, left = 53 * (cell // 12) + rng.integers(2, 12), 53 * (cell % 12) + rng.integers(2, 12)
+        grey[top : top + 36, left : left + 36] = dictionary.generateImageMarker(number, 36)
+    shot = BoardShot("scattered", grey)
+    assert has_markers(shot)
+    assert board_seen([shot, shot], Board(10, 9)) is None
+
+
 def test_markers_tell_a_charuco_board_from_a_chessboard() -> None:
     assert has_markers(taken(BOARD, 1)[0])
     assert not has_markers(taken(CHESSBOARD, 1)[0])

@@ -65,8 +65,10 @@ def test_windows_of_a_map_are_named_by_their_place_and_show_it(small_world: Path
 def test_frames_that_the_localizer_cannot_use_give_no_sample(tmp_path: Path) -> None:
     folder = write_flight(tmp_path / "flight", yaw_deg=0)
     rows = (folder / "telemetry.csv").read_text().splitlines()
-    rows[1:6] = [row.replace(",100,", ",,") for row in rows[1:6]]  # no height
+    rows[1:4] = [row.replace(",100,", ",,") for row in rows[1:4]]  # no height
     (folder / "telemetry.csv").write_text("\n".join(rows) + "\n")
+    for blank in (3, 4):
+        cv2.imwrite(str(folder / f"frames/{blank}.png"), np.full((240, 320, 3), 90, np.uint8))
     drawn = list(samples(folder, 10, SIDE_PX, np.random.default_rng(0)))
     assert sorted(sample.source for sample in drawn) == [f"flight/{i}.png" for i in range(5, 10)]
 

@@ -28,5 +28,7 @@ def test_ground_has_contrast_from_pixels_to_the_whole_picture_and_uses_most_of_t
             means = grey.reshape(128 // side, side, 128 // side, side).mean(axis=(1, 3))
             assert means.std() > 4
         assert np.ptp(picture) > 120
+        fine = np.diff(grey.reshape(32, 4, 32, 4).mean(axis=(1, 3)), axis=1)
+        assert np.median(np.abs(fine)) > 3, "texture is everywhere, not at the edges of blocks and roads alone"
     white = np.random.default_rng(0).integers(0, 256, (128, 128)).astype(np.float64)
     assert white.reshape(4, 32, 4, 32).mean(axis=(1, 3)).std() < 4, "white noise would fail at the coarsest"
