@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from calib.score.judge import JudgedSummary
 from calib.score.queries import GatheredQueries
@@ -16,6 +15,7 @@ from runtime.errors import BundleError
 from runtime.files import sha256_of, write_text_whole
 from runtime.flights.flight import Flight
 from runtime.model.bundle import Bundle, file_entry, write_manifest
+from runtime.model.manifest import JsonObject
 from runtime.model.score_map import FORMAT, SCORE_FILE, read_scores
 from runtime.tiles.cache import TileCache
 
@@ -52,19 +52,19 @@ class ScoreEntry:
     flights: tuple[ListedFlight, ...]
     held_out: HeldOutScores
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """Return the entry for the file."""
         return asdict(self)
 
 
-def write_scores(path: Path, precisions: Mapping[str, Mapping[str, Any]]) -> None:
+def write_scores(path: Path, precisions: Mapping[str, JsonObject]) -> None:
     """Write a ``score.json``, whole or not at all."""
     write_text_whole(path, json.dumps({"format": FORMAT, "precisions": precisions}, indent=2) + "\n")
 
 
 def store(path: Path, precision: str, entry: ScoreEntry) -> Path:
     """Add a fit to a bundle, beside those of its other precisions; raises BundleError where there is no bundle."""
-    bundle, others = Bundle.open(path), dict[str, Mapping[str, Any]]()
+    bundle, others = Bundle.open(path), dict[str, JsonObject]()
     if SCORE_FILE in bundle.manifest.files:
         with contextlib.suppress(BundleError):  # a broken one is what this replaces
             others = dict(read_scores(bundle))

@@ -9,25 +9,22 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from onnx import ModelProto, helper
 
 from runtime.files import sha256_of
-from runtime.model.manifest import FORMAT
+from runtime.model.manifest import FORMAT, JsonObject
 from train.model.encoder import EncoderSpec
 
 _IN_GRAPH = ("name", "licence", "encoder", "input", "output", "training", "source")
 _ROOT = Path(__file__).parents[2]
 
 
-def encoder_card(
-    spec: EncoderSpec, name: str, *, training: Mapping[str, Any], source: Mapping[str, Any], licence: str
-) -> dict[str, Any]:
+def encoder_card(spec: EncoderSpec, name: str, *, training: JsonObject, source: JsonObject, licence: str) -> JsonObject:
     """Return the manifest of an encoder bundle, files and gates apart.
 
     There are no dates in it: the same encoder makes the same bytes.
@@ -51,7 +48,7 @@ def encoder_card(
     }
 
 
-def training_of(about: Mapping[str, Any]) -> dict[str, Any]:
+def training_of(about: JsonObject) -> JsonObject:
     """Return what a card tells of a run: scores, steps, loss, seed and the names of its data.
 
     This machine's paths stay out of it.
@@ -61,19 +58,19 @@ def training_of(about: Mapping[str, Any]) -> dict[str, Any]:
     return {"data": data_names(spec.get("data", ())), **kept, **about["summary"]}
 
 
-def data_names(data: Any) -> list[str]:
+def data_names(data: Iterable[str]) -> list[str]:
     """Return ``kind:name`` for each ``kind:/path/to/name`` of a run's data."""
     return [f"{kind}:{Path(rest).name}" for kind, _, rest in (text.partition(":") for text in data)]
 
 
-def source_of(checkpoint: Path) -> dict[str, Any]:
+def source_of(checkpoint: Path) -> JsonObject:
     """Return which weights, code and libraries a bundle was made from; what is not known is left out."""
     source = {"checkpoint_sha256": sha256_of(checkpoint), "commit": _commit()}
     source.update({package: _version(package) for package in ("torch", "timm")})
     return {key: value for key, value in source.items() if value}
 
 
-def write_card(model: ModelProto, card: Mapping[str, Any]) -> None:
+def write_card(model: ModelProto, card: JsonObject) -> None:
     """Enter the card into the graph's ``metadata_props``, for a file that has lost its folder."""
     facts = {key: card[key] for key in _IN_GRAPH}
     facts["source"] = {key: value for key, value in card["source"].items() if key != "commit"}

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -28,7 +27,7 @@ from runtime.errors import DataError, GateError
 from runtime.files import whole_file
 from runtime.model.bundle import ENCODER_FILES, file_entry, write_manifest
 from runtime.model.golden import golden_picture
-from runtime.model.manifest import Precision
+from runtime.model.manifest import JsonObject, Precision
 from train.model.checkpoint import load_encoder
 from train.model.encoder import Encoder, EncoderSpec
 
@@ -100,9 +99,9 @@ def export_encoder(
     encoder: Encoder,
     out: Path,
     *,
-    training: Mapping[str, Any],
+    training: JsonObject,
     licence: str,
-    source: Mapping[str, Any] | None = None,
+    source: JsonObject | None = None,
     small: bool = False,
     static: Sequence[int] = (),
     pictures: NDArray[np.uint8] | None = None,  # (N, S, S, 3) RGB
@@ -120,7 +119,7 @@ def export_encoder(
     if not small:
         graphs["fp16"] = to_fp16(model)
     proof = _proof(encoder, pictures)
-    files: dict[str, Mapping[str, Any]] = {}
+    files: dict[str, JsonObject] = {}
     cosines: dict[str, float] = {}
     for precision, graph in graphs.items():
         written = {batch: _write_proved(graph, out, precision, batch, proof) for batch in (None, *static)}
@@ -155,7 +154,7 @@ def _file_name(precision: Precision, batch: int | None) -> str:
     return name if batch is None else name.replace(".onnx", f".b{batch}.onnx")
 
 
-def _entry(out: Path, precision: Precision, batch: int | None) -> dict[str, Any]:
+def _entry(out: Path, precision: Precision, batch: int | None) -> JsonObject:
     """Return the manifest's line for a graph."""
     entry = file_entry(out / _file_name(precision, batch), precision)
     return entry if batch is None else {**entry, "batch": batch}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from export.graphs.parity import embed
 from runtime.model.bundle import ENCODER_FILES, INT8_ON_CPU, Bundle, write_manifest
 from runtime.model.golden import golden_entry, golden_picture
+from runtime.model.manifest import JsonObject
 
 _SLACK = 0.002  # for an exact graph: libraries sum in other orders, and a GPU's FP32 may be TF32
 _FACTOR = 3  # kernels round where the graph as written does not; saturating ones lose a hundred times as much
 
 
-def golden_of(folder: Path, precisions: Iterable[str], side_px: int) -> dict[str, Any]:
+def golden_of(folder: Path, precisions: Iterable[str], side_px: int) -> JsonObject:
     """Return the manifest's ``golden`` for graphs in the folder: FP32's embedding, and how near engines must come.
 
     A graph as it is written loses 1 - c of the cosine; an engine of it may lose three times that, and 0.002. Of INT8's

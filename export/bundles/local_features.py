@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import onnx
 
@@ -16,6 +14,7 @@ from export.options import DEFAULT_PATCH_PX
 from runtime.errors import TrainError
 from runtime.files import sha256_of, whole_file
 from runtime.model.bundle import MATCHER_FILE, Bundle, file_entry, write_manifest
+from runtime.model.manifest import JsonObject
 from train.local.network import MULTIPLE_PX, STRIDE_PX, Deployed, LocalNetwork
 from train.local.store import load_local
 
@@ -52,9 +51,7 @@ def export_checkpoint(export: LocalExport) -> dict[str, float]:
     return export_local(network, bundle, training=training, patch_px=export.patch_px)
 
 
-def export_local(
-    network: LocalNetwork, bundle: Bundle, *, training: Mapping[str, Any], patch_px: int
-) -> dict[str, float]:
+def export_local(network: LocalNetwork, bundle: Bundle, *, training: JsonObject, patch_px: int) -> dict[str, float]:
     """Write ``matcher.onnx`` into the bundle and name it in its manifest; returns the largest error by output.
 
     Raises GateError where the graph disagrees with PyTorch; then the bundle stays as it was.

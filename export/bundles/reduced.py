@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from export.needs import require
 from export.options import Int8Choices, ReducedPrecision
 from runtime.files import whole_file
 from runtime.model.bundle import ENCODER_FILES, INT8_ON_CPU, Bundle, file_entry, write_manifest
+from runtime.model.manifest import JsonObject
 
 if TYPE_CHECKING:
     from export.int8.pipeline import MadeInt8
@@ -87,12 +87,12 @@ def make_int8(bundle: Bundle, choices: Int8Choices) -> MadeInt8:
     return made
 
 
-def enter(bundle: Bundle, precision: ReducedPrecision, gate: Mapping[str, Any]) -> None:
+def enter(bundle: Bundle, precision: ReducedPrecision, gate: JsonObject) -> None:
     """Add a graph that has just been written to the bundle's manifest."""
     manifest = Bundle.open(bundle.path).manifest
     name = ENCODER_FILES[precision]
     entry = file_entry(bundle.path / name, precision)
-    entries: dict[str, Mapping[str, Any]] = {name: entry}
+    entries: dict[str, JsonObject] = {name: entry}
     if precision == "int8":
         twin = file_entry(bundle.path / INT8_ON_CPU, precision)
         entries[INT8_ON_CPU] = {**twin, "twin_of": entry["sha256"]}

@@ -15,6 +15,7 @@ from export.engines.device import Device
 from runtime.errors import ExportError
 from runtime.files import sha256_of, whole_file
 from runtime.model.bundle import ENCODER_FILES, Bundle
+from runtime.model.manifest import JsonObject
 from runtime.model.sidecar import engine_path, must_hold, sidecar_path, write_sidecar
 from runtime.model.trt import TrtLog
 
@@ -73,11 +74,11 @@ def _timing_key(trt: Any, device: Device) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _about(bundle: Bundle, precision: str, device: Device) -> dict[str, Any]:
+def _about(bundle: Bundle, precision: str, device: Device) -> JsonObject:
     """Return what a sidecar tells people."""
     machine = {key: value for key, value in asdict(device).items() if key != "gpu"}
-    about: dict[str, Any] = {"device": machine, "gate": bundle.manifest.gate(precision)}
-    about["latency_ms"] = None  # measured once it runs: export.engines.selection
-    if precision == "int8":
-        about["calibration_sha256"] = bundle.manifest.calibration_sha256
-    return about
+    # The latency is measured once the engine runs: export.engines.selection.
+    about = {"device": machine, "gate": bundle.manifest.gate(precision), "latency_ms": None}
+    if precision != "int8":
+        return about
+    return {**about, "calibration_sha256": bundle.manifest.calibration_sha256}

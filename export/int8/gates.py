@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runtime.errors import GateError
+from runtime.model.manifest import JsonObject
 
 MIN_WORST_COSINE = 0.90
 MIN_MEAN_COSINE = 0.99
@@ -65,7 +66,7 @@ class GateResult:
     cosine_worst: float
     sets: tuple[SetResult, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """Return the record for the manifest, with what was required."""
         required = {
             "cosine_mean": MIN_MEAN_COSINE,

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -43,6 +42,7 @@ from export.options import Int8Choices, RangeRule
 from runtime.errors import DataError, ExportError
 from runtime.files import whole_file
 from runtime.model.bundle import ENCODER_FILES, INT8_ON_CPU, Bundle
+from runtime.model.manifest import JsonObject
 from runtime.progress import progress
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class MadeInt8:
     result: GateResult
     kept_float: tuple[str, ...]
     report: Path
-    gate: Mapping[str, Any]  # for the manifest
+    gate: JsonObject  # for the manifest
 
     def describe(self, path: Path) -> list[str]:
         """Return what to tell of the graph that was written to ``path``, line by line."""

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from export.graphs.parity import Embeddings
 from export.int8.gates import GateResult, SetResult
@@ -14,6 +13,7 @@ from export.int8.layers import LayerNoise
 from export.int8.report_pictures import draw_embeddings, draw_layers
 from export.int8.sensitivity import Sensitivity
 from runtime.files import write_text_whole
+from runtime.model.manifest import JsonObject
 
 TEXT, JSON, LAYERS, EMBEDDINGS = "report.txt", "report.json", "layers.png", "embeddings.png"
 _WORST = 5
@@ -84,7 +84,7 @@ def _losses(result: SetResult) -> str:
     return f"{text}  90% within {result.p90_m:.1f} m, loss {result.p90_loss:+.1%} +- {result.p90_loss_error:.1%}"
 
 
-def _as_json(report: Report) -> dict[str, Any]:
+def _as_json(report: Report) -> JsonObject:
     return {
         "format": 1,
         "bundle": report.bundle,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -62,7 +62,7 @@ def draw_embeddings(
     _tidy(plane, f"{len(fp32)} pictures kept apart, on FP32's two main axes", "")
     cosines = np.sort((fp32 * int8).sum(axis=1))
     line.scatter(np.arange(len(cosines)), cosines, s=10, color=_BLUE)
-    below: Any = {"textcoords": "offset points", "fontsize": 8, "color": _INK, "ha": "right"}
+    below: Mapping[str, object] = {"textcoords": "offset points", "fontsize": 8, "color": _INK, "ha": "right"}
     for limit, label in ((MIN_MEAN_COSINE, "mean"), (MIN_WORST_COSINE, "worst")):
         line.axhline(limit, color=_VERMILLION, linewidth=0.8, linestyle="--")
         line.annotate(f"required of the {label}", (len(cosines) - 1, limit), (0, -10), **below)
@@ -70,13 +70,13 @@ def draw_embeddings(
     _save(figure, path)
 
 
-def _figure(width_in: float, height_in: float) -> Any:
+def _figure(width_in: float, height_in: float) -> Figure:
     figure = Figure(figsize=(width_in, height_in), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
-def _tidy(axes: Any, title: str, xlabel: str) -> None:
+def _tidy(axes: Axes, title: str, xlabel: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=_INK, labelsize=8.5)
     axes.grid(color=_FAINT, linewidth=0.5, alpha=0.5)
@@ -84,6 +84,6 @@ def _tidy(axes: Any, title: str, xlabel: str) -> None:
     axes.set_xlabel(xlabel, fontsize=9, color=_INK)
 
 
-def _save(figure: Any, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     with whole_file(path) as partial:
         figure.savefig(partial, format="png", dpi=120)

@@ -10,11 +10,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from runtime.errors import BundleError
 from runtime.files import sha256_of, write_text_whole
-from runtime.model.manifest import MANIFEST, PRECISIONS, EncoderSection, Manifest, Precision, parse_manifest
+from runtime.model.manifest import MANIFEST, PRECISIONS, EncoderSection, JsonObject, Manifest, Precision, parse_manifest
 
 ENCODER_FILES: Mapping[str, str] = {
     "fp32": "encoder.onnx",
@@ -119,11 +118,11 @@ class Bundle:
         return self.manifest.files[name].sha256
 
 
-def file_entry(path: Path, precision: str) -> dict[str, Any]:
+def file_entry(path: Path, precision: str) -> JsonObject:
     """Return the manifest's line for a file that has just been written."""
     return {"sha256": sha256_of(path), "bytes": path.stat().st_size, "precision": precision}
 
 
-def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+def write_manifest(path: Path, manifest: JsonObject) -> None:
     """Write a bundle's manifest, whole or not at all."""
     write_text_whole(path / MANIFEST, json.dumps(manifest, indent=2, sort_keys=False) + "\n")

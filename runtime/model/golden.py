@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError, EngineError
 from runtime.model.bundle import Bundle
+from runtime.model.manifest import JsonObject
 from runtime.types import Embed
 
 PICTURE = "waves-1"
@@ -54,7 +54,7 @@ def _wave(t: NDArray[np.int_], half_period: int) -> NDArray[np.int_]:
 def golden_entry(
     embedding: NDArray[np.float32],  # (D,) unit-norm, FP32's
     min_cosine: Mapping[str, float],
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the manifest's section ``golden``."""
     return {
         "picture": PICTURE,

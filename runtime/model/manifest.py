@@ -20,6 +20,9 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from runtime.errors import BundleError
 
+JsonObject: TypeAlias = Mapping[str, Any]
+"""What a JSON file holds between two braces."""
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 Precision: TypeAlias = Literal["fp32", "fp16", "int8"]
@@ -78,12 +81,12 @@ class Manifest:
     matcher: MatcherSection = field(default_factory=MatcherSection)
     calibration_sha256: str | None = None
     """The set that INT8 ranges are to be measured on."""
-    document: Mapping[str, Any] = field(default_factory=dict)
+    document: JsonObject = field(default_factory=dict)
     """All of the JSON, in the order of the file; sections for people are read from here alone."""
 
-    def gate(self, precision: str) -> Mapping[str, Any] | None:
+    def gate(self, precision: str) -> JsonObject | None:
         """Return the record of how a graph was judged when it was made, for people; None where there is none."""
-        record: Mapping[str, Any] | None = _section(self.document, "gates").get(precision)
+        record: JsonObject | None = _section(self.document, "gates").get(precision)
         return record
 
     def judged_with(self, precision: str) -> str | None:
@@ -92,11 +95,11 @@ class Manifest:
         sha256 = gate.get("calibration_sha256") if isinstance(gate, Mapping) else None
         return None if sha256 is None else str(sha256)
 
-    def with_files(self, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    def with_files(self, entries: Mapping[str, JsonObject]) -> JsonObject:
         """Return the document with these files added or replaced."""
         return self.with_sections(files={**_section(self.document, "files"), **entries})
 
-    def with_sections(self, **sections: Any) -> dict[str, Any]:
+    def with_sections(self, **sections: Any) -> JsonObject:
         """Return the document with these sections replaced, or added at its end."""
         return {**self.document, **sections}
 
@@ -119,7 +122,7 @@ def parse_manifest(document: Any, kind: str, folder: Path) -> Manifest:
         raise BundleError(f"{folder / MANIFEST} cannot be read ({error!r}); export the bundle again") from None
 
 
-def _parsed(document: Mapping[str, Any]) -> Manifest:
+def _parsed(document: JsonObject) -> Manifest:
     name = document.get("name")
     calibrated = _section(document, "calibration").get("sha256")
     return Manifest(
@@ -133,22 +136,22 @@ def _parsed(document: Mapping[str, Any]) -> Manifest:
     )
 
 
-def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    section: Mapping[str, Any] = document.get(name, {})
+def _section(document: JsonObject, name: str) -> JsonObject:
+    section: JsonObject = document.get(name, {})
     return section
 
 
-def _file(stated: Mapping[str, Any]) -> FileEntry:
+def _file(stated: JsonObject) -> FileEntry:
     size, twin_of = stated.get("bytes"), stated.get("twin_of")
     return FileEntry(
         str(stated["sha256"]), None if size is None else int(size), None if twin_of is None else str(twin_of)
     )
 
 
-def _encoder(stated: Mapping[str, Any]) -> EncoderSection:
+def _encoder(stated: JsonObject) -> EncoderSection:
     return EncoderSection(int(stated["side_px"]), int(stated["dim"]), stated.get("backbone"), stated.get("pooling"))
 
 
-def _matcher(stated: Mapping[str, Any]) -> MatcherSection:
+def _matcher(stated: JsonObject) -> MatcherSection:
     alone, tracked = stated.get("min_agreement", XFEAT_AGREEMENT)
     return MatcherSection(int(stated.get("patch_px", _XFEAT_PATCH_PX)), (float(alone), float(tracked)))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from runtime.errors import BundleError
 from runtime.model.bundle import ENCODER_FILES, Bundle
+from runtime.model.manifest import JsonObject
 
 FORMAT = 1
 SCORE_FILE = "score.json"
@@ -57,7 +57,7 @@ def score_map(bundle: Bundle, precision: str) -> ScoreMap | None:
     return score
 
 
-def read_scores(bundle: Bundle) -> Mapping[str, Mapping[str, Any]]:
+def read_scores(bundle: Bundle) -> Mapping[str, JsonObject]:
     """Read the entry of each precision in the bundle's ``score.json``; raises BundleError."""
     path = bundle.file(SCORE_FILE)
     try:
@@ -69,5 +69,5 @@ def read_scores(bundle: Bundle) -> Mapping[str, Mapping[str, Any]]:
         raise BundleError(
             f"{path} has score format {version}; this Skyfix reads {FORMAT}: update it, or {_FIT} {bundle.path}"
         )
-    precisions: dict[str, Mapping[str, Any]] = document["precisions"]
+    precisions: dict[str, JsonObject] = document["precisions"]
     return precisions

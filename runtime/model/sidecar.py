@@ -9,7 +9,6 @@ flies. For people: ``device`` (machine, tegra_release, power_mode, cuda), ``gate
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from runtime.errors import EngineError
 from runtime.files import sha256_of, write_text_whole
 from runtime.model.bundle import ENCODER_FILES, Bundle
 from runtime.model.cuda import Gpu
+from runtime.model.manifest import JsonObject
 
 FORMAT = 2
 ENGINES = "engines"
@@ -45,9 +45,7 @@ def rebuild_command(bundle: Bundle, precision: str, batch: int) -> str:
     return f"python -m export.trt --{precision}{f' --batch {batch}' if batch != 1 else ''} {bundle.path}"
 
 
-def must_hold(
-    bundle: Bundle, precision: str, batch: int, *, engine_sha256: str, tensorrt: str, gpu: Gpu
-) -> dict[str, Any]:
+def must_hold(bundle: Bundle, precision: str, batch: int, *, engine_sha256: str, tensorrt: str, gpu: Gpu) -> JsonObject:
     """Return the part of a sidecar that is checked before an engine flies."""
     return {
         "format": FORMAT,
@@ -61,7 +59,7 @@ def must_hold(
     }
 
 
-def read_sidecar(bundle: Bundle, precision: str, batch: int, *, tensorrt: str, gpu: Gpu) -> Mapping[str, Any]:
+def read_sidecar(bundle: Bundle, precision: str, batch: int, *, tensorrt: str, gpu: Gpu) -> JsonObject:
     """Read the sidecar of an engine that belongs here.
 
     Raises EngineError: what differs, and the command that rebuilds.
@@ -95,6 +93,6 @@ def _differs(key: str, stated: Any, needed: Any) -> str:
     return f"its {key} is {stated}, here it is {needed}"
 
 
-def write_sidecar(engine: Path, sidecar: Mapping[str, Any]) -> None:
+def write_sidecar(engine: Path, sidecar: JsonObject) -> None:
     """Write an engine's sidecar, whole or not at all."""
     write_text_whole(sidecar_path(engine), json.dumps(sidecar, indent=2) + "\n")
