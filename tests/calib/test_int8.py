@@ -51,14 +51,14 @@ def test_the_set_is_listed_with_hashes_and_entered_in_the_manifest(
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "message"),
     [("none", "is not a recorded flight, a folder of pictures"), ("few", "3 usable pictures are too few")],
 )
 def test_a_source_that_does_not_do_is_one_line_and_exit_1(
-    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str], source: str, told: str
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str], source: str, message: str
 ) -> None:
     write_pictures(tmp_path / "few", 3)
     assert main(["--from", str(tmp_path / source), "--bundle", str(bundle)]) == 1
     error = capsys.readouterr().err
-    assert told in error and error.count("\n") == 1
+    assert message in error and error.count("\n") == 1
     assert not (bundle / "calibration.safetensors").exists()

@@ -27,15 +27,19 @@ def test_every_figure_stands_under_the_words_estimate_not_measured(
     bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(bundle), "--device", "orin-nano-super", "--precision", "int8"]) == 0
-    told = capsys.readouterr().out
-    assert "Orin Nano Super, INT8" in told and told.count("estimate, not measured") == 2
-    assert "backbone/Conv" in told
+    message = capsys.readouterr().out
+    assert "Orin Nano Super, INT8" in message and message.count("estimate, not measured") == 2
+    assert "backbone/Conv" in message
     assert main([str(bundle), "--all"]) == 0
-    told = capsys.readouterr().out
-    assert "estimate, not measured" in told and all(board.name in told for board in MODULES.values())
+    message = capsys.readouterr().out
+    assert "estimate, not measured" in message and all(board.name in message for board in MODULES.values())
 
 
 def test_a_folder_that_is_no_bundle_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "none"), "--all"]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("export.estimate: ") and "make one: python -m export.onnx" in told and told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert (
+        message.startswith("export.estimate: ")
+        and "make one: python -m export.onnx" in message
+        and message.count("\n") == 1
+    )

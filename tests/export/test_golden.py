@@ -24,5 +24,5 @@ def test_a_bundle_of_before_is_checked_once_the_command_has_run(
 
 def test_a_folder_that_is_no_bundle_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("export.golden: ") and "has no manifest.json" in told and told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("export.golden: ") and "has no manifest.json" in message and message.count("\n") == 1

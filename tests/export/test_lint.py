@@ -18,13 +18,13 @@ def test_the_command_tells_findings_by_file_and_exits_1(tmp_path: Path, capsys: 
     onnx.save(model, tmp_path / "bad.onnx")
     assert main([str(tmp_path / "good.onnx")]) == 0
     assert main([str(tmp_path / "good.onnx"), str(tmp_path / "bad.onnx")]) == 1
-    told = capsys.readouterr().out
-    assert "good.onnx: keeps all" in told and "SF12 no-bias-qdq: backbone.stem/Conv (Conv)" in told
+    message = capsys.readouterr().out
+    assert "good.onnx: keeps all" in message and "SF12 no-bias-qdq: backbone.stem/Conv (Conv)" in message
 
 
 def test_a_file_that_is_no_graph_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text.onnx").write_text("not a graph", encoding="utf-8")
     for name in ("text.onnx", "none.onnx"):
         assert main([str(tmp_path / name)]) == 1
-        told = capsys.readouterr().err
-        assert told.startswith("export.lint: ") and name in told and told.count("\n") == 1
+        message = capsys.readouterr().err
+        assert message.startswith("export.lint: ") and name in message and message.count("\n") == 1

@@ -15,7 +15,7 @@ def test_a_patch_that_shows_too_little_is_refused_with_one_that_does(
 ) -> None:
     missing = [str(tmp_path / "local.safetensors"), "--bundle", str(tmp_path / "edge.bundle")]
     assert main([*missing, "--patch-px", patch_px]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("export.local: ") and told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("export.local: ") and message.count("\n") == 1
     expected = "has no manifest.json" if accepted else f"--patch-px {patch_px} shows too little; expected 96 or more"
-    assert expected in told
+    assert expected in message

@@ -17,8 +17,8 @@ def test_the_command_builds_times_and_writes_down_where_tensorrt_is(
 ) -> None:
     install(monkeypatch, Machine())
     assert trt.main([str(bundle)]) == 0
-    told = capsys.readouterr().out
-    assert "fp16, TensorRT 10.3.0 on Orin, CUDA graph, self-check" in told and "ms p99 of 200 calls" in told
+    message = capsys.readouterr().out
+    assert "fp16, TensorRT 10.3.0 on Orin, CUDA graph, self-check" in message and "ms p99 of 200 calls" in message
     sidecar = json.loads((bundle / "engines/encoder.fp16.b1.engine.json").read_text())
     assert sidecar["latency_ms"]["p50"] > 0
     assert "TensorRT 10.3.0 on Orin" in open_engine(bundle, None, 1).name

@@ -21,11 +21,11 @@ from tests.calib.camera.rendered import BOARD, LENS, Studio, poses, shots
 def refusal(arguments: list[str], out: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """The one line with which the command refuses; nothing is left behind."""
     assert main([*arguments, "--out", str(out / "camera.yaml")]) == 1
-    told = capsys.readouterr()
+    message = capsys.readouterr()
     assert not list(out.glob("camera*"))
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    return told.err
+    assert message.out == ""
+    assert message.err.count("\n") == 1
+    return message.err
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,9 @@ def test_the_command_writes_what_the_runtime_reads_and_two_pictures(
     assert {"rectification_matrix", "projection_matrix"} <= yaml.safe_load(out.read_text()).keys()  # ROS wants them
     for name in ("residuals", "coverage"):
         assert min(cv2.imread(str(tmp_path / f"camera.{name}.png")).shape[:2]) > 400
-    told = capsys.readouterr().out
+    message = capsys.readouterr().out
     for expected in ("20 used", "field of view", "at 100 m", "held out"):
-        assert expected in told
+        assert expected in message
 
 
 def test_too_few_views_are_refused_with_the_blurred_and_the_empty_ones_named(
@@ -59,10 +59,10 @@ def test_too_few_views_are_refused_with_the_blurred_and_the_empty_ones_named(
     smeared = studio.shot(next(poses(BOARD, LENS, rng)), rng, motion_px=9)
     empty = rng.integers(0, 255, SIZE[::-1], dtype=np.uint8)
     write_shots(folder, [BoardShot("smeared.png", smeared), BoardShot("empty.png", empty)])
-    told = refusal([str(folder)], tmp_path, capsys)
-    assert "8 usable views are too few" in told
-    assert "1 are blurred (smeared.png)" in told
-    assert "1 show no board (empty.png)" in told
+    message = refusal([str(folder)], tmp_path, capsys)
+    assert "8 usable views are too few" in message
+    assert "1 are blurred (smeared.png)" in message
+    assert "1 show no board (empty.png)" in message
 
 
 @pytest.mark.parametrize("same_tilt_deg", [0, 30])
@@ -76,17 +76,17 @@ def test_one_angle_is_refused_because_focal_length_and_distance_cannot_be_told_a
         middle = np.array([BOARD.columns, BOARD.rows, 0]) * BOARD.square_mm / 2
         pose = tilted @ rotation, offset + rotation @ middle - tilted @ rotation @ middle
         shown.append(BoardShot(f"{i}.png", studio.shot(pose, rng)))
-    told = refusal([str(write_shots(tmp_path / "shots", shown))], tmp_path, capsys)
-    assert "one angle" in told
-    assert "focal length and distance cannot be told apart" in told
+    message = refusal([str(write_shots(tmp_path / "shots", shown))], tmp_path, capsys)
+    assert "one angle" in message
+    assert "focal length and distance cannot be told apart" in message
 
 
 def test_a_board_in_the_middle_only_is_refused_because_distortion_was_not_seen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown = list(shots(Studio(LENS, BOARD), 16, 0, middle=(0.44, 0.56), fill=(0.25, 0.35)))
-    told = refusal([str(write_shots(tmp_path / "shots", shown))], tmp_path, capsys)
-    assert "in the middle of the frame only" in told
+    message = refusal([str(write_shots(tmp_path / "shots", shown))], tmp_path, capsys)
+    assert "in the middle of the frame only" in message
 
 
 def test_a_side_that_never_saw_the_board_is_refused_and_named(
@@ -97,12 +97,12 @@ def test_a_side_that_never_saw_the_board_is_refused_and_named(
         grey = picture.grey.copy()
         grey[:, 420:] = 110
         shown.append(BoardShot(picture.name, grey))
-    told = refusal([str(write_shots(tmp_path / "shots", shown))], tmp_path, capsys)
-    assert "never seen in these parts (top right, right, bottom right)" in told
+    message = refusal([str(write_shots(tmp_path / "shots", shown))], tmp_path, capsys)
+    assert "never seen in these parts (top right, right, bottom right)" in message
 
 
 @pytest.mark.parametrize(
-    ("shown", "told", "mend"),
+    ("shown", "message", "mend"),
     [
         (BOARD, ["--squares", "10x6"], "(those are its inner corners; --squares counts squares)"),
         (BOARD, ["--dictionary", "6X6_250"], "the pictures show 11x7 squares, ChArUco 4X4_50"),
@@ -112,10 +112,10 @@ def test_a_side_that_never_saw_the_board_is_refused_and_named(
     ],
 )
 def test_a_wrong_board_is_refused_with_the_board_that_was_seen(
-    shown: Board, told: list[str], mend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    shown: Board, message: list[str], mend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     taken = list(shots(Studio(LENS, shown), 8, 4, fill=(0.5, 0.7), middle=(0.45, 0.55)))
-    line = refusal([str(write_shots(tmp_path / "shots", taken)), *told], tmp_path, capsys)
+    line = refusal([str(write_shots(tmp_path / "shots", taken)), *message], tmp_path, capsys)
     assert "wrong board" in line
     assert mend in line
 
@@ -125,6 +125,6 @@ def test_pictures_of_two_sizes_are_refused_with_the_odd_ones_named(
 ) -> None:
     turned = cv2.rotate(cv2.imread(str(good / "000.png"), cv2.IMREAD_GRAYSCALE), cv2.ROTATE_90_CLOCKWISE)
     folder = write_shots(tmp_path / "shots", [BoardShot("portrait.png", turned)])
-    told = refusal([str(good), str(folder)], tmp_path, capsys)
-    assert "20 of 640x480, 1 of 480x640" in told
-    assert "portrait.png" in told
+    message = refusal([str(good), str(folder)], tmp_path, capsys)
+    assert "20 of 640x480, 1 of 480x640" in message
+    assert "portrait.png" in message

@@ -26,16 +26,16 @@ def test_the_true_lens_lies_within_three_of_the_standard_deviations_that_are_tol
 def test_standard_deviations_are_honest_over_many_seeds_for_parameters_and_for_pixels() -> None:
     corner = np.array([[20.0, 460.0]])
     ray = np.array([[-0.55, 0.4, 1.0]])
-    off, where, told = [], [], []
+    off, where, message = [], [], []
     for seed in range(16):
         views = drawn_views(LENS, 14, seed)
         whole = fit(views, SIZE, "k1 k2 p1 p2")
         off.append((parameters(whole.camera) - parameters(LENS))[:8] / whole.std[:8])
         where.append(cv2.projectPoints(ray, np.zeros(3), np.zeros(3), whole.camera.matrix, whole.camera.distortion)[0])
-        told.append(pixel_std(whole.camera, covariance_of(whole, views), corner)[0])
+        message.append(pixel_std(whole.camera, covariance_of(whole, views), corner)[0])
     assert np.abs(off).max() < 4.5
     assert np.sqrt(np.mean(np.square(off), axis=0)) == pytest.approx(np.ones(8), abs=0.45)
-    assert np.sqrt(np.var(where, axis=0).sum()) == pytest.approx(np.mean(told), rel=0.35)
+    assert np.sqrt(np.var(where, axis=0).sum()) == pytest.approx(np.mean(message), rel=0.35)
 
 
 def test_the_covariance_has_the_standard_deviations_of_opencv_on_its_diagonal() -> None:

@@ -67,9 +67,9 @@ def test_flights_whose_best_tile_is_wrong_give_no_calibration(
     corner = ("truth.csv", {"true_ground_lat": "47.49979", "true_ground_lon": "8.20034"})  # no frame ground_views there
     flights = [edited(town.flights / name, *corner, tmp_path / name) for name in ("one", "two")]
     assert main([*command(town, tmp_path / "s.json", *flights), "--bundle", str(bundle)]) == 1
-    said = capsys.readouterr().err
-    assert "similarities say nothing here" in said
-    assert said.count("\n") == 1
+    stated = capsys.readouterr().err
+    assert "similarities say nothing here" in stated
+    assert stated.count("\n") == 1
     assert score_map(Bundle.open(bundle), "fp32") is None
 
 

@@ -27,12 +27,12 @@ def test_without_a_flight_to_spare_blocks_alternate(frames: list[int]) -> None:
 
 def test_calibration_error_is_that_of_a_plain_loop_and_drawn_outcomes_have_little() -> None:
     rng = np.random.default_rng(8)
-    said = rng.random(4000)
-    right = rng.random(4000) < said
+    stated = rng.random(4000)
+    right = rng.random(4000) < stated
     wanted = 0.0
     for b in range(10):
-        here = [(p, r) for p, r in zip(said, right, strict=True) if b / 10 <= p < (b + 1) / 10]
+        here = [(p, r) for p, r in zip(stated, right, strict=True) if b / 10 <= p < (b + 1) / 10]
         wanted += len(here) / 4000 * abs(sum(p for p, _ in here) / len(here) - sum(r for _, r in here) / len(here))
-    assert calibration_error(said, right) == pytest.approx(wanted)
-    assert wanted < 0.03 < calibration_error(said**3, right)
-    assert all(low <= b.right <= high for b in reliability(said, right) for low, high in [b.interval()])
+    assert calibration_error(stated, right) == pytest.approx(wanted)
+    assert wanted < 0.03 < calibration_error(stated**3, right)
+    assert all(low <= b.right <= high for b in reliability(stated, right) for low, high in [b.interval()])

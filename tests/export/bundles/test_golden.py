@@ -73,6 +73,6 @@ def test_an_altered_graph_states_nothing(toy: Path, capsys: pytest.CaptureFixtur
     (toy / "manifest.json").write_bytes(before)
     (toy / "encoder.onnx").write_bytes(b"another graph")
     assert main([str(toy)]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("export.golden: ") and "was altered" in told and told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("export.golden: ") and "was altered" in message and message.count("\n") == 1
     assert (toy / "manifest.json").read_bytes() == before

@@ -44,9 +44,9 @@ def test_an_int8_graph_is_made_once_for_a_calibration_set_so_that_maps_built_wit
     monkeypatch.setitem(sys.modules, "onnx", None)  # a device need not have it
     (int8_bundle.path / "calibration.safetensors").unlink()  # nor the pictures
     assert trt.main(["--int8", str(int8_bundle.path)]) == 0
-    told = capsys.readouterr()
-    assert "encoder.int8.onnx: in the bundle already" in told.out and "--precision" in told.out
-    assert "on drawn ground" in told.err
+    message = capsys.readouterr()
+    assert "encoder.int8.onnx: in the bundle already" in message.out and "--precision" in message.out
+    assert "on drawn ground" in message.err
     write_manifest(int8_bundle.path, int8_bundle.manifest.with_sections(calibration={"sha256": "another"}))
     assert trt.main(["--int8", str(int8_bundle.path)]) == 1
     assert "onnx is not installed" in capsys.readouterr().err
@@ -57,6 +57,6 @@ def test_an_altered_calibration_set_is_refused(bundle: Path, capsys: pytest.Capt
     data[-1] ^= 1
     (bundle / "calibration.safetensors").write_bytes(data)
     assert trt.main(["--int8", str(bundle), "--graph-only"]) == 1
-    told = capsys.readouterr().err
-    assert "was altered" in told and "python -m calib.int8" in told and told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert "was altered" in message and "python -m calib.int8" in message and message.count("\n") == 1
     assert not (bundle / "encoder.int8.onnx").exists()

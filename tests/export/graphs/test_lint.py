@@ -19,12 +19,12 @@ def test_a_good_graph_has_no_findings() -> None:
     check_lint(good(), "good.onnx")
 
 
-@pytest.mark.parametrize(("spoil", "rule", "told"), BROKEN, ids=[spoil.__name__ for spoil, _, _ in BROKEN])
-def test_each_broken_rule_is_named_with_its_node(spoil: Callable[[ModelProto], None], rule: str, told: str) -> None:
+@pytest.mark.parametrize(("spoil", "rule", "message"), BROKEN, ids=[spoil.__name__ for spoil, _, _ in BROKEN])
+def test_each_broken_rule_is_named_with_its_node(spoil: Callable[[ModelProto], None], rule: str, message: str) -> None:
     model = good()
     spoil(model)
     found = lint(model)
-    assert any(finding.startswith(f"{rule}: ") and told in finding for finding in found)
+    assert any(finding.startswith(f"{rule}: ") and message in finding for finding in found)
     assert {finding.partition(":")[0] for finding in found} == {rule}
     with pytest.raises(GateError, match=f"graph.onnx breaks rules for TensorRT: {rule}"):
         check_lint(model, "graph.onnx")
@@ -35,5 +35,5 @@ def test_every_rule_has_a_graph_that_breaks_it_and_a_line_of_help(capsys: pytest
     assert len(set(names)) == len(names) and {rule for _, rule, _ in BROKEN} == set(names)
     with pytest.raises(SystemExit):
         main(["--help"])
-    told = capsys.readouterr().out
-    assert all(name in told for name in names) and all(rule.text and rule.text in told for rule in RULES)
+    message = capsys.readouterr().out
+    assert all(name in message for name in names) and all(rule.text and rule.text in message for rule in RULES)

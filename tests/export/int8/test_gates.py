@@ -14,7 +14,7 @@ PASSED = GateResult(64, 0.995, 0.97, (GOOD,))
 
 
 @pytest.mark.parametrize(
-    ("result", "told"),
+    ("result", "message"),
     [
         (replace(PASSED, cosine_worst=0.89), "worst cosine 0.8900, needs 0.9"),
         (replace(PASSED, cosine_mean=0.985), "mean cosine 0.9850, needs 0.99"),
@@ -24,9 +24,9 @@ PASSED = GateResult(64, 0.995, 0.97, (GOOD,))
         (replace(PASSED, sets=(GOOD, replace(GOOD, p90_m=20.6))), "90% of set within 20.6 m, FP32 20.0 m"),
     ],
 )
-def test_what_a_reduced_graph_loses_is_refused_with_the_figure(result: GateResult, told: str) -> None:
+def test_what_a_reduced_graph_loses_is_refused_with_the_figure(result: GateResult, message: str) -> None:
     PASSED.check("int8")
-    with pytest.raises(GateError, match=told.replace(".", r"\.")):
+    with pytest.raises(GateError, match=message.replace(".", r"\.")):
         result.check("int8")
 
 

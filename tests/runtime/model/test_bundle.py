@@ -42,7 +42,7 @@ def test_a_sound_bundle_tells_what_it_holds(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (lambda f: (f / "manifest.json").unlink(), "has no manifest.json.*python -m export.onnx"),
         (lambda f: (f / "manifest.json").write_text("{"), "is not JSON"),
@@ -56,15 +56,15 @@ def test_a_sound_bundle_tells_what_it_holds(folder: Path) -> None:
     ],
 )
 def test_a_folder_that_is_no_encoder_bundle_of_ours_is_refused(
-    folder: Path, spoil: Callable[[Path], object], told: str
+    folder: Path, spoil: Callable[[Path], object], message: str
 ) -> None:
     spoil(folder)
-    with pytest.raises(BundleError, match=told):
+    with pytest.raises(BundleError, match=message):
         Bundle.open(folder)
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (lambda f: (f / "encoder.onnx").write_bytes(b"other"), "was altered: SHA-256"),
         (lambda f: (f / "encoder.onnx").unlink(), "is missing though the manifest names it"),
@@ -72,10 +72,10 @@ def test_a_folder_that_is_no_encoder_bundle_of_ours_is_refused(
     ],
 )
 def test_a_file_that_is_not_what_the_manifest_says_is_refused(
-    folder: Path, spoil: Callable[[Path], object], told: str
+    folder: Path, spoil: Callable[[Path], object], message: str
 ) -> None:
     spoil(folder)
-    with pytest.raises(BundleError, match=told):
+    with pytest.raises(BundleError, match=message):
         Bundle.open(folder).file("encoder.onnx")
 
 

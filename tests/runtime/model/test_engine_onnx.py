@@ -123,26 +123,26 @@ def test_int8_runs_its_twin_on_a_cpu_in_the_name_of_the_graph(
 def test_providers_are_tried_from_the_fastest_and_the_matcher_leaves_tensorrt_out(
     mean_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[list[object]] = []
+    requested: list[list[object]] = []
 
     class Session(onnxruntime.InferenceSession):
         def __init__(self, path: str, options: object, providers: list[object]) -> None:
-            asked.append(providers)
+            requested.append(providers)
             super().__init__(path, options, providers=["CPUExecutionProvider"])
 
     offered = ["CPUExecutionProvider", "TensorrtExecutionProvider", "CUDAExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
     monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
     engine = OnnxEngine(Bundle.open(mean_bundle), "fp16", threads=1)
-    (tensorrt, told), *others = asked[0]
+    (tensorrt, message), *others = requested[0]
     assert [tensorrt, *others] == ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     assert (
-        told["trt_profile_max_shapes"] == "image:16x4x4x3"
-        and engine.encoder_sha256[:12] in told["trt_engine_cache_path"]
+        message["trt_profile_max_shapes"] == "image:16x4x4x3"
+        and engine.encoder_sha256[:12] in message["trt_engine_cache_path"]
     )
     assert engine.provider == "CPU"  # what it took in the end, and says
     open_session(mean_bundle / "encoder.onnx", 1)
-    assert asked[1] == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert requested[1] == ["CUDAExecutionProvider", "CPUExecutionProvider"]
 
 
 def test_a_large_batch_is_computed_in_pieces_and_none_as_none(mean_bundle: Path) -> None:

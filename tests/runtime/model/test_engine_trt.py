@@ -89,7 +89,7 @@ def test_closing_frees_everything_and_a_closed_engine_says_so(
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (lambda e: np.roll(e, 1, axis=1), r"computes another embedding than was exported: cosine .* needs 0\.998"),
         (lambda e: 2 * e, r"makes embeddings of length 2\.0000, expected 1"),
@@ -98,13 +98,13 @@ def test_closing_frees_everything_and_a_closed_engine_says_so(
     ids=["other numbers", "not unit-norm", "NaN"],
 )
 def test_an_engine_that_computes_something_else_is_refused_and_freed(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[np.ndarray], np.ndarray], told: str
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[np.ndarray], np.ndarray], message: str
 ) -> None:
     machine = Machine()
     machine.spoil = lambda embedding, int8: spoil(embedding)
     install(monkeypatch, machine)
     build(bundle)
-    with pytest.raises(EngineError, match=told):
+    with pytest.raises(EngineError, match=message):
         TrtEngine(bundle, "fp32")
     assert not machine.live
 

@@ -30,7 +30,7 @@ def test_an_engine_says_how_its_self_check_went_and_an_old_bundle_that_there_was
 
 
 @pytest.mark.parametrize(
-    ("golden", "told"),
+    ("golden", "message"),
     [
         ({"embedding_f16_base64": ""}, r"picture 'waves-1', 0 values"),
         ({"embedding_f16_base64": "no base64!"}, "cannot be read"),
@@ -41,9 +41,9 @@ def test_an_engine_says_how_its_self_check_went_and_an_old_bundle_that_there_was
     ],
 )
 def test_a_golden_embedding_that_cannot_be_met_or_read_is_told(
-    mean_bundle: Path, golden: dict[str, object], told: str
+    mean_bundle: Path, golden: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(BundleError, match=told):
+    with pytest.raises(BundleError, match=message):
         OnnxEngine(with_golden(mean_bundle, **golden), threads=1)
 
 
@@ -74,8 +74,8 @@ def test_an_embedding_passes_where_its_cosine_reaches_what_is_stated(
     if passes:
         assert check_golden(lambda _: embedding[None], bundle, "fp32", "engine") == f"self-check {cosine:.4f}"
     else:
-        told = f"^engine computes another .* cosine {cosine:.4f} .*, needs {needed:.4f}"
-        with pytest.raises(EngineError, match=told):
+        message = f"^engine computes another .* cosine {cosine:.4f} .*, needs {needed:.4f}"
+        with pytest.raises(EngineError, match=message):
             check_golden(lambda _: embedding[None], bundle, "fp32", "engine")
 
 

@@ -35,9 +35,9 @@ def test_an_engine_that_does_not_fit_leaves_onnx_runtime_and_one_line_of_why(
     build(bundle)
     install(monkeypatch, Machine(), "10.7.0")
     assert "ONNX Runtime" in open_engine(bundle.path, "fp32", 1).name
-    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert told.startswith("encoder on ONNX Runtime") and "\n" not in told
-    assert "its tensorrt is 10.3.0, here it is 10.7.0; build it again: python -m export.trt" in told
+    (message,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert message.startswith("encoder on ONNX Runtime") and "\n" not in message
+    assert "its tensorrt is 10.3.0, here it is 10.7.0; build it again: python -m export.trt" in message
 
 
 def test_a_device_without_an_engine_says_how_to_make_one_and_a_desktop_says_nothing(

@@ -16,7 +16,7 @@ from tests.runtime.model.nvidia import Machine, install
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (lambda e: change_sidecar(e, onnx_sha256="0" * 64), "its onnx_sha256 is 000000000000, here it is "),
         (lambda e: change_sidecar(e, tensorrt="10.7.0"), r"its tensorrt is 10\.7\.0, here it is 10\.3\.0"),
@@ -32,17 +32,17 @@ from tests.runtime.model.nvidia import Machine, install
     ],
 )
 def test_an_engine_that_does_not_belong_here_is_refused_with_what_differs_and_the_mend(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], object], told: str
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], object], message: str
 ) -> None:
     install(monkeypatch, Machine())
     spoil(build(bundle))
-    with pytest.raises(EngineError, match=told) as refused:
+    with pytest.raises(EngineError, match=message) as refused:
         TrtEngine(bundle, "fp32")
     assert "python -m export.trt" in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "message"),
     [
         (Machine(name="Thor"), "its gpu name is Orin, here it is Thor"),
         (Machine(multiprocessors=16), "its gpu multiprocessors is 8, here it is 16"),
@@ -50,12 +50,12 @@ def test_an_engine_that_does_not_belong_here_is_refused_with_what_differs_and_th
     ids=["another GPU", "the same name with more of it"],
 )
 def test_an_engine_of_another_gpu_is_refused(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, other: Machine, told: str
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, other: Machine, message: str
 ) -> None:
     install(monkeypatch, Machine())
     build(bundle)
     install(monkeypatch, other)
-    with pytest.raises(EngineError, match=told):
+    with pytest.raises(EngineError, match=message):
         TrtEngine(bundle, "fp32")
 
 
