@@ -34,7 +34,6 @@ class Kernel:
     """A launch: the node that it starts with and the pointwise nodes fused to it."""
 
     name: str
-    op: str
     in_body: bool
     macs: int = 0
     moved: Mapping[str, int] = field(default_factory=dict)  # tensor or weight -> values read or written
@@ -127,7 +126,7 @@ def _fused(model: ModelProto) -> dict[int, list[NodeProto]]:
 def _kernel(model: ModelProto, nodes: list[NodeProto], shapes: Shapes) -> Kernel:
     first = nodes[0]
     macs = sum(macs_of(node, shapes) for node in nodes)
-    return Kernel(first.name, first.op_type, in_body(first), macs, dict(_moved(model, nodes, shapes)))
+    return Kernel(first.name, in_body(first), macs, dict(_moved(model, nodes, shapes)))
 
 
 def _moved(model: ModelProto, nodes: list[NodeProto], shapes: Shapes) -> Iterator[tuple[str, int]]:

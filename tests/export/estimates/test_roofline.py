@@ -35,13 +35,13 @@ def test_a_range_has_two_ends_and_fewer_bits_are_never_slower(small: ModelProto,
     [(10**9, 10, "compute"), (10, 10**8, "memory"), (10, 10, "launch")],
 )
 def test_a_kernel_waits_for_what_takes_longest(macs: int, values: int, bound: str) -> None:
-    kernel = Kernel("backbone/Conv", "Conv", in_body=True, macs=macs, moved={"x": values})
+    kernel = Kernel("backbone/Conv", in_body=True, macs=macs, moved={"x": values})
     cost = Cost((kernel,), {p: {"x": 2} for p in ("int8", "fp16", "fp32")})
     assert bound_by(kernel, cost, MODULES["orin-nano"], "fp16") == bound
 
 
 def test_outside_the_backbone_all_is_fp32_whatever_was_asked_for() -> None:
-    inside = Kernel("backbone/Conv", "Conv", in_body=True, macs=10**9, moved={"x": 1})
+    inside = Kernel("backbone/Conv", in_body=True, macs=10**9, moved={"x": 1})
     outside = replace(inside, name="head/Gemm", in_body=False)
     cost = Cost((inside, outside), {p: {"x": 4} for p in ("int8", "fp16", "fp32")})
     module = MODULES["orin-nx"]
@@ -51,7 +51,7 @@ def test_outside_the_backbone_all_is_fp32_whatever_was_asked_for() -> None:
 
 
 def test_a_call_takes_the_sum_of_its_kernels() -> None:
-    kernels = tuple(Kernel(f"backbone/{i}", "Conv", in_body=True, macs=10**7 * (i + 1), moved={}) for i in range(3))
+    kernels = tuple(Kernel(f"backbone/{i}", in_body=True, macs=10**7 * (i + 1), moved={}) for i in range(3))
     cost = Cost(kernels, {p: {} for p in ("int8", "fp16", "fp32")})
     well, badly = range_ms(cost, MODULES["thor"], "int8")
     assert well == pytest.approx(sum(2e7 * (i + 1) / (0.35 * 517e12) * 1e6 + 2 for i in range(3)) / 1e3)
