@@ -1,4 +1,4 @@
-"""A calibration in words and pictures: its figures against the truth that the views were drawn from."""
+"""A calibration in words: its figures against the truth that the views were drawn from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from calib.camera.intrinsics import Calibration, calibrate
-from calib.camera.pictures import coverage_picture, residual_picture
 from calib.camera.report import notes, summary
 from calib.camera.views import BoardView
 from runtime.geo.camera import Camera
@@ -83,25 +82,3 @@ def test_a_wandering_focal_length_and_unseen_parts_are_remarked(calibration: Cal
     assert notes(calibration, ["top left", "top"]) == [
         "the board was hardly seen in these parts (top left, top) of the frame: distortion is a guess there"
     ]
-
-
-def red(picture: np.ndarray) -> int:
-    """Pixels in the colour of what is missing."""
-    blue, green, ink = picture[..., 0].astype(int), picture[..., 1].astype(int), picture[..., 2].astype(int)
-    return int(((ink > 200) & (green < 210) & (abs(blue - green) < 12)).sum())
-
-
-def test_parts_of_the_frame_that_saw_no_board_are_red(calibration: Calibration, views: list[BoardView]) -> None:
-    left = [replace(view, corners_px=view.corners_px[view.corners_px[:, 0] < 320]) for view in views]
-    whole, half = (coverage_picture(calibration.fit, shown, SIZE)[:, :800] for shown in (views, left))
-    assert red(half) > red(whole) + 0.3 * 800 * 600
-
-
-def test_a_worse_fit_has_longer_arrows_and_a_less_certain_frame(
-    calibration: Calibration, views: list[BoardView]
-) -> None:
-    picture = residual_picture(calibration, views)
-    assert picture.dtype == np.uint8 and picture.shape[1] == 2 * (800 + 48)
-    rough = drawn_views(LENS, 18, 0, noise_px=0.4)
-    other = residual_picture(calibrate(rough, SIZE), rough)
-    assert other.shape == picture.shape and (other != picture).any()
