@@ -65,7 +65,7 @@ def _train(backbone: str, data: Path, run: Path, steps: int) -> Path:
 
 
 def _score(backbone: str, checkpoint: Path, side_px: int, data: Path, out: Path) -> list[dict[str, Any]]:
-    from export.onnx import export_encoder
+    from export.bundles.encoder import export_encoder
 
     bundle, (encoder, _) = out / f"{backbone}-{side_px}.bundle", load_encoder(checkpoint)
     encoder.spec = replace(encoder.spec, side_px=side_px)

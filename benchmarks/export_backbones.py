@@ -79,13 +79,13 @@ def export(name: str, side_px: int, out: Path) -> dict[str, Any]:
     import onnx
     import torch
 
-    from export.cost import cost_of
-    from export.lint import lint
-    from export.onnx import _traced
-    from export.parity import embed
-    from export.pictures import land_like
-    from export.precision import to_fp16
-    from export.shapes import with_batch
+    from export.bundles.encoder import traced
+    from export.estimates.cost import cost_of
+    from export.graphs.batch import with_batch
+    from export.graphs.drawn_ground import land_like
+    from export.graphs.lint import lint
+    from export.graphs.parity import embed
+    from export.graphs.precision import to_fp16
     from train.model.encoder import Encoder, EncoderSpec
 
     started = perf_counter()
@@ -98,7 +98,7 @@ def export(name: str, side_px: int, out: Path) -> dict[str, Any]:
         encoder.amp_dtype = torch.float16
         halved = encoder(torch.from_numpy(pictures[:_HELD_OUT])).numpy()
         encoder.amp_dtype = None
-    model = _traced(encoder)
+    model = traced(encoder)
     del encoder
     out.mkdir(parents=True, exist_ok=True)
     cosine, size, findings = {}, {}, []
@@ -143,13 +143,14 @@ def _settle(encoder: Any, pictures: Any) -> None:
 
 def _int8(model: Any, pictures: Any) -> Any:
     """What a device is given; raises GateError where it breaks a rule."""
-    from export.int8 import graphs_of, measured_activations
-    from export.quantize import to_int8
-    from export.ranges import DEFAULT_RULE, measure
+    from export.int8.pipeline import graphs_of, measured_activations
+    from export.int8.quantize import to_int8
+    from export.int8.ranges import measure
+    from export.options import DEFAULT_RANGE_RULE
     from runtime.model.bundle import ENCODER_FILES
 
     measured = measure(model, measured_activations(model), pictures)
-    ranges = {name: found.range_by(DEFAULT_RULE) for name, found in measured.items()}
+    ranges = {name: found.range_by(DEFAULT_RANGE_RULE) for name, found in measured.items()}
     return graphs_of(to_int8(model, ranges), ranges)[ENCODER_FILES["int8"]]
 
 

@@ -27,7 +27,8 @@ from runtime.locate.ground_view import ground_views, unusable
 from runtime.locate.mount import MountEstimate
 from runtime.locate.registration import FramePoints, Registrar, Registration
 from runtime.locate.verify import Limits
-from runtime.model.bundle import DEFAULT_BUNDLE, MANIFEST, Bundle, matcher_home
+from runtime.model.bundle import DEFAULT_BUNDLE, Bundle, matcher_home
+from runtime.model.manifest import MANIFEST
 from runtime.tiles.cache import TileCache
 
 PRIOR_M = 60.0

@@ -58,7 +58,7 @@ def _encoders(args: argparse.Namespace) -> Any:
 
 def _calls(encoder: Any, path: Path) -> dict[str, Callable[[], object]]:
     """One call of each kind, on the same picture."""
-    from export.pictures import land_like
+    from export.graphs.drawn_ground import land_like
     from runtime.model.bundle import Bundle
     from runtime.model.engine_onnx import OnnxEngine
 
@@ -85,20 +85,21 @@ def _export(encoder: Any, path: Path) -> None:
     """The bundle with its INT8 graph, not judged: that is another question."""
     import onnx
 
-    from export.int8 import graphs_of, measured_activations
-    from export.onnx import export_encoder
-    from export.pictures import land_like
-    from export.precision import load_graph
-    from export.quantize import to_int8
-    from export.ranges import DEFAULT_RULE, measure
-    from export.trt import enter
+    from export.bundles.encoder import export_encoder
+    from export.bundles.reduced import enter
+    from export.graphs.drawn_ground import land_like
+    from export.graphs.precision import load_graph
+    from export.int8.pipeline import graphs_of, measured_activations
+    from export.int8.quantize import to_int8
+    from export.int8.ranges import measure
+    from export.options import DEFAULT_RANGE_RULE
     from runtime.model.bundle import Bundle
 
     export_encoder(encoder, path, training={}, licence="Apache-2.0", small=True)
     model = load_graph(path / "encoder.onnx")
     side_px = encoder.spec.side_px
     measured = measure(model, measured_activations(model), land_like(_CALIBRATION, side_px, side_px, seed=1))
-    ranges = {name: one.range_by(DEFAULT_RULE) for name, one in measured.items()}
+    ranges = {name: one.range_by(DEFAULT_RANGE_RULE) for name, one in measured.items()}
     for name, graph in graphs_of(to_int8(model, ranges), ranges).items():
         onnx.save(graph, path / name)
     enter(Bundle.open(path), "int8", {})

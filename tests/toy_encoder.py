@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime.model.bundle import ENCODER_FILES, FORMAT, file_entry, write_manifest
+from runtime.model.bundle import ENCODER_FILES, file_entry, write_manifest
+from runtime.model.manifest import FORMAT
 
 SIDE_PX, DIM = 32, 24
 

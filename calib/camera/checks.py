@@ -1,4 +1,4 @@
-"""What makes views of a board useless, or a calibration too poor to fly with, in words that say how to mend it."""
+"""Checks of the views, and of the calibration: what is useless or too poor to fly with, and how to mend it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from calib.camera.board import Board
 from calib.camera.intrinsics import Calibration, pixel_std
-from calib.camera.shots import Picture
-from calib.camera.views import Survey, View
+from calib.camera.shots import BoardShot
+from calib.camera.views import BoardView, Survey
 from calib.camera.wrong_board import board_seen, has_markers
 from runtime.errors import DataError
 from runtime.types import FloatArray
@@ -25,22 +25,22 @@ AREAS = ("top left", "top", "top right", "left", "middle", "right", "bottom left
 
 
 def check_sizes(seen: Survey) -> tuple[int, int]:
-    """The one size that all pictures have; raises DataError where there are several."""
+    """Return the one size that all pictures have; raises DataError where there are several."""
     if len(seen.sizes) == 1:
         return next(iter(seen.sizes))
     if not seen.sizes:
         raise DataError("there is no picture in what was given; expected a folder of pictures, a picture or a video")
     by_count = sorted(seen.sizes.items(), key=lambda item: -len(item[1]))
-    told = ", ".join(f"{len(names)} of {width}x{height}" for (width, height), names in by_count)
+    sizes = ", ".join(f"{len(names)} of {width}x{height}" for (width, height), names in by_count)
     others = [name for _, names in by_count[1:] for name in names]
     raise DataError(
-        f"pictures of different sizes: {told}; a calibration holds for one size and one camera mode: "
+        f"pictures of different sizes: {sizes}; a calibration holds for one size and one camera mode: "
         f"take out {some(others)}"
     )
 
 
-def check_count(board: Board, seen: Survey, views: Sequence[View], least: int) -> None:
-    """Raises DataError where there are too few views, and says why as far as the pictures tell."""
+def check_count(board: Board, seen: Survey, views: Sequence[BoardView], least: int) -> None:
+    """Raise DataError where there are too few views, and say why as far as the pictures tell."""
     if board.dictionary is None and seen.sample is not None and has_markers(seen.sample):
         check_board(board, [*seen.lost, seen.sample])  # its markers would pull at the corners
     if len(views) >= least:
@@ -57,9 +57,9 @@ def check_count(board: Board, seen: Survey, views: Sequence[View], least: int) -
     )
 
 
-def check_board(board: Board, pictures: Sequence[Picture]) -> None:
-    """Raises DataError where the pictures show another board, and says which."""
-    shown = board_seen(pictures, board)
+def check_board(board: Board, shots: Sequence[BoardShot]) -> None:
+    """Raise DataError where the pictures show another board, and say which."""
+    shown = board_seen(shots, board)
     if shown is None or _may_be(shown, board):
         return
     counted = ""
@@ -72,23 +72,23 @@ def check_board(board: Board, pictures: Sequence[Picture]) -> None:
     )
 
 
-def _may_be(shown: Board, told: Board) -> bool:
-    """Whether what was shown is the board that was told, perhaps not all of it, with a larger dictionary's name."""
-    if shown.dictionary is None or told.dictionary is None:
-        return shown == told
-    same_family = shown.dictionary.rpartition("_")[0] == told.dictionary.rpartition("_")[0]
-    return same_family and (shown.columns, shown.legacy) == (told.columns, told.legacy) and shown.rows <= told.rows
+def _may_be(shown: Board, named: Board) -> bool:
+    """Tell whether the pictures may show the board that was named: perhaps a part of it, by a larger dictionary."""
+    if shown.dictionary is None or named.dictionary is None:
+        return shown == named
+    same_family = shown.dictionary.rpartition("_")[0] == named.dictionary.rpartition("_")[0]
+    return same_family and (shown.columns, shown.legacy) == (named.columns, named.legacy) and shown.rows <= named.rows
 
 
-def area_counts(views: Sequence[View], size: tuple[int, int], columns: int, rows: int) -> FloatArray:
-    """(rows, columns) corners in each cell of the frame."""
+def area_counts(views: Sequence[BoardView], size: tuple[int, int], columns: int, rows: int) -> FloatArray:
+    """Count the corners in each cell of the frame, (rows, columns)."""
     corners = np.concatenate([view.corners_px for view in views])
     edges = np.linspace(0, size[1], rows + 1) - 0.5, np.linspace(0, size[0], columns + 1) - 0.5
     return np.asarray(np.histogram2d(corners[:, 1], corners[:, 0], bins=edges)[0], float)
 
 
-def check_coverage(views: Sequence[View], size: tuple[int, int]) -> list[str]:
-    """The areas of the frame (a ninth each) that hardly saw the board; raises DataError where that is most of them."""
+def check_coverage(views: Sequence[BoardView], size: tuple[int, int]) -> list[str]:
+    """Return the areas of the frame (a ninth each) that hardly saw the board; raises DataError where most did not."""
     corners = np.concatenate([view.corners_px for view in views])
     away = np.linalg.norm(corners - (np.array(size) - 1) / 2, axis=1) / math.hypot(*size) * 2
     reach = float(np.quantile(away, 0.98))
@@ -105,14 +105,17 @@ def check_coverage(views: Sequence[View], size: tuple[int, int]) -> list[str]:
 
 
 def tilt_spread_deg(normals: FloatArray) -> float:
-    """How differently the board was tilted: what a tenth of its (V, 3) normals are more than away from their mean."""
+    """Measure how differently the board was tilted: what a tenth of its (V, 3) normals are more than off their mean."""
     mean = normals.mean(axis=0)
     cosines = normals @ (mean / np.linalg.norm(mean))
     return float(np.degrees(np.arccos(np.clip(np.quantile(cosines, 0.1), -1.0, 1.0))))
 
 
 def check_tilts(normals: FloatArray) -> float:
-    """The spread of the tilts; raises DataError where the board was always parallel to itself (Zhang 2000, 3.4)."""
+    """Return the spread of the tilts; raises DataError where the board was always parallel to itself.
+
+    Zhang, "A flexible new technique for camera calibration", PAMI 2000, section 3.4.
+    """
     spread_deg = tilt_spread_deg(normals)
     if not spread_deg >= MIN_TILT_SPREAD_DEG:
         raise DataError(_one_angle(spread_deg))
@@ -126,10 +129,10 @@ def _one_angle(spread_deg: float) -> str:
     )
 
 
-def check_result(found: Calibration) -> None:
-    """Raises DataError where the calibration is too uncertain, or too wrong, to fly with."""
-    fit, size = found.fit, (found.fit.camera.width_px, found.fit.camera.height_px)
-    held_out, most = found.held_out_px[found.model], max(MAX_RMS_PX, MAX_RMS_SHARE * max(size))
+def check_result(calibration: Calibration) -> None:
+    """Raise DataError where the calibration is too uncertain, or too wrong, to fly with."""
+    fit, size = calibration.fit, (calibration.fit.camera.width_px, calibration.fit.camera.height_px)
+    held_out, most = calibration.held_out_px[calibration.model], max(MAX_RMS_PX, MAX_RMS_SHARE * max(size))
     if not held_out <= most:
         raise DataError(
             f"views that were held out are missed by {held_out:.2f} px RMS, {most:.2f} px is the most: the board is "
@@ -137,12 +140,12 @@ def check_result(found: Calibration) -> None:
             "cannot describe one; choose the camera's linear or narrow mode)"
         )
     focal = fit.camera.matrix[0, 0]
-    share = max(fit.std[0], fit.std[1], found.focal_spread_px) / focal
+    share = max(fit.std[0], fit.std[1], calibration.focal_spread_px) / focal
     spread_deg = tilt_spread_deg(fit.normals())
     if not share <= MAX_FOCAL_STD:
         why = _one_angle(spread_deg) if spread_deg < GOOD_TILT_SPREAD_DEG else "take more views, tilted more"
         raise DataError(f"the focal length is known to {share:.1%} only, {MAX_FOCAL_STD:.1%} is wanted to fly; {why}")
-    worst = float(pixel_std(found.fit.camera, found.covariance, frame_grid(size, 9, 9)).max()) / focal
+    worst = float(pixel_std(calibration.fit.camera, calibration.covariance, frame_grid(size, 9, 9)).max()) / focal
     if not worst <= MAX_GROUND_STD:
         raise DataError(
             f"somewhere in the frame the calibration is uncertain by {worst * 100:.1f} m at 100 m above ground, "
@@ -151,16 +154,16 @@ def check_result(found: Calibration) -> None:
 
 
 def frame_grid(size: tuple[int, int], columns: int, rows: int) -> FloatArray:
-    """(rows * columns, 2) pixels from corner to corner of the frame, row by row."""
+    """Return pixels from corner to corner of the frame, (rows * columns, 2), row by row."""
     across, down = np.linspace(0, size[0] - 1, columns), np.linspace(0, size[1] - 1, rows)
     return np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
 
 
 def where(areas: Sequence[str]) -> str:
-    """Areas of the frame in words."""
+    """Return areas of the frame in words."""
     return f"in these parts ({', '.join(areas)})"
 
 
 def some(names: Sequence[str], most: int = 4) -> str:
-    """A few names, and how many more there are."""
+    """Return a few names, and how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -6,17 +6,17 @@ coefficients a lens gets is decided by views that the fit did not see, not by ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calib.camera.views import View
+from calib.camera.views import BoardView
 from runtime.errors import DataError
 from runtime.geo.camera import Camera
-from runtime.types import FloatArray
+from runtime.types import FloatArray, Tick
 
 FOLDS = 5
 TIE = 1.002  # a larger model has to lower the held-out error by more than this
@@ -35,7 +35,7 @@ MODELS: Mapping[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """One least-squares fit of all that is asked for, and the poses of the board."""
+    """A least-squares fit of the camera, and the poses of the board."""
 
     camera: Camera
     std: FloatArray  # (9,) standard deviations, in the order of PARAMETERS; 0 where held fixed
@@ -45,13 +45,13 @@ class Fit:
     rms_px: float
 
     def normals(self) -> FloatArray:
-        """(V, 3) the board's normal in camera axes."""
+        """Return the board's normals in camera axes, (V, 3)."""
         return np.array([cv2.Rodrigues(rotation)[0][:, 2] for rotation in self.rotations])
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The fit to all views, and what the held-out ones say of it."""
+    """A camera that was fitted to all views, and what the held-out ones say of it."""
 
     fit: Fit
     model: str
@@ -61,7 +61,7 @@ class Calibration:
     covariance: FloatArray  # (9, 9) of PARAMETERS
 
 
-def fit(views: Sequence[View], size: tuple[int, int], model: str) -> Fit:
+def fit(views: Sequence[BoardView], size: tuple[int, int], model: str) -> Fit:
     """Fit one model to all views; raises DataError where OpenCV finds no camera."""
     board = [view.board_mm.astype(np.float32) for view in views]
     corners = [view.corners_px.astype(np.float32) for view in views]
@@ -79,8 +79,11 @@ def fit(views: Sequence[View], size: tuple[int, int], model: str) -> Fit:
     return Fit(camera, np.asarray(std, float).ravel()[:9], *poses, np.asarray(view_rms, float).ravel(), float(rms))
 
 
-def fitting(views: Sequence[View], size: tuple[int, int]) -> tuple[list[View], list[View], Fit]:
-    """Views that one camera explains, those it does not (the board moved, a corner was misread), and that camera."""
+def fitting(views: Sequence[BoardView], size: tuple[int, int]) -> tuple[list[BoardView], list[BoardView], Fit]:
+    """Part the views into those that one camera explains and those it does not; return both, and that camera.
+
+    A view is odd where the board moved or a corner was misread.
+    """
     first = fit(views, size, "k1 k2")
     fair = first.view_rms_px <= ODD * np.median(first.view_rms_px)
     kept = [view for view, is_fair in zip(views, fair, strict=True) if is_fair]
@@ -88,9 +91,7 @@ def fitting(views: Sequence[View], size: tuple[int, int]) -> tuple[list[View], l
     return kept, odd, fit(kept, size, "k1 k2") if odd else first
 
 
-def calibrate(
-    views: Sequence[View], size: tuple[int, int], tick: Callable[[int, int], None] = lambda done, total: None
-) -> Calibration:
+def calibrate(views: Sequence[BoardView], size: tuple[int, int], tick: Tick = lambda done, total: None) -> Calibration:
     """Choose the model by held-out error, then fit it to all views; raises DataError."""
     held_out_px, checks = {}, {}
     for i, model in enumerate(MODELS):
@@ -107,12 +108,12 @@ def calibrate(
 
 
 def rms_of(residuals: Sequence[FloatArray]) -> float:
-    """RMS distance over all corners, pixels; OpenCV's convention."""
+    """Return the RMS distance over all corners, pixels; OpenCV's convention."""
     return float(np.sqrt((np.concatenate(residuals) ** 2).sum(axis=1).mean()))
 
 
-def _cross_check(views: Sequence[View], size: tuple[int, int], model: str) -> tuple[list[Fit], list[FloatArray]]:
-    """Every fifth view is held out in turn: the five fits, and each view's residuals under the fit without it."""
+def _cross_check(views: Sequence[BoardView], size: tuple[int, int], model: str) -> tuple[list[Fit], list[FloatArray]]:
+    """Hold every fifth view out in turn: return the five fits, and each view's residuals under the fit without it."""
     fits, residuals = [], [np.empty((0, 2))] * len(views)
     for fold in range(FOLDS):
         part = fit([view for i, view in enumerate(views) if i % FOLDS != fold], size, model)
@@ -122,15 +123,15 @@ def _cross_check(views: Sequence[View], size: tuple[int, int], model: str) -> tu
     return fits, residuals
 
 
-def _residuals(camera: Camera, view: View) -> FloatArray:
-    """(N, 2) measured less predicted pixels at the pose that suits the view best."""
+def _residuals(camera: Camera, view: BoardView) -> FloatArray:
+    """Return measured less predicted pixels, (N, 2), at the pose that suits the view best."""
     _, rotation, offset = cv2.solvePnP(view.board_mm, view.corners_px, camera.matrix, camera.distortion)
     predicted, _ = cv2.projectPoints(view.board_mm, rotation, offset, camera.matrix, camera.distortion)
     return np.asarray(view.corners_px - predicted.reshape(-1, 2), float)
 
 
-def covariance_of(whole: Fit, views: Sequence[View]) -> FloatArray:
-    """(9, 9) covariance of PARAMETERS; OpenCV tells its diagonal only, and a pixel's uncertainty needs all of it.
+def covariance_of(whole: Fit, views: Sequence[BoardView]) -> FloatArray:
+    """Return the (9, 9) covariance of PARAMETERS; OpenCV tells its diagonal, a pixel's uncertainty needs all of it.
 
     The poses are eliminated by the Schur complement of the normal equations. Zero where a parameter was held fixed.
     """
@@ -150,7 +151,7 @@ def covariance_of(whole: Fit, views: Sequence[View]) -> FloatArray:
 
 
 def pixel_std(camera: Camera, covariance: FloatArray, pixels: FloatArray) -> FloatArray:
-    """(N,) standard deviations, pixels: how far the calibration may be wrong on where these (N, 2) pixels look."""
+    """Return how far the calibration may be wrong on where (N, 2) pixels look: (N,) standard deviations, pixels."""
     rays = camera_rays(camera, pixels)
     still: NDArray[np.float64] = np.zeros(3)
     _, jacobian = cv2.projectPoints(rays, still, still, camera.matrix, camera.distortion)
@@ -159,7 +160,7 @@ def pixel_std(camera: Camera, covariance: FloatArray, pixels: FloatArray) -> Flo
 
 
 def camera_rays(camera: Camera, pixels: FloatArray) -> FloatArray:
-    """(N, 3) directions, z = 1, of (N, 2) pixels as the lens gives them."""
+    """Return the directions, (N, 3) with z = 1, of (N, 2) pixels as the lens gives them."""
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 100, 1e-10)
     flat = cv2.undistortPointsIter(
         pixels.reshape(-1, 1, 2), camera.matrix, camera.distortion, np.eye(3), np.eye(3), criteria
@@ -168,7 +169,7 @@ def camera_rays(camera: Camera, pixels: FloatArray) -> FloatArray:
 
 
 def has_inverse(camera: Camera, pixels: FloatArray) -> NDArray[np.bool_]:
-    """(N,) whether the distortion can be undone at these (N, 2) pixels; beyond, its polynomial turns back."""
+    """Tell, (N,), whether the distortion can be undone at (N, 2) pixels; beyond, its polynomial turns back."""
     rays, still = camera_rays(camera, pixels), np.zeros(3)
     back, _ = cv2.projectPoints(rays, still, still, camera.matrix, camera.distortion)
     return np.asarray(np.linalg.norm(back.reshape(-1, 2) - pixels, axis=1) < 0.5, np.bool_)

@@ -9,7 +9,7 @@ import numpy as np
 
 from calib.camera.checks import area_counts, frame_grid
 from calib.camera.intrinsics import Calibration, Fit, pixel_std
-from calib.camera.views import View
+from calib.camera.views import BoardView
 from calib.drawing import (
     BLUE,
     FAINT,
@@ -33,21 +33,21 @@ _PANEL_PX = 800
 _MISSING, _SEEN = RED, BLUE
 
 
-def residual_picture(found: Calibration, views: Sequence[View]) -> Picture:
-    """Left, what held-out corners missed by, as arrows; right, how uncertain each part of the frame is."""
-    left, right = _arrows(found, views), _uncertainty(found)
-    name = found.model
+def residual_picture(calibration: Calibration, views: Sequence[BoardView]) -> Picture:
+    """Draw, left, what held-out corners missed by, as arrows; right, how uncertain each part of the frame is."""
+    left, right = _arrows(calibration, views), _uncertainty(calibration)
+    name = calibration.model
     head = [
-        f"Residuals of held-out views, {found.held_out_px[name]:.3f} px RMS ({name})",
+        f"Residuals of held-out views, {calibration.held_out_px[name]:.3f} px RMS ({name})",
         "Dark: the mean of a part of the frame. Where dark arrows are long the model does not follow the lens.",
     ]
     other = ["One standard deviation of where a pixel looks, in pixels", "Large where the board was not seen."]
     return np.hstack([headed(left, head), headed(right, other)])
 
 
-def coverage_picture(found: Fit, views: Sequence[View], size: tuple[int, int]) -> Picture:
-    """Left, where in the frame the board was; right, how it was tilted; red is what is missing."""
-    left, right = _frame_seen(views, size), _tilts_seen(found)
+def coverage_picture(fit: Fit, views: Sequence[BoardView], size: tuple[int, int]) -> Picture:
+    """Draw, left, where in the frame the board was; right, how it was tilted; red is what is missing."""
+    left, right = _frame_seen(views, size), _tilts_seen(fit)
     head = ["Where the board was seen: every corner is a dot", "Red parts of the frame saw fewer than three corners."]
     other = [
         "How the board was tilted, degrees: every view is a dot",
@@ -58,23 +58,23 @@ def coverage_picture(found: Fit, views: Sequence[View], size: tuple[int, int]) -
 
 
 def _frame(size: tuple[int, int]) -> tuple[Picture, float]:
-    """An empty panel of the frame's shape, and its pixels per pixel of the frame."""
+    """Return an empty panel of the frame's shape, and its pixels per pixel of the frame."""
     scale = _PANEL_PX / size[0]
     return np.full((round(size[1] * scale), _PANEL_PX, 3), 250, np.uint8), scale
 
 
-def _arrows(found: Calibration, views: Sequence[View]) -> Picture:
-    panel, scale = _frame(_size(found.fit))
-    lengths = np.concatenate([np.linalg.norm(residual, axis=1) for residual in found.residuals])
+def _arrows(calibration: Calibration, views: Sequence[BoardView]) -> Picture:
+    panel, scale = _frame(_size(calibration.fit))
+    lengths = np.concatenate([np.linalg.norm(residual, axis=1) for residual in calibration.residuals])
     typical = float(np.quantile(lengths, 0.9))
     enlarged = 0.03 * _PANEL_PX / max(typical, 1e-9)
-    for view, residual in zip(views, found.residuals, strict=True):
+    for view, residual in zip(views, calibration.residuals, strict=True):
         sizes = np.linalg.norm(residual, axis=1) / max(2 * typical, 1e-9)
         colours = _colours(sizes)
         for start, arrow, colour in zip(view.corners_px * scale, residual * enlarged, colours, strict=True):
             dot(panel, start, 1.5, colour)
             line(panel, start, start + arrow, colour)
-    for start, arrow in _means(found, views):
+    for start, arrow in _means(calibration, views):
         cv2.arrowedLine(panel, whole(start * scale), whole(start * scale + arrow * enlarged), INK, 2, cv2.LINE_AA)
     bar = _round_down(0.15 * _PANEL_PX / enlarged)
     base = np.array([16.0, panel.shape[0] - 16.0])
@@ -85,11 +85,11 @@ def _arrows(found: Calibration, views: Sequence[View]) -> Picture:
 
 
 def _means(
-    found: Calibration, views: Sequence[View], columns: int = 10, least: int = 8
+    calibration: Calibration, views: Sequence[BoardView], columns: int = 10, least: int = 8
 ) -> list[tuple[FloatArray, FloatArray]]:
-    """Middle and mean residual of each cell with enough corners: noise averages out, a wrong model stays."""
-    corners, residuals = np.concatenate([view.corners_px for view in views]), np.concatenate(found.residuals)
-    side = found.fit.camera.width_px / columns
+    """Return the middle and mean residual of each cell with enough corners: noise averages out, a wrong model stays."""
+    corners, residuals = np.concatenate([view.corners_px for view in views]), np.concatenate(calibration.residuals)
+    side = calibration.fit.camera.width_px / columns
     cells = np.floor(corners / side)
     return [
         ((cell + 0.5) * side, residuals[here].mean(axis=0))
@@ -98,24 +98,26 @@ def _means(
     ]
 
 
-def _uncertainty(found: Calibration) -> Picture:
-    size = _size(found.fit)
+def _uncertainty(calibration: Calibration) -> Picture:
+    size = _size(calibration.fit)
     panel, scale = _frame(size)
     columns, rows = 64, 48
-    std = pixel_std(found.fit.camera, found.covariance, frame_grid(size, columns, rows)).reshape(rows, columns)
+    std = pixel_std(calibration.fit.camera, calibration.covariance, frame_grid(size, columns, rows)).reshape(
+        rows, columns
+    )
     fine = cv2.resize(std, (panel.shape[1], panel.shape[0]), interpolation=cv2.INTER_CUBIC)
     top = max(float(std.max()), 2 * float(np.median(std)))
     level = np.clip(fine / top * 255, 0, 255).astype(np.uint8)
     heat = np.asarray(cv2.applyColorMap(level, cv2.COLORMAP_VIRIDIS), np.uint8)
     for pixel in frame_grid(size, 7, 5) * 0.9 + np.array(size) * 0.05:
-        value = float(pixel_std(found.fit.camera, found.covariance, pixel[None])[0])
+        value = float(pixel_std(calibration.fit.camera, calibration.covariance, pixel[None])[0])
         at = pixel * scale
         colour = INK if value > 0.6 * top else PAPER
         write(heat, f"{value:.2f}", (round(at[0]) - 18, round(at[1]) + 6), colour)
     return heat
 
 
-def _frame_seen(views: Sequence[View], size: tuple[int, int]) -> Picture:
+def _frame_seen(views: Sequence[BoardView], size: tuple[int, int]) -> Picture:
     panel, scale = _frame(size)
     counts = area_counts(views, size, 8, 6)
     for row, column in np.argwhere(counts < 3).tolist():
@@ -132,13 +134,13 @@ def _frame_seen(views: Sequence[View], size: tuple[int, int]) -> Picture:
     return panel
 
 
-def _tilts_seen(found: Fit) -> Picture:
-    """A round plot: up is the board's top away from the camera, the distance from the middle is the tilt."""
+def _tilts_seen(fit: Fit) -> Picture:
+    """Draw a round plot: up is the board's top away from the camera, the distance from the middle is the tilt."""
     side, most_deg, sides = 640, 60.0, 8
     panel = np.full((side, _PANEL_PX, 3), 255, np.uint8)
     middle = np.array([_PANEL_PX / 2, side / 2])
     radius_per_deg = (side / 2 - 40) / most_deg
-    normals = found.normals()
+    normals = fit.normals()
     tilts_deg = np.degrees(np.arccos(np.clip(normals[:, 2], -1, 1)))
     ways = np.arctan2(-normals[:, 1], -normals[:, 0])
     sector = np.round(ways / (2 * np.pi) * sides).astype(int) % sides
@@ -168,13 +170,13 @@ def _size(fit: Fit) -> tuple[int, int]:
 
 
 def _colours(shares: FloatArray) -> list[Colour]:
-    """Blue for small, red for large."""
+    """Return a colour for each share: blue for small, red for large."""
     level = np.clip(shares * 255, 0, 255).astype(np.uint8)
     mapped = cv2.applyColorMap(level.reshape(-1, 1), cv2.COLORMAP_TURBO).reshape(-1, 3)
     return [(int(b), int(g), int(r)) for b, g, r in mapped * 0.85]
 
 
 def _round_down(value: float) -> float:
-    """The largest 1, 2 or 5 times a power of ten that is no larger."""
+    """Return the largest 1, 2 or 5 times a power of ten that is no larger."""
     power = 10.0 ** np.floor(np.log10(value))
     return float(max(step * power for step in (1, 2, 5) if step * power <= value))

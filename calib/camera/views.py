@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from calib.camera.board import Board, Grey, find, refine
-from calib.camera.shots import Picture
+from calib.camera.shots import BoardShot
 from runtime.types import FloatArray
 
 SEARCH_PX = 1280  # corners are looked for at this long side, and measured at the full one
@@ -20,8 +19,9 @@ BLUR_PX, BLUR_SHARE = 4.0, 0.003  # an edge wider than both (the share is of the
 MOST_LOST = 16
 
 
-class View(NamedTuple):
-    """The board in one picture."""
+@dataclass(frozen=True, slots=True)
+class BoardView:
+    """The board in one picture: where its corners are."""
 
     name: str
     board_mm: FloatArray  # (N, 3) the corners on the board
@@ -32,17 +32,17 @@ class View(NamedTuple):
 
 @dataclass(slots=True)
 class Survey:
-    """What was in the pictures."""
+    """The board, or its lack, in the pictures that were looked at."""
 
-    views: list[View] = field(default_factory=list)
+    views: list[BoardView] = field(default_factory=list)
     blurred: list[str] = field(default_factory=list)
     without: list[str] = field(default_factory=list)
     """Pictures in which the board was not found."""
     sizes: dict[tuple[int, int], list[str]] = field(default_factory=dict)
     """Width and height, and the pictures that have them."""
-    lost: list[Picture] = field(default_factory=list)
+    lost: list[BoardShot] = field(default_factory=list)
     """Some of those without a board, for finding out why."""
-    sample: Picture | None = None
+    sample: BoardShot | None = None
     """One with it."""
 
     @property
@@ -51,53 +51,54 @@ class Survey:
         return sum(map(len, self.sizes.values()))
 
 
-def survey(board: Board, pictures: Iterator[Picture], watch: Callable[[Survey], None] = lambda seen: None) -> Survey:
+def survey(board: Board, shots: Iterator[BoardShot], watch: Callable[[Survey], None] = lambda seen: None) -> Survey:
     """Look for the board in every picture; ``watch`` sees what has come together after each."""
     seen = Survey()
-    for picture in pictures:
-        height, width = picture.grey.shape
-        seen.sizes.setdefault((width, height), []).append(picture.name)
-        view = view_of(board, picture)
+    for shot in shots:
+        height, width = shot.grey.shape
+        seen.sizes.setdefault((width, height), []).append(shot.name)
+        view = view_of(board, shot)
         if view is None:
-            seen.without.append(picture.name)
-            seen.lost.append(picture)
+            seen.without.append(shot.name)
+            seen.lost.append(shot)
             if len(seen.lost) > MOST_LOST:
                 del seen.lost[::2]
         elif not view.edge_px <= max(BLUR_PX, BLUR_SHARE * max(width, height)):
-            seen.blurred.append(picture.name)
+            seen.blurred.append(shot.name)
         else:
             seen.views.append(view)
-            seen.sample = seen.sample or picture
+            seen.sample = seen.sample or shot
         watch(seen)
     return seen
 
 
-def view_of(board: Board, picture: Picture) -> View | None:
-    """The board in a picture, or None. A board that only a smaller picture shows is found too: it is blurred."""
-    scale = min(1.0, SEARCH_PX / max(picture.grey.shape))
+def view_of(board: Board, shot: BoardShot) -> BoardView | None:
+    """Return the board in a picture, or None; one that only a smaller picture shows counts too: it is blurred."""
+    scale = min(1.0, SEARCH_PX / max(shot.grey.shape))
     for share in dict.fromkeys((scale, 1.0, scale / 2)):
-        small = cv2.resize(picture.grey, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-        found = find(board, np.asarray(small, np.uint8))
-        if found is not None:
-            numbers, corners_px = found
-            return _measured(board, picture, board.corners_mm()[numbers], (corners_px + 0.5) / share - 0.5)
+        small = cv2.resize(shot.grey, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        corners = find(board, np.asarray(small, np.uint8))
+        if corners is not None:
+            rough_px = (corners.pixels + 0.5) / share - 0.5
+            return _measured(board, shot, board.corners_mm()[corners.numbers], rough_px)
     return None
 
 
-def _measured(board: Board, picture: Picture, board_mm: FloatArray, rough_px: FloatArray) -> View:
+def _measured(board: Board, shot: BoardShot, board_mm: FloatArray, rough_px: FloatArray) -> BoardView:
+    """Return the board's corners to a fraction of a pixel, and how sharp its edges are."""
     homography = np.asarray(cv2.findHomography(board_mm[:, :2], rough_px)[0], float)
     wide, high = board.columns * board.square_mm, board.rows * board.square_mm
     outline = np.array([[[0.0, 0.0]], [[wide, 0.0]], [[wide, high]], [[0.0, high]]])
     outline_px = np.asarray(cv2.perspectiveTransform(outline, homography), float).reshape(4, 2)
     at = np.round(board_mm[:, :2] / board.square_mm).astype(int) - 1  # (N, 2) column and row
-    corners_px = refine(board, picture.grey, rough_px, _square_px(_grid(board, at, rough_px))[at[:, 1], at[:, 0]])
-    edge_px = _edge_px(picture.grey, _grid(board, at, corners_px))
+    corners_px = refine(board, shot.grey, rough_px, _square_px(_grid(board, at, rough_px))[at[:, 1], at[:, 0]])
+    edge_px = _edge_px(shot.grey, _grid(board, at, corners_px))
     settled = np.isfinite(corners_px).all(axis=1)
-    return View(picture.name, board_mm[settled], corners_px[settled], outline_px, edge_px)
+    return BoardView(shot.name, board_mm[settled], corners_px[settled], outline_px, edge_px)
 
 
 def _grid(board: Board, at: NDArray[np.int64], corners_px: FloatArray) -> FloatArray:
-    """(rows, columns, 2) the corners in their places; NaN where one was not seen."""
+    """Return the corners in their places, (rows, columns, 2); NaN where one was not seen."""
     columns, rows = board.inner
     grid = np.full((rows, columns, 2), np.nan)
     grid[at[:, 1], at[:, 0]] = corners_px
@@ -105,7 +106,7 @@ def _grid(board: Board, at: NDArray[np.int64], corners_px: FloatArray) -> FloatA
 
 
 def _square_px(grid: FloatArray) -> FloatArray:
-    """(rows, columns) distance to the nearest of the corners beside each one; 0 for a corner that stands alone."""
+    """Return the distance to the nearest neighbour of each corner, (rows, columns); 0 for one that stands alone."""
     nearest = np.full(grid.shape[:2], np.inf)
     for axis in (0, 1):
         apart = np.nan_to_num(np.linalg.norm(np.diff(grid, axis=axis), axis=2), nan=np.inf)
@@ -118,7 +119,7 @@ def _square_px(grid: FloatArray) -> FloatArray:
 
 
 def _edge_px(grey: Grey, grid: FloatArray) -> float:
-    """Width of an edge: contrast over the steepest slope, in whichever direction is worse (motion blurs one only)."""
+    """Measure the width of an edge: contrast over the steepest slope, in the worse direction (motion blurs one)."""
     low, high = np.percentile(grey[_box(grid)], [5, 95])
     widths = []
     for start, end in ((grid[:, :-1], grid[:, 1:]), (grid[:-1], grid[1:])):
@@ -128,7 +129,7 @@ def _edge_px(grey: Grey, grid: FloatArray) -> float:
 
 
 def _slopes(grey: Grey, start: FloatArray, end: FloatArray) -> FloatArray:
-    """(M,) steepest grey levels a pixel across the middle of each edge from ``start`` to ``end``, both seen."""
+    """Return the steepest slope across the middle of each edge whose ends were seen, (M,) grey levels a pixel."""
     seen = np.isfinite(start + end).all(axis=1)
     along = (end - start)[seen]
     length = np.linalg.norm(along, axis=1, keepdims=True)
@@ -143,14 +144,14 @@ def _slopes(grey: Grey, start: FloatArray, end: FloatArray) -> FloatArray:
 
 
 def _box(grid: FloatArray) -> tuple[slice, slice]:
-    """Rows and columns of a picture that hold all corners."""
+    """Return the rows and columns of a picture that hold all corners."""
     left, top = np.floor(np.nanmin(grid, axis=(0, 1))).clip(0).astype(int)
     right, bottom = np.ceil(np.nanmax(grid, axis=(0, 1))).astype(int) + 1
     return slice(top, bottom), slice(left, right)
 
 
-def novel(views: Sequence[View], size: tuple[int, int], most: int) -> list[View]:
-    """At most ``most`` views, the sharper of two alike, each as far as can be from those before it."""
+def novel(views: Sequence[BoardView], size: tuple[int, int], most: int) -> list[BoardView]:
+    """Choose at most ``most`` views, the sharper of two alike, each as far as can be from those before it."""
     boards = np.array([view.outline_px for view in views]).reshape(len(views), 8) / max(size)
     kept: list[int] = []
     for i in sorted(range(len(views)), key=lambda i: views[i].edge_px):
@@ -164,6 +165,6 @@ def novel(views: Sequence[View], size: tuple[int, int], most: int) -> list[View]
     return [views[i] for i in order]
 
 
-def _apart(one: FloatArray, other: FloatArray) -> float:
-    """How far the board's four corners moved, RMS."""
-    return float(np.linalg.norm(one - other)) / 2.0
+def _apart(board: FloatArray, other: FloatArray) -> float:
+    """Return how far the board's four corners moved, RMS."""
+    return float(np.linalg.norm(board - other)) / 2.0

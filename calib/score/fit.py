@@ -19,29 +19,29 @@ _GRID, _REFINED = 49, 16
 _GOLDEN = (5**0.5 - 1) / 2
 
 
-def tile_probability(found: ScoreMap, queries: Sequence[Query]) -> FloatArray:  # (F,)
-    """Of the right tile of each frame."""
-    told, chance = _told(found.temperature, queries), _chance(queries)
-    return (1 - found.outlier_share) * told + found.outlier_share * chance
+def tile_probability(score: ScoreMap, queries: Sequence[Query]) -> FloatArray:  # (F,)
+    """Return the probability of the right tile of each frame."""
+    softmax, chance = _softmax(score.temperature, queries), _chance(queries)
+    return (1 - score.outlier_share) * softmax + score.outlier_share * chance
 
 
-def place_probability(found: ScoreMap, queries: Sequence[Query]) -> FloatArray:  # (F,)
-    """Of the best tile's place in each frame."""
-    told = np.array(
-        [np.exp(query.place / found.temperature - _log_sum(query, found.temperature)).sum() for query in queries]
+def place_probability(score: ScoreMap, queries: Sequence[Query]) -> FloatArray:  # (F,)
+    """Return the probability of the best tile's place in each frame."""
+    softmax = np.array(
+        [np.exp(query.place / score.temperature - _log_sum(query, score.temperature)).sum() for query in queries]
     )
     chance = np.array([len(query.place) for query in queries]) * _chance(queries)
-    return np.asarray((1 - found.outlier_share) * told + found.outlier_share * chance)
+    return np.asarray((1 - score.outlier_share) * softmax + score.outlier_share * chance)
 
 
-def nll(found: ScoreMap, queries: Sequence[Query]) -> FloatArray:  # (F,)
-    """Negative log-likelihood of the right tiles, nats."""
+def nll(score: ScoreMap, queries: Sequence[Query]) -> FloatArray:  # (F,)
+    """Return the negative log-likelihood of the right tiles, nats."""
     with np.errstate(divide="ignore"):  # without outliers a tile may be as unlikely as a float can say
-        return np.asarray(-np.log(tile_probability(found, queries)))
+        return np.asarray(-np.log(tile_probability(score, queries)))
 
 
 def fit(queries: Sequence[Query]) -> ScoreMap:
-    """The most likely temperature within 0.001 .. 1 and outlier share.
+    """Fit the most likely temperature within 0.001 .. 1 and outlier share.
 
     F frames without an outlier do not show that there is none: the share is at least 1 / (F + 2) (Laplace's rule).
     """
@@ -49,9 +49,9 @@ def fit(queries: Sequence[Query]) -> ScoreMap:
 
     def best(log_t: float) -> tuple[float, ScoreMap]:
         temperature = float(np.exp(log_t))
-        told = _told(temperature, queries)
-        share = outlier_share(told, chance)
-        return float(-np.log((1 - share) * told + share * chance).mean()), ScoreMap(temperature, share)
+        softmax = _softmax(temperature, queries)
+        share = outlier_share(softmax, chance)
+        return float(-np.log((1 - share) * softmax + share * chance).mean()), ScoreMap(temperature, share)
 
     grid = np.linspace(np.log(COLDEST), np.log(WARMEST), _GRID)
     lowest = int(np.argmin([best(log_t)[0] for log_t in grid]))
@@ -62,27 +62,31 @@ def fit(queries: Sequence[Query]) -> ScoreMap:
     return best((low + high) / 2)[1]
 
 
-def outlier_share(told: FloatArray, chance: FloatArray) -> float:
-    """The most likely e of prod((1 - e) told + e chance), within 1 / (F + 2) of 0 and 1."""
-    low = 1 / (len(told) + 2)
+def outlier_share(
+    softmax: FloatArray,  # (F,) of the right tile
+    chance: FloatArray,  # (F,)
+) -> float:
+    """Return the most likely e of prod((1 - e) softmax + e chance), within 1 / (F + 2) of 0 and 1."""
+    low = 1 / (len(softmax) + 2)
     high = 1 - low
     for _ in range(40):
         middle = (low + high) / 2
-        slope = ((chance - told) / ((1 - middle) * told + middle * chance)).sum()
+        slope = ((chance - softmax) / ((1 - middle) * softmax + middle * chance)).sum()
         low, high = (middle, high) if slope > 0 else (low, middle)
     return (low + high) / 2
 
 
-def _told(temperature: float, queries: Sequence[Query]) -> FloatArray:  # (F,)
-    """softmax(s / T) of the right tile."""
+def _softmax(temperature: float, queries: Sequence[Query]) -> FloatArray:  # (F,)
+    """Return softmax(s / T) of the right tile of each frame."""
     return np.array([np.exp(query.right / temperature - _log_sum(query, temperature)) for query in queries])
 
 
 def _chance(queries: Sequence[Query]) -> FloatArray:  # (F,)
+    """Return the probability of a tile that is drawn by chance, 1 / N."""
     return np.array([1 / query.count for query in queries])
 
 
 def _log_sum(query: Query, temperature: float) -> float:
-    """log(sum(exp(s / T))) over all tiles."""
+    """Return log(sum(exp(s / T))) over all tiles."""
     top = query.similarity[0]
     return float(top / temperature + np.log(query.tiles @ np.exp((query.similarity - top) / temperature)))

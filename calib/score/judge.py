@@ -1,4 +1,4 @@
-"""How good are the probabilities? Judged on frames that the fit has not seen."""
+"""How good probabilities are, judged on frames that the fit has not seen."""
 
 from __future__ import annotations
 
@@ -20,26 +20,36 @@ _Z90 = 1.645
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What was said of frames, and what was so."""
+class JudgedSummary:
+    """Means over frames."""
+
+    nll: float  # nats
+    ece: float  # expected calibration error of places
+    mean_probability: float  # of places
+    right: float  # share of places
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedFrames:
+    """The probabilities that frames were given, and what was so."""
 
     nll: FloatArray  # (F,) of the right tile, nats
     probability: FloatArray  # (F,) of the best tile's place
     right: NDArray[np.bool_]  # (F,) is the truth in that place?
 
-    def summary(self) -> dict[str, float]:
-        """Means over the frames; ``ece`` is the expected calibration error of places."""
-        return {
-            "nll": round(float(self.nll.mean()), 4),
-            "ece": round(calibration_error(self.probability, self.right), 4),
-            "mean_probability": round(float(self.probability.mean()), 4),
-            "right": round(float(self.right.mean()), 4),
-        }
+    def summary(self) -> JudgedSummary:
+        """Return the means over the frames, to four places."""
+        return JudgedSummary(
+            nll=round(float(self.nll.mean()), 4),
+            ece=round(calibration_error(self.probability, self.right), 4),
+            mean_probability=round(float(self.probability.mean()), 4),
+            right=round(float(self.right.mean()), 4),
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """Frames whose place had much the same probability."""
+class ReliabilityBin:
+    """The frames whose place had much the same probability."""
 
     low: float
     high: float
@@ -48,36 +58,37 @@ class Bin:
     right: float  # share
 
     def interval(self) -> tuple[float, float]:
-        """What the share may be with so few frames, 90% (Wilson 1927)."""
+        """Return what the share may be with so few frames, 90% (Wilson 1927)."""
         n, z2 = self.count, _Z90**2
         middle = (self.right + z2 / (2 * n)) / (1 + z2 / n)
         half = _Z90 / (1 + z2 / n) * np.sqrt(self.right * (1 - self.right) / n + z2 / (4 * n * n))
         return float(middle - half), float(middle + half)
 
 
-def judge(found: ScoreMap, queries: Sequence[Query]) -> Judged:
-    """One map on frames."""
+def judge(score: ScoreMap, queries: Sequence[Query]) -> JudgedFrames:
+    """Judge one score map on frames."""
     right = np.array([query.place_is_right for query in queries])
-    return Judged(nll(found, queries), place_probability(found, queries), right)
+    return JudgedFrames(nll(score, queries), place_probability(score, queries), right)
 
 
-def judge_held_out(flights: Sequence[Sequence[Query]]) -> tuple[Judged, str]:
-    """Every frame by a fit to others, in the order of the flights; and in words which others."""
+def judge_held_out(flights: Sequence[Sequence[Query]]) -> tuple[JudgedFrames, str]:
+    """Judge every frame by a fit to others, in the order of the flights; and in words which others."""
     queries = [query for flight in flights for query in flight]
     part, how = split([len(flight) for flight in flights])
     parts = []
-    for one in np.unique(part):
-        found = fit([query for query, other in zip(queries, part, strict=True) if other != one])
-        parts.append(judge(found, [query for query, other in zip(queries, part, strict=True) if other == one]))
+    for held_out in np.unique(part):
+        score = fit([query for query, other in zip(queries, part, strict=True) if other != held_out])
+        unseen = [query for query, other in zip(queries, part, strict=True) if other == held_out]
+        parts.append(judge(score, unseen))
     order = np.argsort(np.argsort(part, kind="stable"), kind="stable")
     together = (
-        np.concatenate([getattr(one, name) for one in parts])[order] for name in ("nll", "probability", "right")
+        np.concatenate([getattr(judged, name) for judged in parts])[order] for name in ("nll", "probability", "right")
     )
-    return Judged(*together), how
+    return JudgedFrames(*together), how
 
 
 def split(frames: Sequence[int]) -> tuple[NDArray[np.int64], str]:
-    """The part of each frame, and how they were parted: by flight where the others always suffice for a fit."""
+    """Return the part of each frame, and how they were parted: by flight where the others always suffice for a fit."""
     flown = [count for count in frames if count]
     total = sum(flown)
     if len(flown) > 1 and total - max(flown) >= LEAST_TO_FIT:
@@ -86,17 +97,19 @@ def split(frames: Sequence[int]) -> tuple[NDArray[np.int64], str]:
     return blocks, "alternate blocks of frames, which overlap at their ends: no other flight was held out"
 
 
-def reliability(probability: FloatArray, right: NDArray[np.bool_], bins: int = BINS) -> list[Bin]:
-    """Equal widths; bins without a frame are left out."""
+def reliability(probability: FloatArray, right: NDArray[np.bool_], bins: int = BINS) -> list[ReliabilityBin]:
+    """Sort frames into bins of equal width; bins without a frame are left out."""
     place = np.minimum((probability * bins).astype(int), bins - 1)
     return [
-        Bin(b / bins, (b + 1) / bins, int(here.sum()), float(probability[here].mean()), float(right[here].mean()))
+        ReliabilityBin(
+            b / bins, (b + 1) / bins, int(here.sum()), float(probability[here].mean()), float(right[here].mean())
+        )
         for b in range(bins)
         if (here := place == b).any()
     ]
 
 
 def calibration_error(probability: FloatArray, right: NDArray[np.bool_], bins: int = BINS) -> float:
-    """Expected calibration error: Naeini et al., AAAI 2015; Guo et al. 2017, eq. 3."""
+    """Return the expected calibration error: Naeini et al., AAAI 2015; Guo et al. 2017, eq. 3."""
     gaps = [b.count * abs(b.mean_probability - b.right) for b in reliability(probability, right, bins)]
     return float(sum(gaps)) / len(probability)

@@ -1,4 +1,4 @@
-"""Two pictures: are the probabilities true, and how far apart are right and wrong similarities?"""
+"""Two pictures of a fit: whether probabilities are true, and how far apart right and wrong similarities lie."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from calib.drawing import BLUE, FAINT, INK, RED, Colour, dot, headed, line, mixed, write
-from calib.score.judge import BINS, Judged, reliability
+from calib.score.judge import BINS, JudgedFrames, reliability
 from calib.score.queries import Query
 from runtime.types import FloatArray, Picture
 
@@ -16,8 +16,8 @@ _SIDE_PX, _LEFT_PX, _TOP_PX, _BELOW_PX, _COUNTS_PX = 620, 64, 24, 48, 110
 _BARS = 48
 
 
-def reliability_picture(before: Judged, after: Judged, how: str) -> Picture:
-    """Share of right places over the probability that was said, with 90% intervals; below, how many frames."""
+def reliability_picture(before: JudgedFrames, after: JudgedFrames, how: str) -> Picture:
+    """Draw the share of right places over the probability that was said, with 90% intervals; below, how many frames."""
     height = _TOP_PX + _SIDE_PX + _COUNTS_PX + 3 * _BELOW_PX
     panel = np.full((height, _SIDE_PX + _LEFT_PX + 24, 3), 255, np.uint8)
     for tick in np.linspace(0, 1, 6).tolist():
@@ -30,14 +30,16 @@ def reliability_picture(before: Judged, after: Judged, how: str) -> Picture:
     _marks(panel, after, mixed(BLUE, 0.6), BLUE)
     write(panel, "share of frames whose place was right", _text(_at(0, 1), 0, -10))
     write(panel, "probability that was said", _text(_at(1, 0), -210, 46))
-    said = [f"{name}, ECE {one.summary()['ece']:.3f}" for name, one in (("fitted", after), ("the default", before))]
-    _legend(panel, list(zip(said, (BLUE, RED), strict=True)), _at(0, 0))
+    labels = [
+        f"{name}, ECE {judged.summary().ece:.3f}" for name, judged in (("fitted", after), ("the default", before))
+    ]
+    _legend(panel, list(zip(labels, (BLUE, RED), strict=True)), _at(0, 0))
     _counts(panel, after, height - _BELOW_PX // 2)
     return headed(panel, ["Are the probabilities true? On the diagonal they are.", f"Judged: {how}."])
 
 
 def similarity_picture(queries: Sequence[Query]) -> Picture:
-    """Of each frame the right tile and the best one elsewhere; faint, all tiles."""
+    """Draw the similarity of each frame's right tile and of the best one elsewhere; faint, of all tiles."""
     right = np.array([query.right for query in queries])
     elsewhere = np.array([query.elsewhere for query in queries])
     every = np.concatenate([query.similarity for query in queries])
@@ -71,13 +73,13 @@ def _text(point: FloatArray, right_px: int, down_px: int) -> tuple[int, int]:
     return round(float(point[0])) + right_px, round(float(point[1])) + down_px
 
 
-def _marks(panel: Picture, judged: Judged, bar: Colour, colour: Colour) -> None:
+def _marks(panel: Picture, judged: JudgedFrames, bar: Colour, colour: Colour) -> None:
     bins = reliability(judged.probability, judged.right)
-    for one in bins:
-        low, high = one.interval()
-        line(panel, _at(one.mean_probability, low), _at(one.mean_probability, high), bar, 2)
-    for one in bins:
-        dot(panel, _at(one.mean_probability, one.right), 6.0, colour)
+    for group in bins:
+        low, high = group.interval()
+        line(panel, _at(group.mean_probability, low), _at(group.mean_probability, high), bar, 2)
+    for group in bins:
+        dot(panel, _at(group.mean_probability, group.right), 6.0, colour)
 
 
 def _legend(panel: Picture, entries: Sequence[tuple[str, Colour]], corner: FloatArray) -> None:
@@ -87,21 +89,21 @@ def _legend(panel: Picture, entries: Sequence[tuple[str, Colour]], corner: Float
         write(panel, text, _text(at, 14, 5))
 
 
-def _counts(panel: Picture, judged: Judged, base: int) -> None:
-    """How many frames there are in each bin."""
+def _counts(panel: Picture, judged: JudgedFrames, base: int) -> None:
+    """Draw how many frames there are in each bin."""
     bins = reliability(judged.probability, judged.right)
-    most = max(one.count for one in bins)
-    for one in bins:
-        left, right = (round(_LEFT_PX + edge * _SIDE_PX) for edge in (one.low + 0.1 / BINS, one.high - 0.1 / BINS))
-        top = base - round(one.count / most * (_COUNTS_PX - 24))
+    most = max(group.count for group in bins)
+    for group in bins:
+        left, right = (round(_LEFT_PX + edge * _SIDE_PX) for edge in (group.low + 0.1 / BINS, group.high - 0.1 / BINS))
+        top = base - round(group.count / most * (_COUNTS_PX - 24))
         cv2.rectangle(panel, (left, top), (right, base), mixed(BLUE, 0.45), -1)
-        write(panel, str(one.count), ((left + right) // 2 - 8, top - 5))
+        write(panel, str(group.count), ((left + right) // 2 - 8, top - 5))
     cv2.line(panel, (_LEFT_PX, base), (_LEFT_PX + _SIDE_PX, base), INK, 1)
     write(panel, "frames", (8, base))
 
 
 def _steps(panel: Picture, heights: FloatArray, base: int, colour: Colour, thin: float) -> None:
-    """A histogram as a filled outline that others show through."""
+    """Draw a histogram as a filled outline that others show through."""
     width = _SIDE_PX / len(heights)
     drawn = panel.copy()
     for i, height in enumerate(heights):

@@ -1,4 +1,4 @@
-"""What a frame's search says of every tile of its level, and which of them is right."""
+"""Queries: the similarities of a frame to every tile of its level, and which of them is right."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KEPT, _GROUPS = 4096, 256  # tiles as they are, and groups of the rest: a map o
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One frame against the N tiles of a level.
+    """A frame against the N tiles of a level.
 
     A tile stands for the ground nearer to its centre than to another's, so one tile is right. A place is the tiles
     within half a footprint of the best one: what the localizer takes for one candidate.
@@ -42,12 +42,12 @@ class Query:
 
     @property
     def count(self) -> float:
-        """N."""
+        """How many tiles there are, N."""
         return float(self.tiles.sum())
 
 
 @dataclass(slots=True)
-class Gathered:
+class GatheredQueries:
     """The queries of a flight, and why other frames gave none."""
 
     frames: int
@@ -57,25 +57,25 @@ class Gathered:
 
 def gather(
     flight: Flight, truth: dict[int, Truth], cache: TileCache, engine: Engine, tick: Callable[[], None]
-) -> Gathered:
+) -> GatheredQueries:
     """Search every frame in the whole cache, without a prior; raises CacheEngineError or FlightError.
 
     The truth is read to know which tile is right, as the scorer of a replay reads it; nothing that flies does.
     """
     retriever = Retriever(cache, engine, LocalFrame(cache.open_imagery().bounds.centre))
-    gathered = Gathered(len(flight.images))
+    gathered = GatheredQueries(len(flight.images))
     for frame in flight.frames():
-        found = _query(frame, flight, truth.get(frame.t_us), cache, retriever)
-        if isinstance(found, Query):
-            gathered.queries.append(found)
+        query = _query(frame, flight, truth.get(frame.t_us), cache, retriever)
+        if isinstance(query, Query):
+            gathered.queries.append(query)
         else:
-            gathered.left_out[found] = gathered.left_out.get(found, 0) + 1
+            gathered.left_out[query] = gathered.left_out.get(query, 0) + 1
         tick()
     return gathered
 
 
 def _query(frame: Frame, flight: Flight, truth: Truth | None, cache: TileCache, retriever: Retriever) -> Query | str:
-    """The query of a frame, or why there is none."""
+    """Return the query of a frame, or why there is none."""
     if truth is None or truth.ground is None:
         return "no true_ground_lat and true_ground_lon"
     if (reason := _unusable(frame, flight, truth)) is not None:
@@ -94,6 +94,7 @@ def _query(frame: Frame, flight: Flight, truth: Truth | None, cache: TileCache, 
 
 
 def _unusable(frame: Frame, flight: Flight, truth: Truth) -> str | None:
+    """Say why a frame gives no query, or return None."""
     if not truth.verified:
         return "truth not verified"
     if np.isnan(frame.telemetry.cam_yaw_deg):
@@ -101,13 +102,14 @@ def _unusable(frame: Frame, flight: Flight, truth: Truth) -> str | None:
     return unusable(frame, flight.camera)
 
 
-def _search(look: GroundView, level: int, cache: TileCache, retriever: Retriever) -> FloatArray:
-    embedding = retriever.embed([(look, look.axis_en_m, level)])
+def _search(seen: GroundView, level: int, cache: TileCache, retriever: Retriever) -> FloatArray:
+    """Return the similarity of a frame to each tile of a level, (N,)."""
+    embedding = retriever.embed([(seen, seen.axis_en_m, level)])
     return np.asarray(similarities(cache, embedding, cache.metadata.level_rows(level))[0], np.float64)
 
 
 def _away_m(cache: TileCache, level: int, ground: LatLon) -> FloatArray:
-    """(N, 2) metres east and north from the truth to each tile."""
+    """Return the metres east and north from the truth to each tile, (N, 2)."""
     lat, lon = cache.centre[cache.metadata.level_rows(level)].T
     off = np.column_stack([short_way_deg(lon - ground.lon), lat - ground.lat])
     return np.asarray(off * LocalFrame(ground).metres_per_degree(), np.float64)
@@ -118,21 +120,21 @@ def judged(
     away_m: FloatArray,  # (N, 2) from the truth to each tile
     footprint_m: float,
 ) -> Query:
-    """Which tile and which place are right."""
+    """Return the query that these similarities make: which tile and which place are right."""
     right, best = int(np.hypot(*away_m.T).argmin()), int(similarity.argmax())
-    of_place = _one_place(away_m, away_m[best], footprint_m)
-    other = similarity[~_one_place(away_m, np.zeros(2), footprint_m)]
+    in_place = _same_place(away_m, away_m[best], footprint_m)
+    other = similarity[~_same_place(away_m, np.zeros(2), footprint_m)]
     return Query(
         *condensed(similarity),
         right=float(similarity[right]),
-        place=similarity[of_place],
-        place_is_right=bool(of_place[right]),
+        place=similarity[in_place],
+        place_is_right=bool(in_place[right]),
         elsewhere=float(other.max(initial=-1.0)),
     )
 
 
-def _one_place(away_m: FloatArray, middle_m: FloatArray, footprint_m: float) -> NDArray[np.bool_]:
-    """The tiles nearer than half a footprint on both axes, as the retriever thins its candidates."""
+def _same_place(away_m: FloatArray, middle_m: FloatArray, footprint_m: float) -> NDArray[np.bool_]:
+    """Tell, (N,), which tiles lie within half a footprint on both axes, as the retriever thins its candidates."""
     return np.asarray(np.abs(away_m - middle_m).max(axis=1) < footprint_m / 2)
 
 
@@ -141,7 +143,7 @@ def condensed(
     kept: int = _KEPT,
     groups: int = _GROUPS,
 ) -> tuple[FloatArray, FloatArray]:
-    """The best as they are, the tail in groups of neighbours in rank, as (K,) means and how many tiles each has.
+    """Keep the best as they are, the tail in groups of neighbours in rank: (K,) means and how many tiles each has.
 
     The logarithm of a group's sum of exp(s / T) is short by at most (spread / T)^2 / 8 (Hoeffding's lemma).
     """
@@ -152,14 +154,17 @@ def condensed(
     return np.concatenate([head, means]), np.concatenate([np.ones(len(head)), counts])
 
 
-def check_enough(gathered: Sequence[Gathered], least: int) -> None:
-    """Raises DataError: how many frames can be used, how many are needed, and why the others cannot."""
-    used, frames = sum(len(one.queries) for one in gathered), sum(one.frames for one in gathered)
+def check_enough(gathered: Sequence[GatheredQueries], least: int) -> None:
+    """Raise DataError: how many frames can be used, how many are needed, and why the others cannot."""
+    used, frames = (
+        sum(len(of_flight.queries) for of_flight in gathered),
+        sum(of_flight.frames for of_flight in gathered),
+    )
     if used >= least:
         return
     reasons: dict[str, int] = {}
-    for one in gathered:
-        for reason, count in one.left_out.items():
+    for of_flight in gathered:
+        for reason, count in of_flight.left_out.items():
             reasons[reason] = reasons.get(reason, 0) + count
     why = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
     raise DataError(

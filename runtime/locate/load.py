@@ -9,8 +9,9 @@ from typing import Literal
 from runtime.geo.camera import Camera
 from runtime.locate.features import LocalFeatures
 from runtime.locate.localizer import Localizer
-from runtime.model.bundle import DEFAULT_BUNDLE, ENCODER_FILES, MANIFEST, Bundle, matcher_home
+from runtime.model.bundle import DEFAULT_BUNDLE, ENCODER_FILES, Bundle, matcher_home
 from runtime.model.load import open_engine
+from runtime.model.manifest import MANIFEST
 from runtime.model.score_map import score_map
 from runtime.start import Start
 from runtime.tiles.cache import TileCache

@@ -28,8 +28,8 @@ from runtime.locate.retrieve import UNFITTED, Candidate, Retriever
 from runtime.locate.stages import Stages
 from runtime.locate.track import Track
 from runtime.locate.verify import RegisteredView, Verifier, ViewCandidate, ViewKeypoints
-from runtime.model.bundle import XFEAT_AGREEMENT
 from runtime.model.engine import Engine
+from runtime.model.manifest import XFEAT_AGREEMENT
 from runtime.model.score_map import ScoreMap
 from runtime.start import Start
 from runtime.tiles.cache import TileCache

@@ -18,7 +18,7 @@ _LAYOUTS = ("cuda.bindings.runtime", "cuda.cudart")  # cuda-python of 12.x and 1
 
 
 def cuda_runtime() -> Any | None:
-    """cuda-python's module of the runtime calls; None where it is not installed."""
+    """Return cuda-python's module of the runtime calls; None where it is not installed."""
     for name in _LAYOUTS:
         try:
             return importlib.import_module(name)
@@ -28,7 +28,7 @@ def cuda_runtime() -> Any | None:
 
 
 def call(runtime: Any, name: str, *args: Any) -> Any:
-    """What a runtime call returns beside its status; raises EngineError with CUDA's name for what failed."""
+    """Return what a runtime call returns beside its status; raises EngineError with CUDA's name for what failed."""
     try:
         status, *made = getattr(runtime, name)(*args)
     except RuntimeError as error:  # cuda-python 12 where there is no driver
@@ -40,7 +40,7 @@ def call(runtime: Any, name: str, *args: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """What an engine is tied to, beside TensorRT's version."""
+    """A GPU as far as an engine is tied to it."""
 
     name: str
     compute_capability: str  # "8.7" is Orin
@@ -49,16 +49,17 @@ class Gpu:
 
     @classmethod
     def here(cls) -> Gpu | None:
-        """The first GPU; None where there is none, or no cuda-python to ask."""
+        """Return the first GPU; None where there is none, or no cuda-python to ask."""
         runtime = cuda_runtime()
         try:
-            found = None if runtime is None else call(runtime, "cudaGetDeviceProperties", 0)
+            properties = None if runtime is None else call(runtime, "cudaGetDeviceProperties", 0)
         except EngineError:
             return None
-        if found is None:
+        if properties is None:
             return None
-        name = found.name.decode(errors="replace").rstrip("\0")
-        return cls(name, f"{found.major}.{found.minor}", int(found.multiProcessorCount), bool(found.integrated))
+        name = properties.name.decode(errors="replace").rstrip("\0")
+        capability = f"{properties.major}.{properties.minor}"
+        return cls(name, capability, int(properties.multiProcessorCount), bool(properties.integrated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class SharedArray:
     def allocate(
         cls, runtime: Any, shape: tuple[int, ...], dtype: DTypeLike, *, mapped: bool, freed_by: ExitStack
     ) -> SharedArray:
-        """Page-locked memory, ``mapped`` or with a twin; raises EngineError."""
+        """Allocate page-locked memory, ``mapped`` or with a twin; raises EngineError."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
         address = int(call(runtime, "cudaHostAlloc", size, runtime.cudaHostAllocMapped))
         freed_by.callback(call, runtime, "cudaFreeHost", address)

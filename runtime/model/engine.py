@@ -19,7 +19,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """For people: bundle and precision, library and provider, and how its self-check went."""
+        """The engine's name for people: bundle and precision, library and provider, and how its self-check went."""
         ...
 
     @property
@@ -29,7 +29,7 @@ class Engine(Protocol):
 
     @property
     def precision(self) -> str:
-        """``fp32``, ``fp16`` or ``int8``."""
+        """One of ``fp32``, ``fp16`` and ``int8``."""
         ...
 
     @property
@@ -46,12 +46,12 @@ class Engine(Protocol):
         self,
         pictures: NDArray[np.uint8],  # (B, side_px, side_px, 3) RGB
     ) -> NDArray[np.float32]:  # (B, D) unit-norm
-        """Embeddings of a batch; raises ValueError on another shape or type."""
+        """Return the embeddings of a batch; raises ValueError on another shape or type."""
         ...
 
 
 def check_pictures(pictures: NDArray[np.uint8], side_px: int) -> None:
-    """Raises ValueError for anything but a batch of RGB bytes of the encoder's side."""
+    """Raise ValueError for anything but a batch of RGB bytes of the encoder's side."""
     expected = (side_px, side_px, 3)
     if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != expected:
         raise ValueError(f"pictures are {pictures.dtype} {pictures.shape}; expected uint8 (B, {expected})")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,7 @@ from runtime.model.bundle import ENCODER_FILES, Bundle
 from runtime.model.cuda import Gpu, SharedArray, call, cuda_runtime
 from runtime.model.engine import check_pictures
 from runtime.model.golden import check_golden
+from runtime.model.manifest import Precision, as_precision
 from runtime.model.sidecar import engine_path, read_sidecar, rebuild_command
 from runtime.model.trt import TrtLog, tensorrt_or_none
 
@@ -26,11 +28,14 @@ class TrtEngine:
     """An :class:`~runtime.model.engine.Engine` on TensorRT; as a context manager it frees what it holds of the GPU."""
 
     def __init__(self, bundle: Bundle, precision: str, batch: int = 1) -> None:
-        """Raises EngineError for an engine of another graph, TensorRT or GPU, or one that computes something else."""
+        """Load, record and check the engine; raises EngineError.
+
+        It is refused where it is of another graph, TensorRT or GPU, or computes something else.
+        """
         trt, self._runtime, gpu = _platform()
         read_sidecar(bundle, precision, batch, tensorrt=trt.__version__, gpu=gpu)
-        self.precision, self.batch = precision, batch
-        self.side_px, self.dim = bundle.side_px, bundle.dim
+        self.precision: Precision = as_precision(precision)
+        self.batch, self.side_px, self.dim = batch, bundle.side_px, bundle.dim
         self.encoder_sha256 = bundle.sha256(ENCODER_FILES[precision])
         self.name = f"{bundle.name} {precision}, TensorRT {trt.__version__} on {gpu.name}"
         self._log = TrtLog(trt)
@@ -39,8 +44,14 @@ class TrtEngine:
         self._freed = ExitStack()
         self._lock = threading.Lock()
         try:
-            self._load(trt, bundle, mapped=gpu.integrated)
-            self._record()
+            path = engine_path(bundle, precision, batch)
+            engine = self._deserialize(trt, path, rebuild_command(bundle, precision, batch))
+            self._stream = self._new_stream()
+            self._context = self._start(engine, path)
+            pictures, embeddings = (batch, self.side_px, self.side_px, 3), (batch, self.dim)
+            self._image = self._bind(engine, "image", pictures, np.uint8, mapped=gpu.integrated)
+            self._embedding = self._bind(engine, "embedding", embeddings, np.float32, mapped=gpu.integrated)
+            self._graph = self._record()
             checked = check_golden(self.embed, bundle, precision, self.name)
         except BaseException:
             self.close()
@@ -51,7 +62,7 @@ class TrtEngine:
         self,
         pictures: NDArray[np.uint8],  # (B, side_px, side_px, 3) RGB
     ) -> NDArray[np.float32]:  # (B, D) unit-norm
-        """Embeddings of any number of pictures, ``batch`` at a time; raises ValueError, or EngineError from the GPU."""
+        """Return the embeddings of any number of pictures, ``batch`` at a time; raises ValueError or EngineError."""
         check_pictures(pictures, self.side_px)
         if self._context is None:
             raise EngineError(f"{self.name} was closed")
@@ -77,37 +88,43 @@ class TrtEngine:
     ) -> None:
         self.close()
 
-    def _load(self, trt: Any, bundle: Bundle, *, mapped: bool) -> None:
-        """Read the engine and give its input and output their memory."""
-        path = engine_path(bundle, self.precision, self.batch)
+    def _deserialize(self, trt: Any, path: Path, rebuild: str) -> Any:
         engine = trt.Runtime(self._log.logger).deserialize_cuda_engine(path.read_bytes())
         if engine is None:
-            rebuild = rebuild_command(bundle, self.precision, self.batch)
             raise EngineError(
-                f"TensorRT {trt.__version__} refuses {path}: {self._log.told()}; build it again: {rebuild}"
+                f"TensorRT {trt.__version__} refuses {path}: {self._log.describe()}; build it again: {rebuild}"
             )
-        self._stream = call(self._runtime, "cudaStreamCreateWithFlags", self._runtime.cudaStreamNonBlocking)
-        self._freed.callback(call, self._runtime, "cudaStreamDestroy", self._stream)
-        self._context = engine.create_execution_context()
-        if self._context is None:
-            raise EngineError(f"TensorRT cannot start {path}: {self._log.told()}")
-        self._image = self._bound(engine, "image", (self.batch, self.side_px, self.side_px, 3), np.uint8, mapped=mapped)
-        self._embedding = self._bound(engine, "embedding", (self.batch, self.dim), np.float32, mapped=mapped)
+        return engine
 
-    def _bound(
+    def _new_stream(self) -> Any:
+        stream = call(self._runtime, "cudaStreamCreateWithFlags", self._runtime.cudaStreamNonBlocking)
+        self._freed.callback(call, self._runtime, "cudaStreamDestroy", stream)
+        return stream
+
+    def _start(self, engine: Any, path: Path) -> Any:
+        """Return the engine's execution context; raises EngineError."""
+        context = engine.create_execution_context()
+        if context is None:
+            raise EngineError(f"TensorRT cannot start {path}: {self._log.describe()}")
+        return context
+
+    def _bind(
         self, engine: Any, name: str, shape: tuple[int, ...], dtype: type[np.generic], *, mapped: bool
     ) -> SharedArray:
-        """Memory for one tensor of the network."""
-        found = tuple(engine.get_tensor_shape(name))
-        if found != shape:
-            raise EngineError(f"{self.name}: its {name} has shape {found}, expected {shape}; export the bundle again")
+        """Give one tensor of the network its memory; raises EngineError."""
+        stated = tuple(engine.get_tensor_shape(name))
+        if stated != shape:
+            raise EngineError(f"{self.name}: its {name} has shape {stated}, expected {shape}; export the bundle again")
         array = SharedArray.allocate(self._runtime, shape, dtype, mapped=mapped, freed_by=self._freed)
         if not self._context.set_tensor_address(name, array.gpu_address):
-            raise EngineError(f"{self.name} takes no memory for {name}: {self._log.told()}")
+            raise EngineError(f"{self.name} takes no memory for {name}: {self._log.describe()}")
         return array
 
-    def _record(self) -> None:
-        """One call to warm up, then one recorded as a CUDA graph: a launch in place of a hundred."""
+    def _record(self) -> Any | None:
+        """Call once to warm up, then record a call as a CUDA graph: a launch in place of a hundred.
+
+        Returns None where nothing can be recorded: the engine is slower then, and its name says so.
+        """
         self._run()
         mode = self._runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         call(self._runtime, "cudaStreamBeginCapture", self._stream, mode)
@@ -118,13 +135,13 @@ class TrtEngine:
                 graph = call(self._runtime, "cudaStreamEndCapture", self._stream)
             launchable = call(self._runtime, "cudaGraphInstantiate", graph, 0)
         except EngineError:
-            return  # slower, and its name says so
+            return None
         self._freed.callback(call, self._runtime, "cudaGraphExecDestroy", launchable)
         call(self._runtime, "cudaGraphDestroy", graph)
-        self._graph = launchable
+        return launchable
 
     def _run(self) -> None:
-        """Run once over the memory as it is, and wait."""
+        """Run once over the memory as it is, and wait for the end."""
         if self._graph is None:
             self._enqueue()
         else:
@@ -134,12 +151,12 @@ class TrtEngine:
     def _enqueue(self) -> None:
         self._image.send(self._stream)
         if not self._context.execute_async_v3(int(self._stream)):
-            raise EngineError(f"{self.name} does not run: {self._log.told()}")
+            raise EngineError(f"{self.name} does not run: {self._log.describe()}")
         self._embedding.fetch(self._stream)
 
 
 def _platform() -> tuple[Any, Any, Gpu]:
-    """TensorRT, CUDA's runtime calls and the GPU; raises EngineError for the first that is missing."""
+    """Return TensorRT, CUDA's runtime calls and the GPU; raises EngineError for the first that is missing."""
     trt = tensorrt_or_none()
     if trt is None:
         raise EngineError(

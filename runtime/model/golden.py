@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError, EngineError
 from runtime.model.bundle import Bundle
+from runtime.model.manifest import JsonObject
 from runtime.types import Embed
 
 PICTURE = "waves-1"
@@ -24,8 +25,16 @@ _MEND = "update what runs it, or export the bundle again: python -m export.onnx"
 _MEND_INT8 = "INT8 is not right here; build the map for floats: python -m runtime.tiles build --precision fp32"
 
 
+@dataclass(frozen=True, slots=True)
+class _Golden:
+    """The embedding of the golden picture, and how near to it an engine must come."""
+
+    embedding: NDArray[np.float32]  # (D,) unit-norm, FP32's
+    min_cosine: float
+
+
 def golden_picture(side_px: int) -> NDArray[np.uint8]:  # (side_px, side_px, 3) RGB
-    """Waves and blocks of several sizes in whole numbers alone, so that every machine draws the same bytes."""
+    """Draw waves and blocks of several sizes in whole numbers alone, so that every machine draws the same bytes."""
     y, x = np.mgrid[:side_px, :side_px] * 256 // side_px
     channels = []
     for c, (a, b) in enumerate(((5, 2), (3, 4), (2, -5))):
@@ -38,15 +47,15 @@ def golden_picture(side_px: int) -> NDArray[np.uint8]:  # (side_px, side_px, 3) 
 
 
 def _wave(t: NDArray[np.int_], half_period: int) -> NDArray[np.int_]:
-    """A triangle between -128 and 128."""
+    """Return a triangle wave between -128 and 128."""
     return np.abs(t % (2 * half_period) - half_period) * 256 // half_period - 128
 
 
 def golden_entry(
     embedding: NDArray[np.float32],  # (D,) unit-norm, FP32's
     min_cosine: Mapping[str, float],
-) -> dict[str, Any]:
-    """The manifest's ``golden``."""
+) -> JsonObject:
+    """Return the manifest's section ``golden``."""
     return {
         "picture": PICTURE,
         "embedding_f16_base64": base64.b64encode(embedding.astype("<f2").tobytes()).decode(),
@@ -55,12 +64,15 @@ def golden_entry(
 
 
 def has_golden(bundle: Bundle, precision: str) -> bool:
-    """Whether the bundle states what an engine of this precision must compute; raises BundleError on one it cannot."""
+    """Tell whether the bundle states what an engine of this precision must compute.
+
+    Raises BundleError where that cannot be read.
+    """
     return _golden(bundle, precision) is not None
 
 
 def check_golden(embed: Embed, bundle: Bundle, precision: str, what: str) -> str:
-    """Embed the golden picture and compare; the outcome in a few words. Raises EngineError naming ``what``."""
+    """Embed the golden picture, compare, and return the outcome in a few words; raises EngineError naming ``what``."""
     embedding = embed(golden_picture(bundle.side_px)[None])[0]
     length = float(np.linalg.norm(embedding))
     if not abs(length - 1) <= _LENGTH_ERROR:
@@ -68,19 +80,18 @@ def check_golden(embed: Embed, bundle: Bundle, precision: str, what: str) -> str
     golden = _golden(bundle, precision)
     if golden is None:
         return "unchecked, as the bundle has no golden embedding"
-    wanted, min_cosine = golden
-    cosine = float(embedding @ wanted)
-    if not cosine >= min_cosine:
+    cosine = float(embedding @ golden.embedding)
+    if not cosine >= golden.min_cosine:  # not <, so that NaN fails too
         raise EngineError(
             f"{what} computes another embedding than was exported: cosine {cosine:.4f} on the golden picture, "
-            f"needs {min_cosine:.4f}; {_MEND_INT8 if precision == 'int8' else _MEND}"
+            f"needs {golden.min_cosine:.4f}; {_MEND_INT8 if precision == 'int8' else _MEND}"
         )
     return f"self-check {cosine:.4f}"
 
 
-def _golden(bundle: Bundle, precision: str) -> tuple[NDArray[np.float32], float] | None:
-    """FP32's embedding (D,) and the least cosine to it, where the bundle states them."""
-    stated = bundle.manifest.get("golden")
+def _golden(bundle: Bundle, precision: str) -> _Golden | None:
+    """Read what the bundle states for a precision: only when an engine opens, so that one can be entered anew."""
+    stated = bundle.manifest.document.get("golden")
     if stated is None:
         return None
     try:
@@ -94,4 +105,4 @@ def _golden(bundle: Bundle, precision: str) -> tuple[NDArray[np.float32], float]
             f"this Skyfix knows {PICTURE!r} and the encoder makes {bundle.dim}: update it or export again"
         )
     embedding = values.astype(np.float32)
-    return None if min_cosine is None else (embedding / np.linalg.norm(embedding), float(min_cosine))
+    return None if min_cosine is None else _Golden(embedding / np.linalg.norm(embedding), float(min_cosine))

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from runtime.types import Picture
+from runtime.types import Mask, Picture
 
 FILL = (127, 127, 127)  # ground that the camera did not see, or that the map does not have
 
 
 def encoder_input(
     patch: Picture,  # (H, W, 3) RGB, north up, H = W
-    valid: NDArray[np.bool_] | None,  # (H, W), False where nothing was seen
+    valid: Mask | None,  # (H, W), False where nothing was seen
     side_px: int,
 ) -> Picture:  # (side_px, side_px, 3) RGB
     """Resize to the encoder's side by area and paint what was not seen in one neutral grey."""

@@ -10,8 +10,8 @@ _OLDEST = 10  # the first with strongly typed networks from ONNX, Q/DQ and FP16 
 
 
 def tensorrt_or_none() -> Any | None:
-    """The ``tensorrt`` module, None where it is not installed; raises EngineError for one that is too old."""
-    try:
+    """Return the ``tensorrt`` module, None where it is not installed; raises EngineError for one that is too old."""
+    try:  # here, and not above: whether there is one is only known when somebody asks
         import tensorrt
     except ImportError:
         return None
@@ -23,7 +23,7 @@ def tensorrt_or_none() -> Any | None:
 
 
 class TrtLog:
-    """Keeps what TensorRT says of errors: its calls return None and no reason."""
+    """A logger for TensorRT that keeps what is said of errors: its calls return None and no reason."""
 
     def __init__(self, trt: Any) -> None:
         lines: list[str] = []
@@ -40,5 +40,6 @@ class TrtLog:
         self._lines = lines
         self.logger = Logger()
 
-    def told(self) -> str:
+    def describe(self) -> str:
+        """Return the errors so far, in one line."""
         return "; ".join(self._lines) or "it gives no reason"

@@ -9,10 +9,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from calib.sets import write_set
-from calib.sources import Sample
-from export.pictures import land_like
-from runtime.model.bundle import FORMAT, file_entry, write_manifest
+from calib.samples.sources import Sample
+from calib.samples.stored_set import write_set
+from export.graphs.drawn_ground import land_like
+from runtime.model.bundle import file_entry, write_manifest
+from runtime.model.manifest import FORMAT
 
 SIDE_PX, DIM = 32, 16
 BAD = "backbone.2/Conv"  # reads the stretched channel

@@ -32,8 +32,8 @@ def encoder_settings(init: str) -> dict[str, Any]:
     path = bundle_of(init)
     if path is None:
         return {}
-    told = Bundle.open(path).manifest["encoder"]
-    return {f"encoder.{name}": told[name] for name in ("backbone", "dim", "side_px", "pooling")}
+    encoder = Bundle.open(path).encoder
+    return {f"encoder.{name}": getattr(encoder, name) for name in ("backbone", "dim", "side_px", "pooling")}
 
 
 def load_bundle(encoder: Any, path: Path, norms: Mapping[nn.Module, Any]) -> None:

@@ -326,11 +326,11 @@ def install(
     version: str = "10.3.0",
     *,
     layout: str = "cuda.bindings.runtime",
-    **told: object,
+    **message: object,
 ) -> ModuleType:
     """Make both modules importable for a test; the ``tensorrt`` of it."""
     for name in ("cuda.bindings.runtime", "cuda.cudart"):
         monkeypatch.setitem(sys.modules, name, cuda_module(machine) if name == layout else None)
-    module = tensorrt_module(version, machine, **told)
+    module = tensorrt_module(version, machine, **message)
     monkeypatch.setitem(sys.modules, "tensorrt", module)
     return module

@@ -14,6 +14,7 @@ from runtime.model.bundle import (
     MATCHER_FILE,
     Bundle,
     file_entry,
+    matcher_home,
     write_manifest,
 )
 
@@ -41,7 +42,7 @@ def test_a_sound_bundle_tells_what_it_holds(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (lambda f: (f / "manifest.json").unlink(), "has no manifest.json.*python -m export.onnx"),
         (lambda f: (f / "manifest.json").write_text("{"), "is not JSON"),
@@ -55,15 +56,15 @@ def test_a_sound_bundle_tells_what_it_holds(folder: Path) -> None:
     ],
 )
 def test_a_folder_that_is_no_encoder_bundle_of_ours_is_refused(
-    folder: Path, spoil: Callable[[Path], object], told: str
+    folder: Path, spoil: Callable[[Path], object], message: str
 ) -> None:
     spoil(folder)
-    with pytest.raises(BundleError, match=told):
+    with pytest.raises(BundleError, match=message):
         Bundle.open(folder)
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (lambda f: (f / "encoder.onnx").write_bytes(b"other"), "was altered: SHA-256"),
         (lambda f: (f / "encoder.onnx").unlink(), "is missing though the manifest names it"),
@@ -71,21 +72,29 @@ def test_a_folder_that_is_no_encoder_bundle_of_ours_is_refused(
     ],
 )
 def test_a_file_that_is_not_what_the_manifest_says_is_refused(
-    folder: Path, spoil: Callable[[Path], object], told: str
+    folder: Path, spoil: Callable[[Path], object], message: str
 ) -> None:
     spoil(folder)
-    with pytest.raises(BundleError, match=told):
+    with pytest.raises(BundleError, match=message):
         Bundle.open(folder).file("encoder.onnx")
 
 
 @pytest.mark.skipif(not DEFAULT_BUNDLE.is_dir(), reason="this checkout carries no default encoder")
 def test_the_encoder_that_ships_is_whole_and_small() -> None:
     bundle = Bundle.open(DEFAULT_BUNDLE)
-    sizes = {name: bundle.file(name).stat().st_size for name in bundle.manifest["files"]}
+    sizes = {name: bundle.file(name).stat().st_size for name in bundle.manifest.document["files"]}
     twin = sizes.pop(INT8_ON_CPU)  # the same weights for a CPU's integer kernels; no device needs it
     assert MATCHER_FILE in sizes
     assert sum(sizes.values()) < 15e6
     assert twin < 1.1 * sizes[ENCODER_FILES["int8"]]
     assert {"fp32", "int8"} <= set(bundle.precisions)
-    assert bundle.manifest["gates"].keys() >= set(bundle.precisions)
-    assert bundle.manifest["licence"]
+    assert bundle.manifest.document["gates"].keys() >= set(bundle.precisions)
+    assert bundle.manifest.document["licence"]
+
+
+def test_the_matcher_lives_in_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert matcher_home() == tmp_path / "skyfix" / "xfeat-1.bundle"
+    monkeypatch.setenv("XDG_DATA_HOME", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert matcher_home() == tmp_path / ".local" / "share" / "skyfix" / "xfeat-1.bundle"

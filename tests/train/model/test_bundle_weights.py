@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from export.onnx import export_encoder
-from export.pictures import land_like
+from export.bundles.encoder import export_encoder
+from export.graphs.drawn_ground import land_like
 from runtime.errors import SkyfixError, TrainError
 from runtime.model.bundle import Bundle
 from runtime.model.engine_onnx import OnnxEngine
@@ -63,13 +63,11 @@ def test_a_bundle_of_another_backbone_is_refused_by_name(tmp_path: Path, default
 
 
 def test_starting_from_the_default_takes_its_shape_and_the_small_steps_of_adapting(default_bundle: Path) -> None:
-    told = Bundle.open(default_bundle).manifest["encoder"]
+    told = Bundle.open(default_bundle).encoder
     spec, out = chosen_spec({"encoder.init": "default", "data": ["overhead:map.tif"]})
     assert out.name == "adapt"
     assert spec.view.beside
-    assert (spec.encoder.backbone, spec.encoder.dim, spec.encoder.side_px) == tuple(
-        told[name] for name in ("backbone", "dim", "side_px")
-    )
+    assert (spec.encoder.backbone, spec.encoder.dim, spec.encoder.side_px) == (told.backbone, told.dim, told.side_px)
     given, _ = chosen_spec({"encoder.init": "default", "encoder.dim": 64, "preset": "edge"})
     assert given.encoder.dim == 64
     assert not given.view.beside

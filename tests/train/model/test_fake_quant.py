@@ -11,8 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.pictures import land_like
-from export.quantize import quantise_weight
+from export.graphs.drawn_ground import land_like
+from export.int8.quantize import quantise_weight
 from runtime.errors import SettingsError
 from train.model.encoder import Encoder, EncoderSpec
 from train.model.fake_quant import quantise, rounded, rounded_channels

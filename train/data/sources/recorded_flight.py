@@ -83,7 +83,7 @@ class FlightSource:
         view = _worse(_seen_at(shown, self.camera, side_m / side_px), turn_rad, rng, spec)
         axis = axis_ground(view.attitude, view.alt_agl_m)
         if axis is None:
-            raise DataError(f"{shown.image} ground_views above the horizon by its telemetry; take its row out")
+            raise DataError(f"{shown.image} looks above the horizon by its telemetry; take its row out")
         patch = rectify(view, axis, side_m, side_px)
         middle = shown.middle_m + rng.uniform(-spec.offset, spec.offset, 2) * side_m
         tile = self._tile(shown, middle, side_m, turn_rad, side_px)
