@@ -93,7 +93,7 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
         free.bind(("127.0.0.1", 0))
         at = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
     code = (
-        "import sys; from runtime.errors import run_command; from tests.train.fit.test_distributed import _work; "
+        "import sys; from runtime.command import run_command; from tests.train.fit.test_distributed import _work; "
         f"sys.exit(run_command('train.run', lambda: _work({str(out)!r})))"
     )
     second = _start(["-c", code], RANK="1", **at)
