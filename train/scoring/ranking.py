@@ -30,7 +30,7 @@ _HEIGHT, _WIDTH, _PRODUCTS = 4096, 8192, 6_000_000  # queries and items that are
 
 @dataclass(frozen=True)
 class Scores:
-    """Shares in 0..1 over all queries."""
+    """How well the right pictures were found: shares in 0..1 over all queries, and how many pictures there were."""
 
     r1: float
     r5: float
@@ -39,6 +39,10 @@ class Scores:
     ap: float
     queries: int
     gallery: int
+
+    def shares(self) -> dict[str, float]:
+        """Return the shares by their names, best known first."""
+        return {"r1": self.r1, "r5": self.r5, "r10": self.r10, "r1_percent": self.r1_percent, "ap": self.ap}
 
 
 class Ranking(NamedTuple):

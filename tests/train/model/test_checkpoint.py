@@ -6,20 +6,18 @@ import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from runtime.errors import TrainError
+from tests.train.fit.runs import fit
 from train.data.batch import Batch
-from train.fit.fit import fit as fit_and_draw
 from train.model.checkpoint import load_encoder, load_state, read_summary, save_encoder, save_state
 from train.model.encoder import Encoder, EncoderSpec
 from train.spec import TrainSpec
 
-fit = partial(fit_and_draw, draw=False)
 TINY = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientnet")
 
 
@@ -68,7 +66,9 @@ def test_on_a_full_disk_the_last_good_checkpoint_stands_and_the_run_goes_on_from
         fit(tiny, tmp_path, resume=True)
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     assert not list(tmp_path.glob("*.partial"))
-    assert fit(tiny, tmp_path, resume=True)["steps"] == 6
+    outcome = fit(tiny, tmp_path, resume=True)
+    assert outcome is not None
+    assert outcome.summary.steps == 6
 
 
 @contextmanager

@@ -104,8 +104,7 @@ def test_a_shorter_embedding_is_the_renormalised_start_of_the_whole(
 
 
 def test_norms_that_are_fixed_keep_their_statistics_and_learn_their_scale() -> None:
-    encoder = Encoder(TINY)
-    encoder.fixed_norms = True
+    encoder = Encoder(TINY, fixed_norms=True)
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     optimizer = torch.optim.SGD(encoder.train().parameters(), lr=0.1)
     encoder(torch.randint(0, 256, (4, 32, 32, 3), dtype=torch.uint8)).sum().backward()
