@@ -22,6 +22,8 @@ def _groups(*data: str, **settings: object) -> list[SetGroup]:
 def test_a_benchmark_is_scored_by_its_test_and_says_what_it_lacks(tmp_path: Path) -> None:
     root = trees.university1652(tmp_path)
     (group,) = _groups(f"university1652:{root}")
+    (again,) = _groups(f"university1652:{root}", split="test")
+    assert [s.name for s in again.sets] == [s.name for s in group.sets]
     assert [s.name for s in group.sets] == ["University-1652 drone -> satellite", "University-1652 satellite -> drone"]
     (remark,) = group.remarks
     assert "test/query_drone: 3 of 701 places" in remark

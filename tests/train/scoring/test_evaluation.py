@@ -7,6 +7,8 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -56,7 +58,11 @@ def test_with_a_folder_it_holds_the_report_and_a_picture_a_set(
     assert list(report.robustness["University-1652 drone -> satellite"]) == [sweep.field for sweep in SWEEPS]
 
 
-def test_flips_and_a_cut_are_said_of_the_figures(spec: EvaluateSpec) -> None:
-    report = evaluate(replace(spec, flips=True, dim=4, protocol="sample4geo"))
+def test_flips_and_a_cut_change_the_figures_and_are_said_of_them(spec: EvaluateSpec, tmp_path: Path) -> None:
+    for seed, path in enumerate(sorted((tmp_path / "data").rglob("*.jp*g"))):  # left and right differ
+        noise = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        cv2.imwrite(str(path), noise)
+    report, plain = (evaluate(replace(spec, flips=flips, dim=4, protocol="sample4geo")) for flips in (True, False))
     assert report.notes()[0] == "protocol sample4geo, test-time flips summed, D = 4"
     assert report.encoder.dim == 4
+    assert report.to_json()["sets"] != plain.to_json()["sets"]

@@ -65,3 +65,18 @@ def test_a_set_without_mistakes_is_drawn_as_one_that_has_none(tmp_path: Path) ->
     assert surest_confusions(drone_to_tile, ranking, rows) == []
     draw_failures(tmp_path / "none.png", drone_to_tile, ranking, rows)
     assert cv2.imread(str(tmp_path / "none.png")) is not None
+
+
+def test_of_each_place_the_query_is_chosen_whose_right_answer_comes_last() -> None:
+    at = np.eye(4, dtype=np.float32)
+    gallery = [flat_shot(place) for place in range(4)]
+    rows = {shot.name: at[place] for place, shot in enumerate(gallery)}
+    rows["near"] = 0.6 * at[1] + 0.5 * at[0]  # the right one, place 0, comes second
+    rows["far"] = 0.6 * at[1] + 0.5 * at[2] + 0.4 * at[3] + 0.1 * at[0]  # and here last of four
+    queries = [Shot(name, "0", gallery[0].read) for name in ("near", "far")]
+    query = np.stack([rows[shot.name] for shot in queries]).astype(np.float32)
+    drone_to_tile = drone_set(queries, gallery)
+    ranking = rank(query, at, *drone_to_tile.place_numbers())
+    assert ranking.first.tolist() == [1, 3]
+    (row,) = surest_confusions(drone_to_tile, ranking, rows)
+    assert (row.name, row.truth_rank) == ("far", 4)

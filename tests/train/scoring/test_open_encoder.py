@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from export.pictures import land_like
 from runtime.errors import SettingsError, TrainError
 from runtime.files import sha256_of
 from runtime.model.bundle import Bundle
@@ -19,6 +18,10 @@ from train.model.encoder import Encoder, EncoderSpec
 from train.scoring.open_encoder import open_encoder
 
 TINY = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientnet")
+
+
+def noise(count: int, side_px: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, side_px, side_px, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -34,23 +37,22 @@ def test_a_checkpoint_is_named_by_its_backbone_and_the_hash_of_its_file(checkpoi
     assert (opened.side_px, opened.dim) == (32, 16)
     assert opened.card.sha256 == sha256_of(checkpoint)
     assert opened.card.name == f"test_efficientnet fp32, PyTorch {torch.__version__}"
-    rows = opened.embed(land_like(3, 32, 32))
+    rows = opened.embed(noise(3, 32))
     assert rows.shape == (3, 16)
     assert np.allclose(np.linalg.norm(rows, axis=1), 1)
 
 
 def test_a_bundle_computes_what_its_engine_does(default_bundle: Path) -> None:
     opened, engine = open_encoder(default_bundle), OnnxEngine(Bundle.open(default_bundle), None)
-    pictures = land_like(2, opened.side_px, opened.side_px)
+    pictures = noise(2, opened.side_px)
     assert np.array_equal(opened.embed(pictures), engine.embed(pictures))
     assert opened.card.sha256 == engine.encoder_sha256
 
 
 def test_cut_and_flipped_embeddings_are_those_of_the_whole_encoder(checkpoint: Path) -> None:
-    pictures = land_like(3, 32, 32)
-    whole, mirrored = (
-        open_encoder(checkpoint).embed(p) for p in (pictures, np.ascontiguousarray(pictures[:, :, ::-1]))
-    )
+    pictures = noise(3, 32)
+    embed = open_encoder(checkpoint).embed
+    whole, mirrored = embed(pictures), embed(np.ascontiguousarray(pictures[:, :, ::-1]))
     cut = open_encoder(checkpoint, dim=5, flips=True)
     both = (whole + mirrored)[:, :5]
     assert cut.dim == cut.card.dim == 5

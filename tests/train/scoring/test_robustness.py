@@ -56,9 +56,7 @@ def test_changes_compose_about_the_middle_and_keep_it_in_place() -> None:
 
 
 def test_curves_of_several_sets_are_drawn_with_the_names_of_the_sets(tmp_path: Path) -> None:
-    curves = {
-        sweep.field: SweepCurve(sweep.values, [0.9 - 0.05 * k for k in range(len(sweep.values))]) for sweep in SWEEPS
-    }
+    curves = {s.field: SweepCurve(s.values, [0.9 - 0.05 * k for k in range(len(s.values))]) for s in SWEEPS}
     plot_robustness({"A drone -> tile": curves}, tmp_path / "one.png")
     plot_robustness({"A drone -> tile": curves, "B drone -> tile": curves}, tmp_path / "two.png")
     one, two = (cv2.imread(str(tmp_path / f"{name}.png")) for name in ("one", "two"))
