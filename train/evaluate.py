@@ -36,9 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ("dim", "robustness", "workers"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f"--{name} must be 1 or more")
-    given = vars(args)
-    verbose = given.pop("verbose")
-    spec = EvaluateSpec(**{**given, "data": tuple(given["data"])})
+    values = vars(args)
+    verbose = values.pop("verbose")
+    spec = EvaluateSpec(**{**values, "data": tuple(values["data"])})
 
     def command() -> None:
         from train.scoring.evaluation import evaluate  # torch loads here: --help stays instant
@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Build the parser; each argument is a field of :class:`EvaluateSpec`."""
     parser = argparse.ArgumentParser(
         prog="python -m train.evaluate",
         description="Score an encoder: for each picture the right one of the other view among all.",

@@ -48,7 +48,7 @@ kinds of data, as KIND:PATH[@GSD][*WEIGHT]; a weight of 2 ('flight:mine*2') draw
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a command line asks of a run; what was not given is None, or not among the settings."""
+    """A run as a command line asks for it; what was not given is None, or not among the settings."""
 
     settings: Mapping[str, Any]  # by their path, as ``lr`` or ``dphr.margin``
     preset: PresetName | None = None
@@ -59,10 +59,10 @@ class RunRequest:
 
 def parse_request(argv: Sequence[str] | None) -> RunRequest:
     """Parse the command line; exits with 2 where it cannot be understood."""
-    given = vars(build_parser().parse_args(argv))
-    preset, out, resume = (given.pop(name, None) for name in ("preset", "out", "resume"))
-    verbose = given.pop("verbose", False)
-    settings = {path: tuple(value) if isinstance(value, list) else value for path, value in given.items()}
+    values = vars(build_parser().parse_args(argv))
+    preset, out, resume = (values.pop(name, None) for name in ("preset", "out", "resume"))
+    verbose = values.pop("verbose", False)
+    settings = {path: tuple(value) if isinstance(value, list) else value for path, value in values.items()}
     return RunRequest(settings, preset, out, resume, verbose)
 
 

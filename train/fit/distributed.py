@@ -27,7 +27,7 @@ _PATIENCE = timedelta(hours=12)  # for the first rank to validate; torchrun ends
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ranks:
     """A process among its equals; a single one is the first of one."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import torch
@@ -36,7 +37,7 @@ SPEC, CURVES, HARDNESS, CONFUSIONS = "spec.json", "curves.png", "hardness.png", 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """What a run has come to, for who started it."""
+    """The outcome of a run, for who started it."""
 
     summary: RunSummary
     stopped: bool  # before its end, and can be resumed
@@ -75,19 +76,33 @@ def fit(
             pass
         return None
     write_text_whole(out / SPEC, json.dumps(spec.to_json(), indent=2) + "\n")
-    held_out, rows, stopped = HeldOut(val.alone()), None, False
+    held_out = HeldOut(val.alone())
     with closing(RunLog(run, on_line, resumed=resume)) as log:
-        if not resume:
-            rows = _validate(run, held_out, log)
-        for result, stopped in _steps(run, train, stop):
-            log.add(result._asdict())
-            done = run.progress >= 1.0
-            if done or run.step % spec.eval_every == 0:
-                rows = _validate(run, held_out, log)
-            if done or stopped or run.step % spec.save_every == 0:
-                run.save(_summary(run, log.lines), train.places)
+        rows = None if resume else _validate(run, held_out, log)
+        rows, stopped = _train(run, train, held_out=held_out, log=log, stop=stop, rows=rows)
     pictures = _draw(run, log.lines, held_out, rows) if draw else ()
     return RunOutcome(_summary(run, log.lines), stopped, pictures)
+
+
+def _train(
+    run: Run,
+    data: PairDataset,
+    *,
+    held_out: HeldOut,
+    log: RunLog,
+    stop: Callable[[], bool],
+    rows: HeldOutRows | None,
+) -> tuple[HeldOutRows | None, bool]:
+    """Take steps to the end, validate and save; return the last held-out rows, and whether it was stopped."""
+    spec, stopped = run.spec, False
+    for result, stopped in _steps(run, data, stop):
+        log.add(result._asdict())
+        done = run.progress >= 1.0
+        if done or run.step % spec.eval_every == 0:
+            rows = _validate(run, held_out, log)
+        if done or stopped or run.step % spec.save_every == 0:
+            run.save(_summary(run, log.lines), data.places)
+    return rows, stopped
 
 
 def _validate(run: Run, held_out: HeldOut, log: RunLog) -> HeldOutRows:
@@ -147,15 +162,7 @@ def _prepare_machine(spec: TrainSpec) -> None:
 
 def _datasets(spec: TrainSpec) -> tuple[PairDataset, PairDataset]:
     """Open the places to train on and the places held out; raises DataError."""
-    train, val = (
-        PairDataset(
-            open_sources(spec.data, Choice(split, spec.only_may_ship), spec.view, max_broken=spec.max_broken),
-            seed=seed,
-            side_px=spec.encoder.side_px,
-            strength=spec.augment,
-        )
-        for split, seed in (("train", spec.seed), ("val", VIEWS_SEED))
-    )
+    train, val = _dataset(spec, "train", spec.seed), _dataset(spec, "val", VIEWS_SEED)
     # A batch that cannot be filled fails before the model loads.
     PlaceSampler(train.places, spec.batch, seed=spec.seed, weights=train.weights)
     if len(val) < 2:
@@ -164,6 +171,13 @@ def _datasets(spec: TrainSpec) -> tuple[PairDataset, PairDataset]:
             "with two or more rows of split val, or 16 pictures or more"
         )
     return train, val
+
+
+def _dataset(spec: TrainSpec, split: Literal["train", "val"], seed: int) -> PairDataset:
+    """Open the places of one split, in the views of a seed; raises DataError."""
+    choice = Choice(split, spec.only_may_ship)
+    sources = open_sources(spec.data, choice, spec.view, max_broken=spec.max_broken)
+    return PairDataset(sources, seed=seed, side_px=spec.encoder.side_px, strength=spec.augment)
 
 
 def _draw(run: Run, lines: Sequence[LogLine], held_out: HeldOut, rows: HeldOutRows | None) -> tuple[Path, ...]:

@@ -43,7 +43,7 @@ def lr_factor(progress: float, warmup: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """How far a run has come, and how well held-out places were found; R@1 is None where it was not measured."""
+    """The state of a run in numbers: how far it is, and R@1 of held-out places, None where it was not measured."""
 
     steps: int
     elapsed_s: float
@@ -89,17 +89,17 @@ class Run:
 
     @property
     def scored(self) -> Encoder:
-        """The encoder that is validated and saved: the one of averaged weights where there is one."""
+        """Return the encoder that is validated and saved: the one of averaged weights where there is one."""
         return cast(Encoder, self._averaged.module) if self._averaged else self.encoder
 
     @property
     def elapsed_s(self) -> float:
-        """Wall time of this run, of earlier parts too."""
+        """Return the wall time of this run, of earlier parts too."""
         return self._spent_s + time.monotonic() - self._started
 
     @property
     def progress(self) -> float:
-        """0 at the start, 1 when steps or minutes are used up; the same on all ranks, moved on by a step."""
+        """Return 0 at the start and 1 when steps or minutes are used up; the same on all ranks, moved on by a step."""
         by_time = self._agreed_s / (60 * self.spec.minutes) if self.spec.minutes else 0.0
         return min(1.0, max(self.step / self.spec.steps, by_time))
 

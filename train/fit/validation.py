@@ -41,7 +41,7 @@ class HeldOut:
         return HeldOutRows(*embed_views(embed_with(encoder), self._data))
 
     def score(self, rows: HeldOutRows) -> Scores:
-        """Score the tiles of all places for each drone view."""
+        """Score where the right tile comes among all, for each drone view."""
         return score(rows.drone, rows.tile, self._places, self._places)
 
     def hardness(self, objective: Objective, rows: HeldOutRows) -> torch.Tensor:  # (n,) in (0, 1)

@@ -59,7 +59,7 @@ class Objective(nn.Module):
         matryoshka: tuple[int, ...] = (),
         mean: Callable[[float], float] = lambda value: value,  # over ranks
     ) -> None:
-        """Raise SettingsError where ``host`` is unknown; without ``dphr_spec`` the host loss stands alone."""
+        """Start at CLIP's temperature, 0.07; without ``dphr_spec`` the host loss stands alone. Raises SettingsError."""
         super().__init__()
         if host not in HOSTS:
             raise SettingsError(f"--host {host}: expected one of {', '.join(HOSTS)}")

@@ -21,7 +21,7 @@ _WITHIN_M = (25, 50, 100)
 
 @dataclass(frozen=True, slots=True)
 class DistanceScores:
-    """How near the answers of a set are to their queries."""
+    """The distances between the queries of a set and their answers."""
 
     sdm_degrees: Mapping[int, float]  # SDM@K by K, as the benchmarks read it
     sdm_metres: Mapping[int, float]  # SDM@K by K, of distances in metres

@@ -10,7 +10,7 @@ from train.choices import EvaluatedSplit, Protocol
 
 @dataclass(frozen=True, slots=True)
 class EvaluateSpec:
-    """What an evaluation scores, and how."""
+    """The settings of an evaluation: an encoder, what it is scored on, and how."""
 
     encoder: Path  # a checkpoint of a run, or a bundle
     data: tuple[str, ...]  # KIND:PATH[@GSD_M]

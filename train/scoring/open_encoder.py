@@ -18,7 +18,7 @@ from train.scoring.embed import embed_with, flipped_too, shortened
 
 @dataclass(frozen=True, slots=True)
 class EncoderCard:
-    """What a report says of an encoder."""
+    """The facts about an encoder that a report states."""
 
     path: Path
     sha256: str  # of the weights' file

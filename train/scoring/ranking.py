@@ -28,9 +28,9 @@ _BLOCK = 40_000_000  # similarities held at a time, 160 MB
 _HEIGHT, _WIDTH, _PRODUCTS = 4096, 8192, 6_000_000  # queries and items that are multiplied at a time, at most 48 MB
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scores:
-    """How well the right pictures were found: shares in 0..1 over all queries, and how many pictures there were."""
+    """The scores of a ranking: shares in 0..1 over all queries, and how many pictures there were."""
 
     r1: float
     r5: float
@@ -46,7 +46,7 @@ class Scores:
 
 
 class Ranking(NamedTuple):
-    """Where the right items came for each query, and what came first."""
+    """The outcome of each query: where its right items came, and what came first."""
 
     first: NDArray[np.float64]  # (Q,) 0-based rank of the best right item, infinite where there is none
     ap: NDArray[np.float64]  # (Q,) trapezoidal average precision

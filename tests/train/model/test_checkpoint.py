@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from runtime.errors import TrainError
 from tests.train.fit.runs import fit
@@ -69,6 +70,21 @@ def test_on_a_full_disk_the_last_good_checkpoint_stands_and_the_run_goes_on_from
     outcome = fit(tiny, tmp_path, resume=True)
     assert outcome is not None
     assert outcome.summary.steps == 6
+
+
+def test_a_shorter_embedding_is_the_renormalised_start_of_the_whole(
+    tmp_path: Path, one_batch: Callable[[int], Batch]
+) -> None:
+    path = tmp_path / "best.safetensors"
+    encoder = Encoder(TINY).eval()
+    save_encoder(path, encoder, {}, {})
+    short, _ = load_encoder(path, dim=4)
+    pictures = one_batch(3).drone
+    assert short.spec.dim == 4
+    want = nn.functional.normalize(encoder(pictures)[:, :4], dim=1)
+    assert torch.allclose(short(pictures), want, atol=1e-6)
+    with pytest.raises(TrainError, match="--dim takes 1 to 16, not 17"):
+        load_encoder(path, dim=17)
 
 
 @contextmanager
