@@ -1,9 +1,12 @@
-"""What all charts share: a figure without global state, colours that everyone can tell apart, a whole PNG."""
+"""The look of all charts: a figure without global state, colours that everyone can tell apart, a whole PNG."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from runtime.files import whole_file
 
@@ -13,10 +16,7 @@ INK, FAINT = "#262626", "#B8B8B8"
 
 
 def new_figure(width_in: float, height_in: float, title: str = "") -> Any:
-    """A matplotlib figure that draws without a screen."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+    """Make a figure that draws without a screen."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     if title:
@@ -25,7 +25,7 @@ def new_figure(width_in: float, height_in: float, title: str = "") -> Any:
 
 
 def tidy(axes: Any, title: str = "", xlabel: str = "") -> None:
-    """A light grid and no box around it."""
+    """Give axes a light grid and no box around it."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(colors=INK, labelsize=8.5, length=3)
@@ -36,6 +36,6 @@ def tidy(axes: Any, title: str = "", xlabel: str = "") -> None:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write the PNG, whole or not at all."""
+    """Write the figure as PNG, whole or not at all."""
     with whole_file(path) as partial:
         figure.savefig(partial, format="png", dpi=120)

@@ -1,10 +1,15 @@
-"""The command line's flags, each the path of a setting in :class:`train.spec.TrainSpec`; only given ones count."""
+"""The flags of ``train.run``, each the path of a setting in :class:`train.spec.TrainSpec`; only given ones count."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from runtime.command import add_verbose
+from train.choices import AMP_CHOICES, DISTANCES, HOSTS, POOLINGS, PRESET_NAMES, PresetName
 
 EPILOG = """examples:
   python -m train.run --preset smoke --out /tmp/smoke
@@ -41,8 +46,28 @@ kinds of data, as KIND:PATH[@GSD][*WEIGHT]; a weight of 2 ('flight:mine*2') draw
 """
 
 
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A run as a command line asks for it; what was not given is None, or not among the settings."""
+
+    settings: Mapping[str, Any]  # by their path, as ``lr`` or ``dphr.margin``
+    preset: PresetName | None = None
+    out: Path | None = None
+    resume: Path | None = None  # the folder of a run to continue
+    verbose: bool = False
+
+
+def parse_request(argv: Sequence[str] | None) -> RunRequest:
+    """Parse the command line; exits with 2 where it cannot be understood."""
+    values = vars(build_parser().parse_args(argv))
+    preset, out, resume = (values.pop(name, None) for name in ("preset", "out", "resume"))
+    verbose = values.pop("verbose", False)
+    settings = {path: tuple(value) if isinstance(value, list) else value for path, value in values.items()}
+    return RunRequest(settings, preset, out, resume, verbose)
+
+
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command; what is not given does not appear in the parsed arguments."""
+    """Build the parser of the whole command; what is not given does not appear in the parsed arguments."""
     parser = argparse.ArgumentParser(
         prog="python -m train.run",
         usage="python -m train.run [--preset NAME] [--data KIND:PATH] [--out RUN] [settings]\n"
@@ -53,26 +78,27 @@ def build_parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument
-    add("--preset", choices=["smoke", "edge", "adapt", "paper"], help="where all settings start from (edge)")
+    add("--preset", choices=PRESET_NAMES, help="where all settings start from (edge)")
     add("--out", type=Path, metavar="RUN", help="folder to write to (default: runs/PRESET)")
     add("--resume", type=Path, metavar="RUN", help="folder of a run to continue; --steps and --minutes may prolong it")
-    _data(parser.add_argument_group("data"))
-    _encoder(parser.add_argument_group("encoder"))
-    _loss(parser.add_argument_group("loss"))
-    _dphr(parser.add_argument_group("DPHR", "added to the host: L_tri + lambda_t L_wtri (arXiv 2510.27181)"))
-    _schedule(parser.add_argument_group("schedule"))
-    _machine(parser.add_argument_group("machine"))
+    _add_data(parser.add_argument_group("data"))
+    _add_encoder(parser.add_argument_group("encoder"))
+    _add_loss(parser.add_argument_group("loss"))
+    _add_dphr(parser.add_argument_group("DPHR", "added to the host: L_tri + lambda_t L_wtri (arXiv 2510.27181)"))
+    _add_schedule(parser.add_argument_group("schedule"))
+    _add_machine(parser.add_argument_group("machine"))
+    add_verbose(parser)
     return parser
 
 
-def _data(group: argparse._ArgumentGroup) -> None:
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of data and views."""
     add = group.add_argument
     add("--data", action="append", metavar="KIND:PATH[@GSD][*WEIGHT]", help="what to train on; may be given many times")
     add("--only-may-ship", action="store_true", help="leave out pictures whose licence does not let weights ship")
     add(
         "--footprint",
         dest="view.footprint_m",
-        action=_Pair,
         type=float,
         nargs=2,
         metavar=("FROM", "TO"),
@@ -95,7 +121,8 @@ def _data(group: argparse._ArgumentGroup) -> None:
     add("--max-broken", type=float, metavar="SHARE", help="of pictures that may be unreadable before the run stops")
 
 
-def _encoder(group: argparse._ArgumentGroup) -> None:
+def _add_encoder(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of the encoder."""
     add = group.add_argument
     add("--backbone", dest="encoder.backbone", metavar="NAME", help="any timm model: a convnet or a transformer")
     add(
@@ -104,22 +131,24 @@ def _encoder(group: argparse._ArgumentGroup) -> None:
         metavar="INIT",
         help="imagenet, random, default (what ships), a bundle, or a file: timm weights or a checkpoint",
     )
-    add("--pooling", dest="encoder.pooling", choices=["gem", "avg", "native"], help="native: as the backbone pools")
+    add("--pooling", dest="encoder.pooling", choices=POOLINGS, help="native: as the backbone pools")
     add("--dim", dest="encoder.dim", type=int, metavar="D", help="length of an embedding")
     add("--side", dest="encoder.side_px", type=int, metavar="PX", help="side of the pictures that the encoder reads")
     add("--matryoshka", type=_lengths, metavar="512,256", help="train these shorter embeddings too, for small caches")
 
 
-def _loss(group: argparse._ArgumentGroup) -> None:
+def _add_loss(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of the host loss and the teacher."""
     add = group.add_argument
-    hosts = "info_nce, triplet, hard_triplet, soft_margin, multi_similarity or none"
-    add("--host", metavar="LOSS", help=f"the loss beside DPHR: {hosts}")
+    *hosts, last = HOSTS
+    add("--host", metavar="LOSS", help=f"the loss beside DPHR: {', '.join(hosts)} or {last}")
     add("--label-smoothing", type=float, metavar="0..1", help="of InfoNCE")
     add("--teacher", metavar="CHECKPOINT", help="learn the similarities of this larger encoder as well")
     add("--distill", type=float, metavar="WEIGHT", help="of the teacher (default: 1)")
 
 
-def _dphr(group: argparse._ArgumentGroup) -> None:
+def _add_dphr(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of DPHR."""
     add = group.add_argument
     add("--no-dphr", dest="dphr", action="store_const", const=None, help="the host loss alone")
     add("--no-rda", dest="dphr.rda", action="store_false", help="weigh all triplets alike")
@@ -129,13 +158,13 @@ def _dphr(group: argparse._ArgumentGroup) -> None:
 
 
 def add_dphr_constants(group: argparse._ArgumentGroup) -> None:
-    """Flags of DPHR's constants, of a run and of an ablation; what is not given does not appear."""
+    """Add the flags of DPHR's constants, of a run and of an ablation; what is not given does not appear."""
 
     def add(flag: str, metavar: str, explained: str, kind: type = float) -> None:
         dest = f"dphr.{flag[2:].replace('-', '_')}"
         group.add_argument(flag, dest=dest, type=kind, metavar=metavar, help=explained, default=argparse.SUPPRESS)
 
-    add("--distance", "KIND", "of all triplets: euclidean or cosine", str)
+    add("--distance", "KIND", f"of all triplets: {' or '.join(DISTANCES)}", str)
     add("--margin", "M", "of all triplets")
     add("--w-min", "W", "RDA's weight of the easiest triplet")
     add("--w-max", "W", "RDA's weight of the hardest triplet")
@@ -144,7 +173,8 @@ def add_dphr_constants(group: argparse._ArgumentGroup) -> None:
     add("--beta", "B", "PALW's smoothing: 0.9 for short runs, 0.99 for long ones")
 
 
-def _schedule(group: argparse._ArgumentGroup) -> None:
+def _add_schedule(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of batches, schedule and what is kept."""
     add = group.add_argument
     add("--steps", type=int, metavar="N", help="end after so many batches")
     add("--minutes", type=float, metavar="MIN", help="end after so long; the schedule fits itself to it")
@@ -173,10 +203,11 @@ def _schedule(group: argparse._ArgumentGroup) -> None:
     add("--seed", type=int, metavar="N", help="of data order, views and weights")
 
 
-def _machine(group: argparse._ArgumentGroup) -> None:
+def _add_machine(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of the machine."""
     add = group.add_argument
     add("--device", metavar="auto|cpu|cuda", help="where to train (default: a GPU where there is one)")
-    add("--amp", choices=["auto", "off", "bf16", "fp16"], help="precision of the backbone; auto: half on a GPU")
+    add("--amp", choices=AMP_CHOICES, help="precision of the backbone; auto: half on a GPU")
     add("--chunk", type=int, metavar="PICTURES", help="pass so many at a time (gradient caching); 0: all at once")
     add("--checkpointing", action="store_true", help="compute activations twice instead of keeping them")
     add("--deterministic", action="store_true", help="the same bits also on a GPU; slower")
@@ -184,14 +215,8 @@ def _machine(group: argparse._ArgumentGroup) -> None:
     add("--threads", type=int, metavar="N", help="threads of torch; 0: as it likes")
 
 
-class _Pair(argparse.Action):
-    """Two numbers as a tuple, which a frozen spec holds."""
-
-    def __call__(self, _parser: object, found: argparse.Namespace, values: Any, _flag: str | None = None) -> None:
-        setattr(found, self.dest, tuple(values))
-
-
 def _lengths(text: str) -> tuple[int, ...]:
+    """Parse lengths with commas between."""
     try:
         return tuple(int(part) for part in text.split(",") if part)
     except ValueError:

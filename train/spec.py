@@ -1,19 +1,20 @@
-"""One frozen record of all that decides a training run; saved with it, read back by ``--resume``."""
+"""All settings of a training run in one frozen record, which is saved with it and read back by ``--resume``."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from runtime.errors import SettingsError
+from train.choices import AMP_CHOICES, HOSTS, AmpChoice, Host, PresetName
 from train.data.view_pair import ViewSpec
 from train.losses.dphr import DphrSpec
-from train.losses.objective import HOSTS
 from train.model.encoder import EncoderSpec
 
-AMP = ("auto", "off", "bf16", "fp16")
+Settings: TypeAlias = Mapping[str, Any]
+"""Values by the path of a setting, as ``lr`` or ``dphr.margin``: what a command line gives."""
 
 _LEAST: Mapping[str, float] = {
     **dict.fromkeys(("workers", "threads", "chunk", "hard_every", "minutes", "weight_decay", "distill"), 0),
@@ -27,9 +28,12 @@ _BELOW_ONE = ("label_smoothing", "ema", "warmup", "max_broken")
 MAY_CHANGE = frozenset({"steps", "minutes", "eval_every", "save_every", "workers", "threads", "device"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrainSpec:
-    """A run. It ends at ``steps`` or after ``minutes``, whichever comes first; the schedule follows the nearer one."""
+    """The settings of a run.
+
+    It ends at ``steps`` or after ``minutes``, whichever comes first; the schedule follows the nearer one.
+    """
 
     # data
     data: tuple[str, ...] = ()  # KIND:PATH[@GSD_M][*WEIGHT]
@@ -42,7 +46,7 @@ class TrainSpec:
     quantise: bool = False  # convolutions round as INT8 does: a finish, after training as usual
     train_norms: bool = False  # of the batch: a small one of strange weather moves them far (docs/log.md)
     # loss
-    host: str = "info_nce"
+    host: Host = "info_nce"
     dphr: DphrSpec | None = field(default_factory=DphrSpec)
     label_smoothing: float = 0.1
     matryoshka: tuple[int, ...] = ()  # shorter embeddings that are trained too
@@ -67,7 +71,7 @@ class TrainSpec:
     seed: int = 0
     # machine
     device: str = "auto"
-    amp: str = "auto"
+    amp: AmpChoice = "auto"
     chunk: int = 0  # pictures in one pass; 0: the whole batch at once
     checkpointing: bool = False
     deterministic: bool = False
@@ -80,7 +84,7 @@ class TrainSpec:
                 raise SettingsError(message)
 
     def _checks(self) -> dict[str, bool]:
-        """What must hold, by the message that says so; a NaN fails."""
+        """Return what must hold, by the message where it does not; a NaN fails."""
         dim, warm, shorter = self.encoder.dim, self.warm_side_px, ",".join(map(str, self.matryoshka))
         low_m, high_m = self.view.footprint_m
         checks = {
@@ -88,7 +92,7 @@ class TrainSpec:
             f"--quilt {self.view.quilt}: expected 0 to 1": 0 <= self.view.quilt <= 1,
             f"--host {self.host}: expected one of {', '.join(HOSTS)}": self.host in HOSTS,
             "--host none leaves nothing to minimise without DPHR": self.host != "none" or self.dphr is not None,
-            f"--amp {self.amp}: expected one of {', '.join(AMP)}": self.amp in AMP,
+            f"--amp {self.amp}: expected one of {', '.join(AMP_CHOICES)}": self.amp in AMP_CHOICES,
             "--quantise rounds finer than half precision does: give it --amp off": not self.quantise
             or self.amp == "off",
             "--quantise folds the norms, which --train-norms moves; drop one": not (self.quantise and self.train_norms),
@@ -110,12 +114,12 @@ class TrainSpec:
         return checks
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TrainSpec:
-        """The inverse of :meth:`to_json`; raises SettingsError."""
+        """Return what :meth:`to_json` was made of; raises SettingsError."""
         try:
             fields = _tuples(values)
             fields["encoder"] = EncoderSpec(**_tuples(fields["encoder"]))
@@ -125,8 +129,8 @@ class TrainSpec:
         except (KeyError, TypeError, AttributeError) as error:
             raise SettingsError(f"the run's spec does not fit this Skyfix: {error}; start the run anew") from None
 
-    def changed(self, settings: Mapping[str, Any]) -> TrainSpec:
-        """With settings given by their path, as ``lr`` or ``dphr.margin``; raises SettingsError."""
+    def changed(self, settings: Settings) -> TrainSpec:
+        """Return the spec with some settings changed; raises SettingsError."""
         parts: dict[str, dict[str, Any]] = defaultdict(dict)
         for path, value in settings.items():
             part, _, name = path.rpartition(".")
@@ -140,9 +144,9 @@ class TrainSpec:
         return replace(self, **top)
 
 
-def differences(run: TrainSpec, asked: TrainSpec) -> list[str]:
-    """What a resumed run may not change and was asked to, each with both values."""
-    before, after = _flat(run.to_json()), _flat(asked.to_json())
+def differences(run: TrainSpec, wanted: TrainSpec) -> list[str]:
+    """Describe what a resumed run may not change and was asked to, each with both values."""
+    before, after = _flat(run.to_json()), _flat(wanted.to_json())
     return [
         f"{path} is {before.get(path)} in the run and {after.get(path)} asked"
         for path in {**before, **after}
@@ -151,6 +155,7 @@ def differences(run: TrainSpec, asked: TrainSpec) -> list[str]:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values by their path."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
@@ -158,16 +163,16 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON knows lists alone."""
+    """Return the values with tuples in place of lists, which are all that JSON knows."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def flag(path: str) -> str:
-    """How a setting reads in a message, as ``--clip-norm``."""
+    """Return the flag of a setting, as ``--clip-norm``, for a message."""
     return f"--{path.rpartition('.')[2].removesuffix('_px').replace('_', '-')}"
 
 
-PRESETS: Mapping[str, TrainSpec] = {
+PRESETS: Mapping[PresetName, TrainSpec] = {
     # Proves that everything works, in a minute or two on two cores, with data it makes itself.
     "smoke": TrainSpec(
         data=("world:1",),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from runtime.errors import SettingsError
+from train.choices import Host
 from train.losses.dphr import DphrSpec
 from train.spec import TrainSpec
 
@@ -17,7 +18,7 @@ class Arm:
 
     name: str
     formula: str
-    host: str = "none"
+    host: Host = "none"
     dphr: Mapping[str, Any] | None = field(default_factory=dict)  # changes to the run's DPHR constants; None: no DPHR
     mean_lambda_of: str = ""  # lambda is fixed at its mean over that arm's run of the same seed
     trained: bool = True

@@ -15,11 +15,11 @@ from train.fit.run_state import Run
 from train.model.checkpoint import LAST
 
 PICTURES, NAMES = "bad_batch.safetensors", "bad_batch.json"
-_TOLD = 4
+_NAMED = 4
 
 
 def save_bad_batch(error: BadBatchError, run: Run, data: PairDataset) -> TrainError:
-    """Write its pictures and the names of its places; the error that says where they are and how to go on."""
+    """Write the pictures of a batch and the names of its places; return the error that says where they are."""
     out, step = run.out, run.step + 1
     batch = Batch(*(run.ranks.gathered(rows) for rows in error.batch))
     scenes = batch.scene.tolist()
@@ -30,10 +30,10 @@ def save_bad_batch(error: BadBatchError, run: Run, data: PairDataset) -> TrainEr
         about = {"step": step, "error": str(error), "scenes": scenes, "places": names}
         write_text_whole(out / NAMES, json.dumps(about, indent=2) + "\n")
     run.ranks.first(0.0)  # no rank ends the others before these are written
-    told = ", ".join(names[:_TOLD]) + (f" and {len(names) - _TOLD} more" if len(names) > _TOLD else "")
+    shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
     last = out / LAST
     mend = f"--init {last} and a smaller --lr" if last.is_file() else "a smaller --lr"
     return TrainError(
-        f"step {step}: {error}; the batch shows {told}: look at {out / NAMES} and {out / PICTURES}, "
+        f"step {step}: {error}; the batch shows {shown}: look at {out / NAMES} and {out / PICTURES}, "
         f"then mend the data, or start a run with {mend}"
     )

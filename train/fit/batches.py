@@ -1,4 +1,4 @@
-"""Batches for a run: which scenes, at which side, from as many processes as asked for; and the steps on them."""
+"""Batches for a run, from as many processes as asked for, and the steps on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TABLE_BATCH, _TABLE_PLACES = 32, 20_000
 
 
 def run_steps(run: Run, data: PairDataset) -> Iterator[StepResult]:
-    """Steps to the end of the run; counts and schedules them.
+    """Yield steps to the end of the run; counts and schedules them.
 
     Batches start anew where the side of pictures changes and where a table of look-alikes is due. Both follow from the
     step alone (or from the clock, where a run ends by it): a resumed run sees the same.
@@ -44,7 +44,7 @@ def run_steps(run: Run, data: PairDataset) -> Iterator[StepResult]:
 
 
 def make_sampler(run: Run, data: PairDataset) -> PlaceSampler:
-    """From the run's step on; raises DataError when a batch cannot be filled."""
+    """Make a sampler from the run's step on; raises DataError when a batch cannot be filled."""
     spec = run.spec
     return PlaceSampler(
         data.places, spec.batch, seed=spec.seed, start=run.step, weights=data.weights, neighbours=run.neighbours
@@ -52,7 +52,7 @@ def make_sampler(run: Run, data: PairDataset) -> PlaceSampler:
 
 
 def look_alikes(run: Run, data: PairDataset) -> NDArray[np.int32]:  # (P, batch)
-    """For each place those that the encoder now takes for it most easily, by a random scene of each.
+    """Find for each place those that the encoder now takes for it most easily, by a random scene of each.
 
     Of more places than 20 000 a random part is embedded anew each time; the others meet in random order.
     """
@@ -78,7 +78,7 @@ def look_alikes(run: Run, data: PairDataset) -> NDArray[np.int32]:  # (P, batch)
 
 
 def steps_on(run: Run, batches: Iterable[Batch]) -> Iterator[StepResult]:
-    """Steps on these batches; counts and schedules them."""
+    """Yield steps on these batches; counts and schedules them."""
     run.set_lr()
     for result in train_steps(
         run.encoder,
@@ -96,8 +96,11 @@ def steps_on(run: Run, batches: Iterable[Batch]) -> Iterator[StepResult]:
         yield result
 
 
-def load_batches(spec: TrainSpec, data: PairDataset, **which: Any) -> Iterator[Batch]:
-    """What a DataLoader makes; a worker's error comes with its traceback as text, of which the last line is ours."""
+def load_batches(spec: TrainSpec, data: PairDataset, **sampling: Any) -> Iterator[Batch]:
+    """Yield the batches of a DataLoader, whose arguments say what is sampled; raises DataError.
+
+    A worker's error comes with its traceback as text, of which the last line is ours.
+    """
     batches: DataLoader[Batch] = DataLoader(
         data,
         num_workers=spec.workers,
@@ -105,7 +108,7 @@ def load_batches(spec: TrainSpec, data: PairDataset, **which: Any) -> Iterator[B
         worker_init_fn=prepare_worker,
         pin_memory=torch.cuda.is_available() and spec.device != "cpu",
         generator=torch.Generator(),  # or each loader would draw from the generator whose state a resumed run restores
-        **which,
+        **sampling,
     )
     try:
         yield from batches

@@ -1,4 +1,4 @@
-"""One process or many: what a training step needs to know of the others.
+"""This process among those that train together: what a step needs to know of the others.
 
 Each rank embeds its block of a batch; embeddings are gathered, and every rank computes the loss of the whole batch. So
 the same spec trains the same whatever the number of processes, as long as no layer looks across a batch: BatchNorm is
@@ -27,20 +27,20 @@ _PATIENCE = timedelta(hours=12)  # for the first rank to validate; torchrun ends
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ranks:
-    """This process among its equals; a single process is the first of one."""
+    """A process among its equals; a single one is the first of one."""
 
     rank: int = 0
     world: int = 1
 
     @property
     def is_first(self) -> bool:
-        """The one that writes files, validates and talks."""
+        """Tell whether this is the process that writes files, validates and logs."""
         return self.rank == 0
 
     def block(self, batch: Sequence[_T]) -> Sequence[_T]:
-        """This rank's part of a batch, of which all have as much; raises SettingsError."""
+        """Return this rank's part of a batch, of which all have as much; raises SettingsError."""
         size, rest = divmod(len(batch), self.world)
         if rest:
             raise SettingsError(f"--batch {len(batch)} on {self.world} processes: expected a multiple of {self.world}")
@@ -50,7 +50,7 @@ class Ranks:
         self,
         rows: Tensor,  # (B, ...)
     ) -> Tensor:  # (world * B, ...)
-        """The rows of all ranks in their order; the gradients that all ranks send to a row are summed up where it is.
+        """Gather the rows of all ranks in their order; what gradients all ranks send to a row add up where it is.
 
         With the same loss on every rank, and parameter gradients averaged, this is the gradient of a single process.
         """
@@ -84,7 +84,7 @@ class Ranks:
                 tensor.copy_(value)
 
     def each(self, value: float) -> list[float]:
-        """The values of all ranks in their order, the same bits on each."""
+        """Return the values of all ranks in their order, the same bits on each."""
         if self.world == 1:
             return [value]
         values = [torch.zeros(1, dtype=torch.float64) for _ in range(self.world)]
@@ -92,26 +92,28 @@ class Ranks:
         return [v.item() for v in values]
 
     def mean(self, value: float) -> float:
-        """The mean over ranks, the same bits on each."""
+        """Return the mean over ranks, the same bits on each."""
         return math.fsum(self.each(value)) / self.world
 
     def any(self, flag: bool) -> bool:
-        """True on each rank where it is on one."""
+        """Tell whether the flag is set on any rank."""
         return any(self.each(flag))
 
     def first(self, value: float) -> float:
-        """The value of the first rank."""
+        """Return the value of the first rank."""
         return self.each(value)[0]
 
     def synchronise_norms(self, encoder: nn.Module) -> None:
-        """BatchNorm over the batches of all ranks, where there are more and they have GPUs."""
+        """Let BatchNorm see the batches of all ranks, where there are more and they have GPUs."""
         if self.world > 1 and next(encoder.parameters()).is_cuda:
-            from timm.layers import convert_sync_batchnorm
+            from timm.layers import convert_sync_batchnorm  # timm loads after import_timm() mended torchvision
 
             convert_sync_batchnorm(encoder)
 
 
 class _Gathered(torch.autograd.Function):
+    """The rows of all ranks, with a gradient that goes back to each."""
+
     @staticmethod
     def forward(ctx: Any, rows: Tensor, ranks: Ranks) -> Tensor:
         ctx.ranks = ranks
@@ -128,7 +130,7 @@ class _Gathered(torch.autograd.Function):
 
 @contextmanager
 def start_ranks() -> Iterator[Ranks]:
-    """This process among those that torchrun started; a single one without it. Raises SettingsError and TrainError.
+    """Yield this process among those that torchrun started, a single one without it; raises SkyfixError.
 
     One that fails or is interrupted takes the others down, and only the first to fail raises, and so says why.
     """
@@ -147,6 +149,7 @@ def start_ranks() -> Iterator[Ranks]:
 
 
 def _meet() -> tuple[Any, Ranks]:
+    """Find the other processes, and the store that all share; raises SettingsError and TrainError."""
     gpus, local_rank = torch.cuda.device_count(), int(os.environ.get("LOCAL_RANK", "0"))
     if gpus and local_rank >= gpus:
         raise SettingsError(
@@ -167,6 +170,7 @@ def _meet() -> tuple[Any, Ranks]:
 
 
 def _fails_first(store: Any) -> bool:
+    """Tell whether no other process has failed before this one, and note that it has."""
     try:
         return bool(store.add("failures", 1) == 1)
     except RuntimeError:  # the process that kept the store has gone before us

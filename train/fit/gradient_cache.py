@@ -21,24 +21,27 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class HasLoss(Protocol):
-    """A loss among what else a step has to tell."""
+    """The result of a step, with its loss among other terms."""
 
     @property
-    def loss(self) -> Tensor: ...
+    def loss(self) -> Tensor: ...  # ()
 
 
-Told = TypeVar("Told", bound=HasLoss)
+StepTerms = TypeVar("StepTerms", bound=HasLoss)
 
 
 def backward(
     encoder: nn.Module,
     images: Tensor,  # (N, ...)
-    terms_of: Callable[[Tensor], Told],  # of (N, D) embeddings
+    terms_of: Callable[[Tensor], StepTerms],  # of (N, D) embeddings
     *,
     scaler: GradScaler,
     chunk: int,
-) -> Told:
-    """Add the gradients of ``terms_of(encoder(images)).loss``; ``chunk`` pictures at a time, or all where it is 0."""
+) -> StepTerms:
+    """Add the gradients of ``terms_of(encoder(images)).loss`` to the parameters, and return the terms.
+
+    Passes ``chunk`` pictures at a time, or all where it is 0. Raises ValueError for a loss of nothing.
+    """
     if not 0 < chunk < len(images):
         terms = terms_of(encoder(images))
         torch.autograd.backward(scaler.scale(terms.loss))
@@ -62,24 +65,25 @@ def backward(
 
 
 def rng_states(device: torch.device) -> list[Tensor]:
-    """Of the CPU's generator, and of the GPU's where ``device`` is one."""
+    """Return the state of the CPU's generator, and of the GPU's where ``device`` is one."""
     return [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in _devices(device))]
 
 
 def set_rng_states(device: torch.device, states: list[Tensor]) -> None:
-    """The inverse of :func:`rng_states`; a GPU's is left alone where the states came from a machine without."""
+    """Set what :func:`rng_states` returned; a GPU's is left alone where the states came from a machine without."""
     torch.set_rng_state(states[0])
     for gpu, state in zip(_devices(device), states[1:], strict=False):
         torch.cuda.set_rng_state(state, gpu)
 
 
 def _devices(device: torch.device) -> list[torch.device]:
+    """Return the device where it is a GPU."""
     return [device] if device.type == "cuda" else []
 
 
 @contextmanager
 def _statistics_kept(encoder: nn.Module) -> Iterator[None]:
-    """Batch normalisation without moving its running statistics: the second pass moves them."""
+    """Keep batch normalisation from moving its running statistics: the second pass moves them."""
     norms = [module for module in encoder.modules() if isinstance(module, _BatchNorm)]
     before = [norm.track_running_stats for norm in norms]
     for norm in norms:

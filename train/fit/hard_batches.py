@@ -23,10 +23,11 @@ def nearest_places(
     count: int,  # P, of all places, also of those without an embedding
     nearest: int,  # R
 ) -> NDArray[np.int32]:  # (P, R)
-    """For each place the others that look most like it, nearest first; -1 where there are no more, or no embedding.
+    """Find for each place the others that look most like it, nearest first; -1 where there are no more.
 
     Alike is what either direction of the loss confuses: the mean of drone-to-tile and tile-to-drone cosine. Rows of the
-    similarity matrix are made and dropped in chunks: memory is bounded by 64 MiB and two copies of the input.
+    similarity matrix are made and dropped in chunks: memory is bounded by 64 MiB and two copies of the input. A place
+    without an embedding has no neighbours.
     """
     table = np.full((count, nearest), -1, np.int32)
     ask, answer = torch.cat([drone, tile], dim=1), torch.cat([tile, drone], dim=1)  # one product sums both directions
@@ -35,20 +36,18 @@ def nearest_places(
     for first in range(0, len(places), rows):
         alike = ask[first : first + rows] @ answer.T
         alike.diagonal(first).fill_(-torch.inf)  # no place is its own neighbour
-        found = alike.topk(kept, dim=1).indices.cpu().numpy()
-        table[places[first : first + rows], :kept] = places[found]
+        nearest_rows = alike.topk(kept, dim=1).indices.cpu().numpy()
+        table[places[first : first + rows], :kept] = places[nearest_rows]
     return table
 
 
 def hard_batches(
-    times: NDArray[
-        np.int64
-    ],  # (P,) draws of each place: whole batches in all, no place more often than there are batches
+    times: NDArray[np.int64],  # (P,) draws of each place: whole batches in all, none more often than there are batches
     neighbours: NDArray[np.int32],  # (P, R) of nearest_places
     batch: int,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:  # (batches, batch) places
-    """Batches of an anchor and its neighbours, then the next anchor and its; each place at most once in a batch."""
+    """Deal batches of an anchor and its neighbours, then the next anchor and its; no place is in a batch twice."""
     left, rows = times.copy(), []
     anchors = rng.permutation(np.repeat(np.arange(len(times)), times))
     for remaining in range(int(times.sum()) // batch, 0, -1):
@@ -69,7 +68,7 @@ def hard_batches(
 
 
 def _around(anchor: int, near: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int32]:
-    """The anchor, its R/4 nearest, and R/4 random ones of the others, in this order."""
+    """Return the anchor, its R/4 nearest, and R/4 random ones of the others, in this order."""
     near = near[near >= 0]
     quarter = -(-len(near) // 4)
     return np.concatenate([[anchor], near[:quarter], rng.permutation(near[quarter:])[:quarter]])

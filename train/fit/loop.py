@@ -24,7 +24,7 @@ _ONE = Ranks()
 
 
 class StepResult(NamedTuple):
-    """What one step did."""
+    """The numbers of one step, for the log."""
 
     loss: float
     host: float
@@ -37,14 +37,17 @@ class StepResult(NamedTuple):
 
 
 class BadBatchError(TrainError):
-    """A batch whose loss or gradient is no number; the weights are still those from before it."""
+    """A batch gave a loss or gradient that is no number; the weights are still those from before it."""
 
     def __init__(self, message: str, batch: Batch) -> None:
+        """Keep the batch, so that it can be looked at."""
         super().__init__(message)
         self.batch = batch
 
 
 class _StepLoss(NamedTuple):
+    """The loss of one step and its parts."""
+
     loss: Tensor  # ()
     terms: Terms
     distill: float
@@ -97,7 +100,7 @@ def _loss(
     taught: Tensor | None,  # (2B, D') the teacher's
     weight: float,
 ) -> _StepLoss:
-    """The loss of the whole batch of all ranks, finite; raises BadBatchError."""
+    """Return the loss of the whole batch of all ranks, which is finite; raises BadBatchError."""
     drone, tile = (ranks.gathered(rows) for rows in embeddings.chunk(2))
     place, footprint = (ranks.gathered(rows.to(drone.device)) for rows in (batch.place, batch.footprint))
     terms = objective(drone, tile, batch._replace(place=place, footprint=footprint).same_place())
@@ -115,7 +118,7 @@ def _loss(
 
 
 def _check_gradient(norm: float, scaler: GradScaler, batch: Batch) -> None:
-    """Infinite gradients are how fp16's scaler finds its scale; it skips them, but not for ever."""
+    """Raise BadBatchError for a gradient that is no number; fp16's scaler skips those, but not for ever."""
     if not scaler.is_enabled() and not math.isfinite(norm):
         raise BadBatchError(f"the loss is a number but the length of its gradient is {norm}", batch)
     if scaler.is_enabled() and scaler.get_scale() < 1.0:

@@ -1,23 +1,24 @@
-"""A run as pictures: its curves, and how hard its negatives were at several times."""
+"""Pictures of a run: its curves, and how hard its negatives were at several times."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from runtime.types import FloatArray
 from train.figures import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, VERMILLION, new_figure, save_figure, tidy
+from train.fit.log_line import LogLine
 
 _MANY = 40  # points from which on a line is drawn smoothed over a faint one
 
 
 class Curve(NamedTuple):
-    """One key of the log."""
+    """A curve of the log, by its key there."""
 
     key: str
     label: str
@@ -25,7 +26,7 @@ class Curve(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Curves that share an axis; drawn where the log has any of them."""
+    """Some curves that share an axis; drawn where the log has any of them."""
 
     title: str
     curves: tuple[Curve, ...]
@@ -46,17 +47,12 @@ _SHARES = ("r1", "r5", "ap")
 _SMOOTH = ("lambda_t", "scale")  # by themselves
 
 
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """Lines of a run's ``log.jsonl``."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
-
-
-def plot_run(log: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """All curves that the log has over steps, as PNG: losses, lambda_t, scale, gradient, and scores of held-out places.
+def plot_run(log: Sequence[LogLine], path: Path) -> None:
+    """Draw all curves that the log has over steps, as PNG: losses, lambda_t, scale, gradient, held-out scores.
 
     A curve that is nowhere a number (the triplet loss without DPHR) or always zero (lambda_t) is left out.
     """
-    panels = [panel for panel in _PANELS if any(_said(log, curve.key) for curve in panel.curves)]
+    panels = [panel for panel in _PANELS if any(_says_something(log, curve.key) for curve in panel.curves)]
     rows = max(1, (len(panels) + 1) // 2)
     figure = new_figure(11, 2.7 * rows + 0.2)
     grid = figure.subplots(rows, 2, squeeze=False, sharex=True)
@@ -71,9 +67,10 @@ def plot_run(log: Sequence[Mapping[str, Any]], path: Path) -> None:
     save_figure(figure, path)
 
 
-def _draw_panel(axes: Any, panel: Panel, log: Sequence[Mapping[str, Any]]) -> None:
+def _draw_panel(axes: Any, panel: Panel, log: Sequence[LogLine]) -> None:
+    """Draw the curves of a panel that say something."""
     tidy(axes, panel.title)
-    shown = [curve for curve in panel.curves if _said(log, curve.key)]
+    shown = [curve for curve in panel.curves if _says_something(log, curve.key)]
     for curve in shown:
         draw = _draw_scores if curve.key in _SHARES else _draw_steps
         draw(axes, curve, *_series(log, curve.key))
@@ -83,12 +80,14 @@ def _draw_panel(axes: Any, panel: Panel, log: Sequence[Mapping[str, Any]]) -> No
 
 
 def _draw_scores(axes: Any, curve: Curve, steps: FloatArray, shares: FloatArray) -> None:
+    """Draw shares as percent, each validation a point."""
     percent = 100 * shares
     label = f"{curve.label}, {percent[-1]:.1f} at the end"
     axes.plot(steps, percent, "o-", color=curve.colour, markersize=3.5, linewidth=1.5, label=label)
 
 
 def _draw_steps(axes: Any, curve: Curve, steps: FloatArray, values: FloatArray) -> None:
+    """Draw a value a step; of many a smooth line over the faint one."""
     if len(values) < _MANY or curve.key in _SMOOTH:
         axes.plot(steps, values, color=curve.colour, linewidth=1.5, label=curve.label)
         return
@@ -97,7 +96,7 @@ def _draw_steps(axes: Any, curve: Curve, steps: FloatArray, values: FloatArray) 
 
 
 def _smoothed(values: FloatArray) -> FloatArray:
-    """A running median over a twentieth of the run: one wild batch leaves no bump."""
+    """Return the running median over a twentieth of the run: one wild batch leaves no bump."""
     reach = max(1, len(values) // 40)
     padded = np.pad(values, reach, mode="reflect")
     middles: FloatArray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)
@@ -111,12 +110,10 @@ def plot_hardness(
     w_min: float = 0.5,
     w_max: float = 1.5,
 ) -> None:
-    """Histograms of ``h = d_p / (d_p + d_n)`` at several times of a run, with the weight that RDA gives to it, as PNG.
+    """Draw histograms of ``h = d_p / (d_p + d_n)`` at several times of a run, with RDA's weight of it, as PNG.
 
     Training moves them to the left: positives come nearer than negatives. What stays right of 0.5 is still wrong.
     """
-    from matplotlib import colormaps
-
     figure = new_figure(7.5, 3.8)
     axes = figure.subplots()
     tidy(axes, "", "hardness h = d_p / (d_p + d_n)")
@@ -144,14 +141,14 @@ def plot_hardness(
     save_figure(figure, path)
 
 
-def _said(log: Sequence[Mapping[str, Any]], key: str) -> bool:
-    """Whether the log has this curve, and it tells anything."""
+def _says_something(log: Sequence[LogLine], key: str) -> bool:
+    """Tell whether the log has this curve, and it is not zero everywhere; scores are drawn even so."""
     values = _series(log, key)[1]
     return bool(len(values) and (key in _SHARES or np.any(values != 0.0)))
 
 
-def _series(log: Sequence[Mapping[str, Any]], key: str) -> tuple[FloatArray, FloatArray]:
-    """Steps and finite values of a key."""
-    points = [(line["step"], line[key]) for line in log if line.get(key) is not None and np.isfinite(line[key])]
+def _series(log: Sequence[LogLine], key: str) -> tuple[FloatArray, FloatArray]:
+    """Return steps and finite values of a key, (n,) each."""
+    points = [(line.step, line.values[key]) for line in log if np.isfinite(line.values.get(key, np.nan))]
     table = np.array(points, np.float64).reshape(-1, 2)
     return table[:, 0], table[:, 1]

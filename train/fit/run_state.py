@@ -1,4 +1,4 @@
-"""What changes while a run trains, and what a resumed run needs."""
+"""A run in progress: what a step changes, and what a resumed run needs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,40 +26,55 @@ from train.model.cpu_convolutions import quicken
 from train.model.encoder import Encoder
 from train.model.fake_quant import quantise
 from train.model.teacher import Teacher
+from train.scoring.ranking import Scores
 from train.spec import TrainSpec
 
 _FORMAT = 2
+_HARDNESS_TIMES = 3  # beside the start
 _Tensors = tuple[Tensor, ...] | list[Tensor]  # as AveragedModel has them
 
 
 def lr_factor(progress: float, warmup: float) -> float:
-    """A linear rise over the first ``warmup`` of a run, then half a cosine down to 0."""
+    """Return the share of the highest learning rate: a linear rise over ``warmup``, then half a cosine down to 0."""
     if progress < warmup:
         return max(progress / warmup, 1e-3)
     return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (progress - warmup) / (1.0 - warmup))))
 
 
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """The state of a run in numbers: how far it is, and R@1 of held-out places, None where it was not measured."""
+
+    steps: int
+    elapsed_s: float
+    r1_before: float | None  # before the first step
+    r1_best: float | None
+    r1_last: float | None
+    ap_last: float | None
+
+
 class Run:
-    """A run in progress: what a step changes and what a checkpoint keeps.
+    """The networks, optimiser and counters of a run, and the files that keep them.
 
     ``state.pt`` is the authority on where a run is; ``last.safetensors`` is its encoder, written again where it is
     older; ``best.safetensors`` says itself how good it is. So a run that is killed between two files is not torn.
     """
 
     def __init__(self, spec: TrainSpec, out: Path, ranks: Ranks = Ranks()) -> None:  # noqa: B008  (frozen)
+        """Build all parts with the weights that ``spec`` asks for, the same on every rank; raises SkyfixError."""
         self.spec, self.out, self.ranks = spec, out, ranks
         self.device = torch.device(_device(spec.device))
+        dtype = amp_dtype(spec.amp, self.device)
         torch.manual_seed(spec.seed)
-        self.encoder = _encoder(spec).to(self.device)
+        self.encoder = _encoder(spec, dtype).to(self.device)
         ranks.synchronise_norms(self.encoder)
         ranks.copy_first(self.encoder.state_dict().values())
-        self.encoder.amp_dtype = amp_dtype(spec.amp, self.device)
-        self.scaler = grad_scaler(self.encoder.amp_dtype, self.device)
+        self.scaler = grad_scaler(dtype, self.device)
         self.objective = Objective(
             spec.host, spec.dphr, spec.label_smoothing, matryoshka=spec.matryoshka, mean=ranks.mean
         ).to(self.device)
         self.optimizer = _optimizer(spec, self.encoder, self.objective)
-        self.teacher = _teacher(spec, self.device, self.encoder.amp_dtype)
+        self.teacher = _teacher(spec, self.device, dtype)
         self._averaged = _averaged(self.encoder, spec.ema)
         if spec.quantise:
             quantise(self.encoder)
@@ -73,17 +89,17 @@ class Run:
 
     @property
     def scored(self) -> Encoder:
-        """What is validated and saved: the averaged weights where there are such."""
+        """Return the encoder that is validated and saved: the one of averaged weights where there is one."""
         return cast(Encoder, self._averaged.module) if self._averaged else self.encoder
 
     @property
     def elapsed_s(self) -> float:
-        """Wall time of this run, of earlier parts too."""
+        """Return the wall time of this run, of earlier parts too."""
         return self._spent_s + time.monotonic() - self._started
 
     @property
     def progress(self) -> float:
-        """0 at the start, 1 when steps or minutes are used up; the same on all ranks, moved on by a step."""
+        """Return 0 at the start and 1 when steps or minutes are used up; the same on all ranks, moved on by a step."""
         by_time = self._agreed_s / (60 * self.spec.minutes) if self.spec.minutes else 0.0
         return min(1.0, max(self.step / self.spec.steps, by_time))
 
@@ -96,12 +112,30 @@ class Run:
         self.set_lr()
 
     def set_lr(self) -> None:
+        """Set the learning rate of the next step."""
         factor = lr_factor(self.progress, self.spec.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = self.spec.lr * group["factor"] * factor
 
-    def save(self, summary: dict[str, Any], places: Sequence[int]) -> None:
+    @property
+    def wants_hardness(self) -> bool:
+        """Tell whether the hardness of held-out triplets is due: at the start, and at each third of the run."""
+        return len(self.hardness) <= int(_HARDNESS_TIMES * self.progress)
+
+    def keep_hardness(self, hardness: Tensor) -> None:  # (n,)
+        """Keep the hardness of held-out triplets at this step, to be drawn at the end."""
+        self.hardness[f"step {self.step}"] = hardness
+
+    def keep_best(self, scores: Scores) -> None:
+        """Save the encoder where it is the best so far by R@1 and then AP, and has taken a step; raises TrainError."""
+        if self.step and (scores.r1, scores.ap) > self.best:
+            summary = {"step": self.step, "elapsed_s": self.elapsed_s, **asdict(scores)}
+            save_encoder(self.out / BEST, self.scored, self.spec.to_json(), summary)
+            self.best = (scores.r1, scores.ap)
+
+    def save(self, run_summary: RunSummary, places: Sequence[int]) -> None:
         """Write ``state.pt``, then ``last.safetensors``; raises TrainError, and then the older ones stand."""
+        summary = asdict(run_summary)
         state = {
             "format": _FORMAT,
             "summary": summary,
@@ -139,7 +173,7 @@ class Run:
         self.best = (best.get("r1", -1.0), best.get("ap", -1.0))
 
     def _parts(self) -> dict[str, Any]:
-        """All with a state of its own; the objective's holds PALW's."""
+        """Return the parts that have a state of their own; the objective's holds PALW's."""
         parts = {
             "encoder": self.encoder,
             "objective": self.objective,
@@ -149,9 +183,10 @@ class Run:
         return {**parts, "averaged": self._averaged} if self._averaged else parts
 
 
-def _encoder(spec: TrainSpec) -> Encoder:
-    encoder = Encoder(spec.encoder)
-    encoder.fixed_norms = not spec.train_norms and spec.encoder.init != "random"
+def _encoder(spec: TrainSpec, dtype: torch.dtype | None) -> Encoder:
+    """Build the encoder; raises TrainError where its backbone cannot do what the spec asks."""
+    fixed_norms = not spec.train_norms and spec.encoder.init != "random"
+    encoder = Encoder(spec.encoder, amp_dtype=dtype, fixed_norms=fixed_norms)
     name = spec.encoder.backbone
     if spec.warm_side_px and encoder.backbone.pretrained_cfg.get("fixed_input_size"):
         raise TrainError(f"{name} reads pictures of one size; leave --warm-side out, or set it to 0")
@@ -164,19 +199,24 @@ def _encoder(spec: TrainSpec) -> Encoder:
 
 
 def _optimizer(spec: TrainSpec, encoder: Encoder, objective: Objective) -> torch.optim.Optimizer:
+    """Build AdamW with one learning rate for the backbone and another for the head and the temperature."""
     slow = {"params": list(encoder.backbone.parameters()), "factor": 1.0}
     fast = {"params": [*encoder.head.parameters(), *objective.parameters()], "factor": spec.head_lr_factor}
     return torch.optim.AdamW([slow, fast], lr=spec.lr, weight_decay=spec.weight_decay)
 
 
 def _teacher(spec: TrainSpec, device: torch.device, dtype: torch.dtype | None) -> Teacher | None:
+    """Load the teacher, where the spec has one; raises TrainError."""
     if not spec.teacher:
         return None
     return Teacher(Path(spec.teacher), device=device, amp_dtype=dtype, weight=spec.distill)
 
 
 def _averaged(encoder: Encoder, decay: float) -> AveragedModel | None:
-    """Exponentially averaged weights and buffers; in the first steps the average is of few, or it would lag behind."""
+    """Copy the encoder to average its weights and buffers exponentially; None without ``decay``.
+
+    In the first steps the average is of few, or it would lag behind.
+    """
     if not decay:
         return None
 
@@ -188,12 +228,12 @@ def _averaged(encoder: Encoder, decay: float) -> AveragedModel | None:
 
 
 def _fingerprint(places: Sequence[int]) -> str:
-    """Of the number of scenes and which of them are of one place."""
+    """Return a digest of the number of scenes and of which of them are of one place."""
     return f"{len(places)} scenes, {hashlib.sha256(np.asarray(places, np.int64).tobytes()).hexdigest()[:16]}"
 
 
 def _device(name: str) -> str:
-    """``auto`` takes a GPU where there is one; raises TrainError where one is asked for and is not there."""
+    """Return the device's name; ``auto`` takes a GPU where there is one. Raises TrainError where one is missing."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Which scenes meet in a batch: each place at most once, so that every off-diagonal pair is a true negative."""
+"""The choice of scenes that meet in a batch: each place at most once, so that all other pairs are true negatives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PARTS = 10_000  # of a weight: in whole numbers no rounding can put a place int
 
 
 class PlaceSampler(Sampler[list[Item]]):
-    """Endless batches, a function of the arguments alone; ``start`` skips batches of an earlier run.
+    """An endless iterator of batches, which follow from the arguments alone; ``start`` skips those of an earlier run.
 
     In an epoch each place is drawn once, or as often as its weight says, and shows a random one of its scenes. What
     does not fill a batch is left out, another part of the data each epoch: a smaller last batch would have fewer
@@ -33,7 +33,7 @@ class PlaceSampler(Sampler[list[Item]]):
         weights: Sequence[float] | None = None,
         neighbours: NDArray[np.int32] | None = None,
     ) -> None:
-        """Raises DataError when a batch cannot be filled.
+        """Count the draws of each place; raises DataError when a batch cannot be filled.
 
         ``weights`` (one a scene): draws of its place in an epoch; 2 is twice, never in one batch, and 0.5 every other
         epoch by chance. ``neighbours`` (P, R), of :func:`train.fit.hard_batches.nearest_places`: batches of
@@ -65,7 +65,7 @@ class PlaceSampler(Sampler[list[Item]]):
             epoch, skip = epoch + 1, 0
 
     def epoch(self, epoch: int) -> list[list[Item]]:
-        """The batches of one epoch."""
+        """Return the batches of one epoch."""
         rng = np.random.default_rng((self._seed, epoch))
         order = rng.permutation(self._places)
         times = self._times(order, rng)
@@ -77,7 +77,7 @@ class PlaceSampler(Sampler[list[Item]]):
         return self._items(epoch, rows, rng)
 
     def _times(self, order: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:  # (P,)
-        """How often the epoch draws each place: its share of all draws, rounded down or up by chance, none left over.
+        """Choose how often the epoch draws each place: its share of all draws, rounded down or up by chance.
 
         Systematic sampling: equally spaced pointers, from a random start, on the weights laid end to end.
         """
@@ -89,7 +89,7 @@ class PlaceSampler(Sampler[list[Item]]):
         return times
 
     def _items(self, epoch: int, rows: NDArray[np.int64], rng: np.random.Generator) -> list[list[Item]]:
-        """A random scene of each place; one that is drawn again shows its next scene, in a pass of another number.
+        """Choose a random scene of each place; one that is drawn again shows its next, in a pass of another number.
 
         Views are a function of pass and scene: a second draw of a scene within an epoch must not be the same pixels.
         """
@@ -109,7 +109,7 @@ class PlaceSampler(Sampler[list[Item]]):
 
 
 def _whole_batches(wanted: NDArray[np.int64], batch: int) -> int:
-    """The most batches that an epoch can fill, no place twice in one: n with ``sum(min(wanted, n)) >= n batch``."""
+    """Return the most batches n of different places that fill: those with ``sum(min(wanted, n)) >= n batch``."""
     most = int(wanted.sum()) // _PARTS // batch
     while (fewer := int(np.minimum(wanted, most * _PARTS).sum()) // _PARTS // batch) < most:
         most = fewer

@@ -1,4 +1,4 @@
-"""The one cross-view matrix that all losses share, in float32, and who counts as a negative in it."""
+"""The matrix of all views against all tiles that the losses share, and which of its pairs are negatives."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from runtime.errors import SettingsError
+from train.choices import DISTANCES, Distance
 
-DISTANCES = ("euclidean", "cosine")
 _FLOOR = 1e-8  # below it lies rounding alone; the slope of a root at zero is infinite, and 0 / 0 is no hardness
 
 
 def at_least_float32(rows: Tensor) -> Tensor:
-    """Half precision becomes float32, float64 stays."""
+    """Return rows of half precision in float32, and others as they are."""
     return rows if rows.dtype == torch.float64 else rows.float()
 
 
@@ -20,7 +20,10 @@ def cross_cosines(
     drone: Tensor,  # (B, D) unit-norm
     tile: Tensor,  # (B, D) unit-norm; row i is the tile that drone frame i was taken over
 ) -> Tensor:  # (B, B) row: drone frame, column: tile
-    """Cosines of all pairs in at least float32, also under autocast: half precision has no digits left near one."""
+    """Return the cosines of all pairs in at least float32; raises ValueError where the rows are no pairs.
+
+    Autocast is off here: half precision has no digits left near one.
+    """
     if drone.shape != tile.shape or drone.ndim != 2:
         raise ValueError(f"drone is {tuple(drone.shape)}, tile is {tuple(tile.shape)}; expected one (B, D) for both")
     with torch.autocast(drone.device.type, enabled=False):
@@ -29,9 +32,9 @@ def cross_cosines(
 
 def as_distances(
     cosines: Tensor,  # (B, B)
-    kind: str = "euclidean",
+    kind: Distance = "euclidean",
 ) -> Tensor:  # (B, B)
-    """``sqrt(2 - 2 cos)``, which is the Euclidean distance of unit vectors, or ``1 - cos``."""
+    """Return ``sqrt(2 - 2 cos)``, the Euclidean distance of unit vectors, or ``1 - cos``; raises SettingsError."""
     if kind not in DISTANCES:
         raise SettingsError(f"distance {kind!r} is unknown; expected one of {', '.join(DISTANCES)}")
     if kind == "cosine":
@@ -40,7 +43,7 @@ def as_distances(
 
 
 def both_directions(matrix: Tensor) -> Tensor:  # (B, B) -> (2, B, B)
-    """Queries in rows: first drone to tile, then tile to drone; the diagonal holds the positives."""
+    """Stack drone to tile and tile to drone; queries are in rows, and the diagonals hold the positives."""
     return torch.stack([matrix, matrix.T])
 
 
@@ -48,7 +51,7 @@ def negatives(
     matrix: Tensor,  # (B, B)
     same_place: Tensor | None,  # (B, B) bool, True where i and j show one place
 ) -> Tensor:  # (B, B) bool
-    """True where row and column show two places; overlapping footprints are no negatives of each other."""
+    """Tell where row and column show two places; overlapping footprints are no negatives of each other."""
     off_diagonal = ~torch.eye(len(matrix), dtype=torch.bool, device=matrix.device)
     return off_diagonal if same_place is None else off_diagonal & ~same_place
 
@@ -57,6 +60,6 @@ def triplet_shares(
     distances: Tensor,  # (B, B)
     same_place: Tensor | None,  # (B, B) bool
 ) -> Tensor:  # (2, B, B)
-    """1/n at each of the n triplets of both directions and 0 elsewhere, so that a sum with it is their mean."""
+    """Return 1/n at each of the n triplets of both directions and 0 elsewhere: a sum with it is their mean."""
     real = negatives(distances, same_place).to(distances.dtype)  # a product with bool takes five times as long
     return both_directions(real / (2 * real.sum()).clamp_min(1.0))

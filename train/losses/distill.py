@@ -16,14 +16,14 @@ def distillation(
     *,
     temperature: float = 0.1,
 ) -> Tensor:  # ()
-    """KL divergence from the teacher's softmaxed rows of cross-view cosines to the student's, both directions averaged.
+    """Return the KL divergence from the teacher's softmaxed cosines to the student's, both directions averaged.
 
     Fang et al., "SEED", ICLR 2021, with the batch in place of its queue; that similarities carry over between spaces
     of different size is from Tung & Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019. One temperature
     for both asks for the teacher's cosines themselves; its gradient is as large as InfoNCE's at that temperature.
 
     Pairs of one place stay in: InfoNCE must leave them out because its label calls them different, but the teacher
-    says how alike they are, which is what there is to learn.
+    says how alike they are, which is what there is to learn. Raises ValueError where the two have not as many pairs.
     """
     student = cross_cosines(student_drone, student_tile) / temperature
     teacher = cross_cosines(teacher_drone, teacher_tile).detach() / temperature
@@ -33,4 +33,5 @@ def distillation(
 
 
 def _kl(teacher: Tensor, student: Tensor) -> Tensor:  # (B, B) logits -> ()
+    """Return the mean over rows of the divergence between softmaxed logits."""
     return F.kl_div(student.log_softmax(1), teacher.log_softmax(1), reduction="batchmean", log_target=True)

@@ -15,15 +15,16 @@ from typing import NamedTuple
 from torch import Tensor
 
 from runtime.errors import SettingsError
-from train.losses.distances import DISTANCES, both_directions, negatives, triplet_shares
+from train.choices import DISTANCES, Distance
+from train.losses.distances import both_directions, negatives, triplet_shares
 from train.losses.triplet import triplet_gaps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DphrSpec:
-    """The constants; "paper": its formula has it, "chosen": it does not say, or could not be had."""
+    """The constants of DPHR; "paper": its formula has it, "chosen": it does not say, or could not be had."""
 
-    distance: str = "euclidean"  # chosen; "cosine" is 1 - cos
+    distance: Distance = "euclidean"  # chosen; "cosine" is 1 - cos
     margin: float = 0.3  # chosen, m of the hinge
     rda: bool = True  # paper; off, every weight is 1
     w_min: float = 0.5  # paper that weights lie in an interval, chosen where it begins: the weight of an easy negative
@@ -51,7 +52,7 @@ class DphrSpec:
 
 
 class TripletTerms(NamedTuple):
-    """The two losses that DPHR adds up."""
+    """The unweighted and the weighted triplet loss, which DPHR adds up."""
 
     triplet: Tensor  # () unweighted, PALW's signal
     weighted: Tensor  # ()
@@ -62,7 +63,10 @@ def dphr_terms(
     spec: DphrSpec,
     same_place: Tensor | None = None,  # (B, B) bool
 ) -> TripletTerms:
-    """``L_tri`` and ``L_wtri``: means over all triplets of both directions, zeros included (see ``all_triplets``)."""
+    """Return ``L_tri`` and ``L_wtri``: means over all triplets of both directions, zeros included.
+
+    :func:`train.losses.triplet.all_triplets` says why zeros count.
+    """
     hinges = (triplet_gaps(distances) + spec.margin).relu() * triplet_shares(distances, same_place)
     triplet = hinges.sum()
     weighted = (hinges * rda_weights(distances, spec)).sum() if spec.rda else triplet
@@ -70,7 +74,7 @@ def dphr_terms(
 
 
 def rda_weights(distances: Tensor, spec: DphrSpec) -> Tensor:  # (B, B) -> (2, B, B), detached
-    """``w_min + (w_max - w_min) h``: a weight says which triplets matter, so no gradient may lower it."""
+    """Return ``w_min + (w_max - w_min) h``; a weight says which triplets matter, so no gradient may lower it."""
     return spec.w_min + (spec.w_max - spec.w_min) * _hardness(distances.detach())
 
 
@@ -78,11 +82,11 @@ def hardness(
     distances: Tensor,  # (B, B)
     same_place: Tensor | None = None,  # (B, B) bool
 ) -> Tensor:  # (n,) in (0, 1), detached
-    """The hardness h of a batch's real triplets in both directions, for a histogram."""
+    """Return the hardness h of a batch's real triplets in both directions, for a histogram."""
     return _hardness(distances.detach())[both_directions(negatives(distances, same_place))]
 
 
 def _hardness(distances: Tensor) -> Tensor:  # (B, B) -> (2, B, B), the diagonal without meaning
-    """``h = d_p / (d_p + d_n)``: 0.5 where both are as far, near 1 where the negative is hard; free of scale."""
+    """Return ``h = d_p / (d_p + d_n)``: 0.5 where both are as far, near 1 where the negative is hard; free of scale."""
     positive = distances.diagonal()[:, None]
     return positive / (positive + both_directions(distances))

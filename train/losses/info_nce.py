@@ -15,7 +15,7 @@ def symmetric_info_nce(
     label_smoothing: float = 0.1,
     same_place: Tensor | None = None,  # (B, B) bool, True where i and j show one place
 ) -> Tensor:  # ()
-    """Cross-entropy of each view's tile among all tiles, and of each tile's view among all views, averaged.
+    """Return the cross-entropy of each view's tile among all tiles and of each tile's view among all views, averaged.
 
     Deuser et al., "Sample4Geo", ICCV 2023. Overlapping tiles would be false negatives: ``same_place`` takes them out
     of the denominator and out of the smoothing, as if they were not in the batch. With logits x, smoothing s and k over

@@ -1,4 +1,4 @@
-"""Multi-similarity: every pair weighted by its own similarity and by that of its neighbours."""
+"""The multi-similarity loss: every pair is weighted by its own similarity and by that of its neighbours."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ def multi_similarity(
     base: float = 0.5,
     same_place: Tensor | None = None,  # (B, B) bool
 ) -> Tensor:  # ()
-    """``log(1 + exp(-alpha (s_p - base))) / alpha + log(1 + sum_n exp(beta (s_n - base))) / beta``, mean over queries.
+    """Return the mean over queries of the pull of the positive and the push of all negatives.
 
+    It is ``log(1 + exp(-alpha (s_p - base))) / alpha + log(1 + sum_n exp(beta (s_n - base))) / beta``.
     Wang et al., "Multi-Similarity Loss", CVPR 2019, without its mining of pairs; a query has one positive.
     """
     mask = both_directions(negatives(cosines, same_place))

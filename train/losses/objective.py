@@ -1,30 +1,30 @@
-"""What a run minimises: a host loss, DPHR, or both; on whole embeddings, or on their prefixes too."""
+"""The loss that a run minimises: a host, DPHR, or both; on whole embeddings, or on their prefixes too."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from runtime.errors import SettingsError
+from train.choices import HOSTS, Host
 from train.losses.distances import as_distances, at_least_float32, cross_cosines
 from train.losses.dphr import DphrSpec, dphr_terms, hardness
 from train.losses.info_nce import symmetric_info_nce
 from train.losses.multi_similarity import multi_similarity
-from train.losses.palw import Palw
+from train.losses.palw import Palw, PalwState
 from train.losses.soft_margin import soft_margin
 from train.losses.triplet import all_triplets, hard_triplets
 
-HOSTS = ("info_nce", "triplet", "hard_triplet", "soft_margin", "multi_similarity", "none")
 _MAX_LOG_SCALE = math.log(100.0)  # CLIP's bound: beyond it one pair decides the gradient
 
 
 class Terms(NamedTuple):
-    """One step's loss, and its parts for curves: those of whole embeddings, with prefixes or without."""
+    """The loss of one step, and its parts for curves: those of whole embeddings, with prefixes or without."""
 
     loss: Tensor  # () what is minimised
     host: float
@@ -34,13 +34,15 @@ class Terms(NamedTuple):
 
 
 class _Parts(NamedTuple):
+    """The losses at one length of embeddings."""
+
     host: Tensor  # ()
     triplet: Tensor  # () L_tri
     weighted: Tensor  # () L_wtri
 
 
 class Objective(nn.Module):
-    """``L_host + L_tri + lambda_t L_wtri``; holds the learnable temperature and PALW, and saves both.
+    """The sum ``L_host + L_tri + lambda_t L_wtri``, with the learnable temperature and PALW; it saves both.
 
     With ``matryoshka`` it is the mean of that over renormalised prefixes of these lengths and the whole (Kusupati et
     al., "Matryoshka Representation Learning", NeurIPS 2022; their sum, but a mean leaves the learning rate as it is).
@@ -50,13 +52,14 @@ class Objective(nn.Module):
 
     def __init__(
         self,
-        host: str,
+        host: Host,
         dphr_spec: DphrSpec | None,
         label_smoothing: float = 0.1,
         *,
         matryoshka: tuple[int, ...] = (),
         mean: Callable[[float], float] = lambda value: value,  # over ranks
     ) -> None:
+        """Start at CLIP's temperature, 0.07; without ``dphr_spec`` the host loss stands alone. Raises SettingsError."""
         super().__init__()
         if host not in HOSTS:
             raise SettingsError(f"--host {host}: expected one of {', '.join(HOSTS)}")
@@ -69,7 +72,7 @@ class Objective(nn.Module):
 
     @property
     def scale(self) -> Tensor:
-        """1 / temperature, () positive."""
+        """Return 1 / temperature, () positive."""
         return self.log_scale.exp()
 
     def forward(
@@ -78,7 +81,7 @@ class Objective(nn.Module):
         tile: Tensor,  # (B, D) unit-norm
         same_place: Tensor | None = None,  # (B, B) bool
     ) -> Terms:
-        """One step's terms; moves PALW on, so once a step."""
+        """Return the terms of one step; moves PALW on, so it is called once a step. Raises SettingsError."""
         with torch.no_grad():
             self.log_scale.clamp_(max=_MAX_LOG_SCALE)  # in place: a clamp in the graph would hold it there for good
         lengths = [self._parts(*views, same_place) for views in self._lengths(drone, tile)]  # the whole one first
@@ -96,16 +99,16 @@ class Objective(nn.Module):
         tile: Tensor,  # (B, D) unit-norm
         same_place: Tensor | None = None,  # (B, B) bool
     ) -> Tensor:  # (n,) in (0, 1)
-        """RDA's hardness of all triplets of a batch, for a histogram."""
+        """Return RDA's hardness of all triplets of a batch, for a histogram."""
         return hardness(as_distances(cross_cosines(drone, tile), self._geometry.distance), same_place)
 
     @property
     def _geometry(self) -> DphrSpec:
-        """Distance and margin are DPHR's for every host, so that the arms of an ablation compare."""
+        """Return DPHR's distance and margin; every host has them, so that the arms of an ablation compare."""
         return self.dphr_spec or DphrSpec()
 
     def _lengths(self, drone: Tensor, tile: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """The whole embeddings, then their renormalised prefixes."""
+        """Yield the whole embeddings, then their renormalised prefixes; raises SettingsError."""
         yield drone, tile
         for dim in self.matryoshka:
             if dim > drone.shape[1]:
@@ -115,7 +118,7 @@ class Objective(nn.Module):
                 yield first, second
 
     def _parts(self, drone: Tensor, tile: Tensor, same_place: Tensor | None) -> _Parts:
-        """The losses at one length."""
+        """Return the losses at one length."""
         cosines = cross_cosines(drone, tile)
         distances = as_distances(cosines, self._geometry.distance)
         host = self._host_loss(cosines, distances, same_place)
@@ -124,6 +127,7 @@ class Objective(nn.Module):
         return _Parts(host, *dphr_terms(distances, self.dphr_spec, same_place))
 
     def _host_loss(self, cosines: Tensor, distances: Tensor, same_place: Tensor | None) -> Tensor:  # ()
+        """Return the loss of the host, 0 where there is none."""
         match self.host:
             case "info_nce":
                 smoothing = self.label_smoothing
@@ -139,14 +143,16 @@ class Objective(nn.Module):
             case _:
                 return distances.new_zeros(())
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """PALW's, so that it is in every checkpoint of this module."""
+    def get_extra_state(self) -> PalwState | dict[str, float]:
+        """Return PALW's state, so that it is in every checkpoint of this module; empty without PALW."""
         return self.palw.state_dict() if self.palw else {}
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
+    def set_extra_state(self, state: PalwState) -> None:
+        """Continue where :meth:`get_extra_state` was taken."""
         if self.palw and state:
             self.palw.load_state_dict(state)
 
 
 def _mean(losses: list[Tensor]) -> Tensor:  # () each -> ()
+    """Return the mean of the losses."""
     return torch.stack(losses).mean()

@@ -1,19 +1,28 @@
-"""PALW: how much of DPHR's weighted loss counts, by the progress of the training."""
+"""PALW, the part of DPHR that says how much of its weighted loss counts, by the progress of the training."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
 from train.losses.dphr import DphrSpec
 
 
+class PalwState(TypedDict):
+    """All that a later step depends on, in plain numbers: a checkpoint keeps it."""
+
+    recent: list[float]  # the last ``window`` losses
+    reference_sum: float  # of the first ``window`` losses
+    reference_count: int
+    lambda_t: float
+
+
 class Palw:
-    """The weight lambda_t: 0 at the start, following how far the unweighted loss has come down."""
+    """The weight lambda_t of the weighted loss: 0 at the start, then it follows the fall of the unweighted one."""
 
     def __init__(self, spec: DphrSpec, mean: Callable[[float], float] = lambda value: value) -> None:
-        """``mean`` averages over ranks, so that lambda has the same bits on each."""
+        """Start at 0; ``mean`` averages over ranks, so that lambda has the same bits on each."""
         self._spec, self._mean = spec, mean
         self._recent: deque[float] = deque(maxlen=spec.window)
         self._reference_sum = 0.0
@@ -41,8 +50,8 @@ class Palw:
         self.lambda_t = spec.beta * self.lambda_t + (1.0 - spec.beta) * alpha
         return self.lambda_t
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that a later step depends on, in plain numbers."""
+    def state_dict(self) -> PalwState:
+        """Return all that a later step depends on."""
         return {
             "recent": list(self._recent),
             "reference_sum": self._reference_sum,
@@ -50,7 +59,7 @@ class Palw:
             "lambda_t": self.lambda_t,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: PalwState) -> None:
         """Continue where :meth:`state_dict` was taken."""
         self._recent = deque(state["recent"], maxlen=self._spec.window)
         self._reference_sum = float(state["reference_sum"])

@@ -14,7 +14,7 @@ def soft_margin(
     sharpness: float = 10.0,
     same_place: Tensor | None = None,  # (B, B) bool
 ) -> Tensor:  # ()
-    """Mean of ``log(1 + exp(a (d_p - d_n)))`` over all triplets of both directions.
+    """Return the mean of ``log(1 + exp(a (d_p - d_n)))`` over all triplets of both directions.
 
     Hu et al., "CVM-Net", CVPR 2018, whose a = 10 multiplies squared distances; here it multiplies the run's distance.
     """

@@ -1,4 +1,4 @@
-"""Triplet hinges over all in-batch negatives, or over the hardest of each query."""
+"""Triplet losses: hinges over all negatives of a batch, or over the hardest of each query."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from train.losses.distances import both_directions, negatives, triplet_shares
 
 
 def triplet_gaps(distances: Tensor) -> Tensor:  # (B, B) -> (2, B, B), the diagonal without meaning
-    """``d_p - d_n`` of every query (row) and every other picture as its negative, in both directions."""
+    """Return ``d_p - d_n`` of every query (row) and every other picture as its negative, in both directions."""
     return distances.diagonal()[:, None] - both_directions(distances)
 
 
@@ -17,7 +17,7 @@ def all_triplets(
     margin: float = 0.3,
     same_place: Tensor | None = None,  # (B, B) bool
 ) -> Tensor:  # ()
-    """Mean of ``relu(d_p - d_n + margin)`` over ALL triplets, zeros included.
+    """Return the mean of ``relu(d_p - d_n + margin)`` over ALL triplets, zeros included.
 
     Averaging only the non-zero ones keeps the loss from falling, however well the encoder does.
     """
@@ -30,7 +30,7 @@ def hard_triplets(
     margin: float = 0.3,
     same_place: Tensor | None = None,  # (B, B) bool
 ) -> Tensor:  # ()
-    """Mean over queries of the hinge with the nearest negative.
+    """Return the mean over queries of the hinge with the nearest negative.
 
     Batch-hard of Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", 2017.
     """

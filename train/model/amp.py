@@ -1,13 +1,15 @@
-"""Half precision where it pays: the backbone's passes; losses, embeddings and weights are always float32."""
+"""Half precision where it pays, in the backbone's passes; losses, embeddings and weights are always float32."""
 
 from __future__ import annotations
 
 import torch
 from torch.amp import GradScaler
 
+from train.choices import AmpChoice
 
-def amp_dtype(choice: str, device: torch.device) -> torch.dtype | None:
-    """The dtype of ``--amp``; ``auto`` is bf16 where a GPU has it in hardware, else fp16, and nothing on a CPU."""
+
+def amp_dtype(choice: AmpChoice, device: torch.device) -> torch.dtype | None:
+    """Return the dtype of ``--amp``; ``auto`` is bf16 where a GPU has it in hardware, else fp16, and None on a CPU."""
     if choice == "auto":
         if device.type != "cuda":
             return None
@@ -16,5 +18,5 @@ def amp_dtype(choice: str, device: torch.device) -> torch.dtype | None:
 
 
 def grad_scaler(dtype: torch.dtype | None, device: torch.device) -> GradScaler:
-    """fp16 cannot hold small gradients and needs them scaled; for all else a scaler that does nothing."""
+    """Return a scaler of gradients for fp16, which cannot hold small ones; for all else one that does nothing."""
     return GradScaler(device.type, enabled=dtype == torch.float16)

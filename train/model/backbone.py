@@ -1,4 +1,4 @@
-"""A timm network without its classifier, and where its weights come from: asked for by name, or it fails."""
+"""A timm network without its classifier, with the weights that were asked for by name, or an error."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -24,7 +25,7 @@ _PACKAGED: Mapping[str, tuple[str, str]] = {
 
 
 def build_backbone(name: str, init: str, side_px: int) -> nn.Module:
-    """The network ``name`` with the weights ``init`` (imagenet, random or a file); raises TrainError, never guesses.
+    """Build the network ``name`` with the weights ``init``: imagenet, random or a file; raises TrainError.
 
     A bundle's weights are of backbone and head together: :func:`train.model.bundle_weights.load_bundle`.
     """
@@ -53,7 +54,7 @@ def channels_first(
     backbone: nn.Module,
     features: Tensor,  # what ``backbone.forward_features`` gave
 ) -> Tensor:  # (B, C, h, w)
-    """A map in either order as (B, C, h, w), or a transformer's tokens of places as (B, C, N, 1)."""
+    """Return a map in either order as (B, C, h, w), or a transformer's tokens of places as (B, C, N, 1)."""
     if features.ndim == 3:  # (B, N, C), class and register tokens first
         return features[:, getattr(backbone, "num_prefix_tokens", 0) :].transpose(1, 2).unsqueeze(3)
     if getattr(backbone, "output_fmt", "NCHW") == "NHWC":
@@ -62,16 +63,16 @@ def channels_first(
 
 
 def norms_after(backbone: Any, side_px: int) -> dict[nn.Module, Any]:
-    """Each convolution whose output a batch normalisation is given, with that one; found by one pass."""
+    """Find by one pass each convolution whose output a batch normalisation is given, and that normalisation."""
     made: dict[int, tuple[nn.Module, Tensor]] = {}  # by the tensor's id; it is held, so that no other gets its id
-    found: dict[nn.Module, Any] = {}
+    norms: dict[nn.Module, Any] = {}
 
-    def convolved(module: nn.Module, _given: Any, made_of_it: Tensor) -> None:
-        made[id(made_of_it)] = module, made_of_it
+    def convolved(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        made[id(output)] = module, output
 
-    def normed(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        if id(given[0]) in made:
-            found[made[id(given[0])][0]] = module
+    def normed(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if id(inputs[0]) in made:
+            norms[made[id(inputs[0])][0]] = module
 
     hooks = [m.register_forward_hook(convolved) for m in backbone.modules() if isinstance(m, nn.Conv2d)]
     hooks += [m.register_forward_pre_hook(normed) for m in backbone.modules() if isinstance(m, _BatchNorm)]
@@ -82,17 +83,15 @@ def norms_after(backbone: Any, side_px: int) -> dict[nn.Module, Any]:
         module.training = was
     for hook in hooks:
         hook.remove()
-    return found
+    return norms
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors or torch file, without running code from it; raises TrainError."""
+    """Read the tensors of a safetensors or torch file, without running code from it; raises TrainError."""
     if not path.is_file():
         raise TrainError(f"--init {path} is no file; expected weights, or the words imagenet or random")
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             return dict(load_file(path))
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # pickle, zip and safetensors errors alike
@@ -100,13 +99,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def import_timm() -> ModuleType:
-    """``timm``, also where torchvision was built for CUDA and torch was not.
+    """Import ``timm``, also where torchvision was built for CUDA and torch was not; raises MissingPackageError.
 
     The package index's torchvision is a CUDA build; beside CPU torch its import fails on an operator that the C++
     library should have registered. Its schemas are all that the import needs. Does nothing where torchvision imports.
     """
     try:
-        import torchvision  # noqa: F401
+        import torchvision  # noqa: F401  (optional, and broken beside a torch of another build)
     except ImportError:
         raise MissingPackageError("torchvision", "train") from None
     except RuntimeError:
@@ -117,7 +116,7 @@ def import_timm() -> ModuleType:
         library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _KEEP_ALIVE.append(library)
     try:
-        import timm
+        import timm  # optional, and only now: it imports torchvision
     except ImportError:
         raise MissingPackageError("timm", "train") from None
     return timm  # type: ignore[no-any-return]
@@ -127,10 +126,10 @@ _KEEP_ALIVE: list[Any] = []  # a torch Library takes its operators back when it 
 
 
 def _load_packaged(backbone: nn.Module, name: str) -> None:
-    """ImageNet weights from a package: other names than timm's, the same order."""
-    module, known_by = _PACKAGED[name]
+    """Load ImageNet weights from a package, which has other names than timm in the same order; raises TrainError."""
+    module, class_name = _PACKAGED[name]
     try:
-        path = getattr(importlib.import_module(module), known_by).get_model_file_path()
+        path = getattr(importlib.import_module(module), class_name).get_model_file_path()
     except ImportError:
         raise TrainError(
             f"the ImageNet weights of {name} come from a package that is not installed: "
@@ -138,11 +137,11 @@ def _load_packaged(backbone: nn.Module, name: str) -> None:
         ) from None
     source = torch.load(path, map_location="cpu", weights_only=True)
     wanted = backbone.state_dict()
-    given = {key: value for key, value in source.items() if not key.startswith("_fc.")}
-    if len(given) != len(wanted):
-        raise TrainError(f"the ImageNet weights have {len(given)} tensors; {name} has {len(wanted)}")
+    packaged = {key: value for key, value in source.items() if not key.startswith("_fc.")}
+    if len(packaged) != len(wanted):
+        raise TrainError(f"the ImageNet weights have {len(packaged)} tensors; {name} has {len(wanted)}")
     matched: dict[str, Tensor] = {}
-    for (key, target), (source_key, value) in zip(wanted.items(), given.items(), strict=True):
+    for (key, target), (source_key, value) in zip(wanted.items(), packaged.items(), strict=True):
         if target.shape != value.shape:
             raise TrainError(f"{source_key} has shape {tuple(value.shape)}; {key} has {tuple(target.shape)}")
         matched[key] = value
@@ -150,7 +149,7 @@ def _load_packaged(backbone: nn.Module, name: str) -> None:
 
 
 def _load_file(backbone: Any, path: Path) -> None:
-    """Weights with timm's names, or those of one of our checkpoints; a classifier's are left out, no other."""
+    """Load weights with timm's names, or those of one of our checkpoints, without a classifier's; raises TrainError."""
     weights = read_weights(path)
     if any(key.startswith("backbone.") for key in weights):
         weights = {k.removeprefix("backbone."): v for k, v in weights.items() if k.startswith("backbone.")}

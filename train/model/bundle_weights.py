@@ -1,4 +1,4 @@
-"""Start from an exported bundle: the weights of its FP32 graph go back into the network that they came from.
+"""The weights of an exported bundle, read back from its FP32 graph into the network that they came from.
 
 Export folds batch normalisation into the convolutions before it. Read back, each such norm is a shift alone, with a
 mean of 0 and a variance of 1: the network computes what the graph does.
@@ -21,14 +21,17 @@ DEFAULT = "default"
 
 
 def bundle_of(init: str) -> Path | None:
-    """The bundle that ``--init`` names, ``default`` being the one that ships; None where it names something else."""
+    """Return the bundle that ``--init`` names, ``default`` being the one that ships; None where it names no bundle."""
     if init == DEFAULT:
         return DEFAULT_BUNDLE
     return Path(init) if init and (init.endswith(".bundle") or Path(init).is_dir()) else None
 
 
 def encoder_settings(init: str) -> dict[str, Any]:
-    """Backbone, length, side and pooling of the encoder in a bundle, by their path in a spec; raises BundleError."""
+    """Return backbone, length, side and pooling of a bundle's encoder, by their path in a spec; raises BundleError.
+
+    Empty where ``init`` names no bundle.
+    """
     path = bundle_of(init)
     if path is None:
         return {}
@@ -43,12 +46,12 @@ def load_bundle(encoder: Any, path: Path, norms: Mapping[nn.Module, Any]) -> Non
     """
     weights = _weights(Bundle.open(path))
     weights.setdefault("head.bias", torch.zeros_like(encoder.head.bias))  # an export leaves a bias of nothing out
-    loaded: set[int] = set()
+    loaded: set[int] = set()  # ids of parameters
     with torch.no_grad():
         for name, module in encoder.named_modules():
             if isinstance(module, nn.Conv2d) and module in norms:
                 _set(module.weight, weights, f"{name}.weight", path)
-                _set_shift(norms[module], _given(weights, f"{name}.weight_bias", path))
+                _set_shift(norms[module], _constant(weights, f"{name}.weight_bias", path))
                 loaded |= {id(tensor) for tensor in (module.weight, norms[module].weight, norms[module].bias)}
         for name, parameter in encoder.named_parameters():
             if id(parameter) not in loaded:
@@ -56,7 +59,8 @@ def load_bundle(encoder: Any, path: Path, norms: Mapping[nn.Module, Any]) -> Non
 
 
 def _set(target: Tensor, weights: Mapping[str, Tensor], name: str, path: Path) -> None:
-    value = _given(weights, name, path)
+    """Copy one constant into a parameter; raises TrainError where it is missing or of another shape."""
+    value = _constant(weights, name, path)
     if name.startswith("head."):
         value = value[: len(target)]
     if value.shape != target.shape:
@@ -65,22 +69,24 @@ def _set(target: Tensor, weights: Mapping[str, Tensor], name: str, path: Path) -
 
 
 def _set_shift(norm: Any, shift: Tensor) -> None:
+    """Let a batch normalisation add ``shift`` and do nothing else."""
     norm.running_mean.zero_()
     norm.running_var.fill_(1.0 - norm.eps)
     norm.weight.fill_(1.0)
     norm.bias.copy_(shift)
 
 
-def _given(weights: Mapping[str, Tensor], name: str, path: Path) -> Tensor:
+def _constant(weights: Mapping[str, Tensor], name: str, path: Path) -> Tensor:
+    """Return a constant of the graph; raises TrainError where it is missing."""
     if name not in weights:
         raise TrainError(f"{path} holds no {name} in its graph; {_MEND}")
     return weights[name]
 
 
 def _weights(bundle: Bundle) -> dict[str, Tensor]:
-    """Constants of the FP32 graph in float32, by the names that they have in the network; raises BundleError."""
+    """Read the constants of the FP32 graph in float32, by their names in the network; raises SkyfixError."""
     try:
-        import onnx
+        import onnx  # optional: a run from other weights does without
         from onnx import numpy_helper
     except ImportError:
         raise MissingPackageError("onnx", "train") from None

@@ -1,9 +1,9 @@
-"""Checkpoints: the encoder as safetensors with all that made it, and the trainer's state beside it."""
+"""The files of a run: an encoder as safetensors with all that made it, and the trainer's state beside it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,8 +22,11 @@ FORMAT = "1"
 BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.pt"
 
 
-def save_encoder(path: Path, encoder: Encoder, train_spec: dict[str, Any], summary: dict[str, Any]) -> None:
-    """Write weights and metadata, whole or not at all."""
+def save_encoder(path: Path, encoder: Encoder, train_spec: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
+    """Write weights and metadata, whole or not at all; raises TrainError where there is no room.
+
+    ``train_spec`` and ``summary`` are plain values, for people and for the card of an export.
+    """
     metadata = {
         "format": FORMAT,
         "encoder_spec": json.dumps(asdict(encoder.spec)),
@@ -31,12 +34,14 @@ def save_encoder(path: Path, encoder: Encoder, train_spec: dict[str, Any], summa
         "summary": json.dumps(summary),
     }
     weights = {name: value.detach().cpu().contiguous() for name, value in encoder.state_dict().items()}
-    with _written(path) as partial:
+    with _whole_checkpoint(path) as partial:
         save_file(weights, partial, metadata)
 
 
-def load_encoder(path: Path, dim: int | None = None) -> tuple[Encoder, dict[str, Any]]:
-    """The encoder in eval mode, and its metadata with the JSON parsed; raises TrainError.
+def load_encoder(
+    path: Path, dim: int | None = None, *, amp_dtype: torch.dtype | None = None
+) -> tuple[Encoder, dict[str, Any]]:
+    """Load the encoder in eval mode, and its metadata with the JSON parsed; raises TrainError.
 
     A shorter ``dim`` keeps the first numbers of an embedding (Matryoshka): good where the run had ``--matryoshka DIM``.
     """
@@ -53,16 +58,14 @@ def load_encoder(path: Path, dim: int | None = None) -> tuple[Encoder, dict[str,
         spec = EncoderSpec(**parsed["encoder_spec"])
         if dim is not None:
             spec, weights = _shortened(path, spec, weights, dim)
-        encoder = Encoder(replace(spec, init="random"))  # every weight comes from the file: the load below is strict
-        encoder.load_state_dict(weights)
+        encoder = Encoder(spec, amp_dtype=amp_dtype, weights=weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise TrainError(f"{path} does not hold an encoder of format {FORMAT}: {error}") from error
-    encoder.spec = spec
     return encoder.eval(), {"format": FORMAT, **parsed}
 
 
 def read_tensors(path: Path, expected: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Weights by name, and the metadata beside them; raises TrainError, which says what was ``expected``."""
+    """Read weights by name, and the metadata beside them; raises TrainError, which says what was ``expected``."""
     try:
         with safe_open(path, framework="pt") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
@@ -76,13 +79,14 @@ def read_tensors(path: Path, expected: str) -> tuple[dict[str, Tensor], dict[str
 def _shortened(
     path: Path, spec: EncoderSpec, weights: dict[str, Tensor], dim: int
 ) -> tuple[EncoderSpec, dict[str, Tensor]]:
+    """Cut the head to the first ``dim`` numbers of an embedding; raises TrainError."""
     if not 1 <= dim <= spec.dim:
         raise TrainError(f"{path} has embeddings of length {spec.dim}; --dim takes 1 to {spec.dim}, not {dim}")
     return replace(spec, dim=dim), {**weights, **{name: weights[name][:dim] for name in ("head.weight", "head.bias")}}
 
 
 def read_summary(path: Path) -> dict[str, Any]:
-    """The summary in a checkpoint, empty where there is no checkpoint; raises TrainError."""
+    """Read the summary in a checkpoint, empty where there is no checkpoint; raises TrainError."""
     if not path.is_file():
         return {}
     try:
@@ -94,8 +98,8 @@ def read_summary(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """:func:`whole_file`; a full disk leaves the file that was there, and says so. Raises TrainError."""
+def _whole_checkpoint(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; a full disk leaves the file that was there, and says so. Raises TrainError."""
     try:
         with whole_file(path) as partial:
             yield partial
@@ -107,8 +111,8 @@ def _written(path: Path) -> Iterator[Path]:
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write what a resumed run needs: tensors and plain numbers only."""
-    with _written(path) as partial:
+    """Write what a resumed run needs, tensors and plain values only; raises TrainError."""
+    with _whole_checkpoint(path) as partial:
         torch.save(state, partial)
 
 

@@ -1,10 +1,10 @@
-"""A convolution and the batch normalisation after it as one convolution: what an exported graph has, while training."""
+"""Folding of a convolution and the batch normalisation after it into one, as in an exported graph, while training."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from train.model.backbone import norms_after
 from train.model.encoder import Encoder
 
-Convolve = Callable[[nn.Conv2d, Any, Tensor], Tensor]  # convolution, the norm after it or None, input
+Convolve: TypeAlias = Callable[[nn.Conv2d, Any, Tensor], Tensor]
+"""What computes a convolution, of the convolution, the norm after it or None, and the input."""
 
 
 def convolve_with(encoder: Encoder, convolve: Convolve) -> None:
@@ -30,7 +31,7 @@ def convolve_with(encoder: Encoder, convolve: Convolve) -> None:
 
 
 def _foldable(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-    """Whether :func:`folded` and :func:`padded` say all of it."""
+    """Tell whether :func:`folded` and :func:`padded` say all of a convolution."""
     return isinstance(module, nn.Conv2d) and module.padding_mode == "zeros" and module.padding != "same"
 
 
@@ -38,7 +39,7 @@ def folded(
     conv: nn.Conv2d,
     norm: Any,  # with fixed statistics, or None
 ) -> tuple[Tensor, Tensor | None]:  # (O, I, h, w), (O,)
-    """Weight and bias of ``norm(conv(x))``; gradients reach the parameters of both."""
+    """Return weight and bias of ``norm(conv(x))``; gradients reach the parameters of both."""
     if norm is None:
         return conv.weight, conv.bias
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
@@ -47,15 +48,15 @@ def folded(
 
 
 def padded(conv: nn.Conv2d, x: Tensor) -> tuple[Tensor, Any]:
-    """The input as it is to be convolved, and the padding that is left to do."""
+    """Return the input as it is to be convolved, and the padding that is left to do."""
     if type(conv).__name__ != "Conv2dSame":
         return x, conv.padding
-    from timm.layers import pad_same  # TensorFlow pads more at the end
+    from timm.layers import pad_same  # pads more at the end; timm loads after import_timm() mended torchvision
 
     return pad_same(x, conv.kernel_size, conv.stride, conv.dilation), (0, 0)
 
 
 def _after_norm(norm: Any, x: Tensor) -> Tensor:
-    """What is left of a folded norm: timm's carry an activation."""
+    """Compute what is left of a folded norm: timm's carry an activation."""
     activate = getattr(norm, "act", None)
     return x if activate is None else activate(x)

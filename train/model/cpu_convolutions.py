@@ -1,4 +1,4 @@
-"""Training on a CPU, about twice as fast, without changing what is learnt.
+"""Convolutions that train on a CPU about twice as fast, without changing what is learnt.
 
 Two things are slow there and need not be. Batch normalisation with fixed statistics is a scale and a shift, and as a
 layer of its own reads and writes every map once more: it is folded into the convolution before it, on every pass anew,
@@ -25,7 +25,7 @@ def quicken(encoder: Encoder) -> None:
 
 
 def _convolve(conv: nn.Conv2d, norm: Any, x: Tensor) -> Tensor:
-    """What ``norm(conv(x))`` is before the activation; ``norm`` None is no norm."""
+    """Compute ``norm(conv(x))`` before the activation; ``norm`` None is no norm."""
     weight, bias = folded(conv, norm)
     x, padding = padded(conv, x)
     if _slow_in_bfloat16(conv):
@@ -36,6 +36,7 @@ def _convolve(conv: nn.Conv2d, norm: Any, x: Tensor) -> Tensor:
 
 
 def _slow_in_bfloat16(conv: nn.Conv2d) -> bool:
+    """Tell whether oneDNN would compute this convolution's gradient in bfloat16 by a plain loop."""
     in_bfloat16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
     depthwise = conv.groups == conv.in_channels > 1
     return in_bfloat16 and depthwise and (conv.kernel_size[0] > 3 or conv.stride[0] > 1)
@@ -55,7 +56,7 @@ class _Float32Gradient(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         stride, padding, dilation, groups = ctx.where
-        given = torch.ops.aten.convolution_backward(
+        gradient = torch.ops.aten.convolution_backward(
             gradients[0].float(),
             x.float(),
             weight.float(),
@@ -68,5 +69,5 @@ class _Float32Gradient(torch.autograd.Function):
             groups,
             (ctx.needs_input_grad[0], True, ctx.biased),
         )
-        by_x = given[0].to(x.dtype) if ctx.needs_input_grad[0] else None
-        return (by_x, given[1], given[2] if ctx.biased else None, *(None,) * len(ctx.where))
+        by_x = gradient[0].to(x.dtype) if ctx.needs_input_grad[0] else None
+        return (by_x, gradient[1], gradient[2] if ctx.biased else None, *(None,) * len(ctx.where))

@@ -1,4 +1,4 @@
-"""A quantisation-aware finish: the network trains while its convolutions compute as the INT8 graph will.
+"""The quantisation-aware finish: a network trains while its convolutions compute as the INT8 graph will.
 
 Weights, with the norm folded in, are rounded to 255 steps a channel; the activations that a convolution reads, to 255
 steps of their largest value in the batch. Rounding has no gradient of its own and is passed through, as if it were not
@@ -29,6 +29,7 @@ def quantise(encoder: Encoder) -> None:
 
 
 def _convolve(conv: nn.Conv2d, norm: Any, x: Tensor) -> Tensor:
+    """Compute ``norm(conv(x))`` with weights and input rounded, before the activation."""
     weight, bias = folded(conv, norm)
     if conv.in_channels > _COLOURS:
         x, weight = rounded(x), rounded_channels(weight)
@@ -37,7 +38,7 @@ def _convolve(conv: nn.Conv2d, norm: Any, x: Tensor) -> Tensor:
 
 
 def rounded(x: Tensor) -> Tensor:
-    """To 255 steps, symmetric about 0, up to the largest value."""
+    """Round to 255 steps, symmetric about 0, up to the largest value."""
     scale = float((x.detach().abs().amax() / _STEPS).clamp_min(_LEAST))
     return torch.fake_quantize_per_tensor_affine(x, scale, 0, -_STEPS, _STEPS)
 
@@ -45,7 +46,7 @@ def rounded(x: Tensor) -> Tensor:
 def rounded_channels(
     weight: Tensor,  # (O, I, h, w)
 ) -> Tensor:
-    """Each output channel to 255 steps of its own."""
+    """Round each output channel to 255 steps of its own."""
     scale = (weight.detach().abs().amax(dim=(1, 2, 3)) / _STEPS).clamp_min(_LEAST)
     zero = torch.zeros_like(scale, dtype=torch.int32)
     return torch.fake_quantize_per_channel_affine(weight, scale, zero, 0, -_STEPS, _STEPS)

@@ -1,4 +1,4 @@
-"""A larger encoder whose similarities a smaller one learns."""
+"""The teacher of a run: a larger encoder whose similarities a smaller one learns."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from train.model.checkpoint import load_encoder
 
 
 class Teacher:
-    """A frozen checkpoint; it reads the student's own pictures, at the side that it was trained for."""
+    """A frozen encoder that reads the student's own pictures, at the side that it was trained for."""
 
     def __init__(self, path: Path, *, device: torch.device, amp_dtype: torch.dtype | None, weight: float) -> None:
-        """Raises TrainError where ``path`` is no checkpoint."""
-        encoder, _ = load_encoder(path)
+        """Load a checkpoint, whose similarities count ``weight`` times; raises TrainError where ``path`` is none."""
+        encoder, _ = load_encoder(path, amp_dtype=amp_dtype)
         self.weight = weight
         self._encoder = encoder.to(device).requires_grad_(False)
-        self._encoder.amp_dtype = amp_dtype
 
     @torch.no_grad()
     def embed(
@@ -27,10 +26,11 @@ class Teacher:
         images: Tensor,  # (N, S, S, 3) uint8
         chunk: int,  # pictures in one pass; 0: all
     ) -> Tensor:  # (N, D') unit-norm
-        """What the teacher makes of them."""
+        """Return the teacher's embeddings of the pictures."""
         return torch.cat([self._encoder(self._resized(part)) for part in torch.split(images, chunk or len(images))])
 
-    def _resized(self, images: Tensor) -> Tensor:
+    def _resized(self, images: Tensor) -> Tensor:  # (N, S, S, 3) -> (N, S', S', 3) uint8
+        """Return the pictures at the teacher's own side."""
         side_px = self._encoder.spec.side_px
         if images.shape[1] == side_px:
             return images

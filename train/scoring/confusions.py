@@ -1,4 +1,4 @@
-"""Where an encoder goes wrong, as a grid of pictures: the query, its first answers, and what would have been right."""
+"""Mistakes of an encoder as a grid of pictures: the query, its first answers, and what would have been right."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from runtime.types import Picture
@@ -35,9 +36,9 @@ class Answer(NamedTuple):
     name: str = ""  # by which a person finds it again
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Confusion:
-    """One row of the grid."""
+    """One row of the grid: a query with its answers."""
 
     query: Picture
     answers: Sequence[Answer]  # best first
@@ -53,7 +54,7 @@ def worst_misses(
     count: int = 8,
     answers: int = 5,
 ) -> list[Miss]:
-    """The surest mistakes first: by how far the best wrong answer is ahead of the best right one.
+    """Find the surest mistakes: those whose best wrong answer is farthest ahead of the best right one, which is first.
 
     Queries that were answered rightly, or have no right answer at all, are left out. NaN is as dissimilar as can be.
     """
@@ -92,15 +93,19 @@ def confusion_grid(confusions: Sequence[Confusion], path: Path, *, title: str = 
 
 
 def _show_answer(axes: Any, answer: Answer, label: str) -> None:
+    """Draw an answer in a frame that says whether it is right."""
     mark = "\N{CHECK MARK}" if answer.right else "\N{BALLOT X}"  # not by colour alone
     colour = GREEN if answer.right else VERMILLION
     _show(axes, answer.picture, _label(f"{mark} {label}  {answer.similarity:.2f}", answer.name), colour)
-    frame = {"linewidth": 3.5, "edgecolor": colour, "linestyle": "-" if answer.right else (0, (3, 1.5))}
+    dashes: Any = "-" if answer.right else (0, (3, 1.5))
     height, width = axes.images[0].get_array().shape[:2]
-    axes.add_patch(_rectangle((-0.5, -0.5), width, height, fill=False, clip_on=False, **frame))
+    frame = Rectangle((-0.5, -0.5), width, height, fill=False, linewidth=3.5, edgecolor=colour, linestyle=dashes)
+    frame.set_clip_on(False)
+    axes.add_patch(frame)
 
 
 def _show(axes: Any, picture: Picture, label: str, colour: str) -> None:
+    """Draw a picture with a label over it."""
     shrink = _CELL_PX / max(picture.shape[:2])
     if shrink < 1:
         picture = np.asarray(cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
@@ -108,16 +113,10 @@ def _show(axes: Any, picture: Picture, label: str, colour: str) -> None:
     axes.set_title(label, fontsize=7.5, color=colour, pad=4)
     if colour == INK:
         height, width = picture.shape[:2]
-        axes.add_patch(_rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=FAINT, clip_on=False))
-
-
-def _rectangle(corner: tuple[float, float], width: int, height: int, **style: Any) -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle(corner, width, height, **style)
+        axes.add_patch(Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=FAINT, clip_on=False))
 
 
 def _label(text: str, name: str, most: int = 24) -> str:
-    """The text, and under it the end of a long name: files of one folder begin alike."""
+    """Return the text, and under it the end of a long name: files of one folder begin alike."""
     short = name if len(name) <= most else f"{name[:4]}\N{HORIZONTAL ELLIPSIS}{name[-(most - 5) :]}"
     return f"{text}\n{short}" if name else text

@@ -1,8 +1,9 @@
-"""How far off the answers lie, where a benchmark says where its pictures are."""
+"""Distances on the ground: how far off the answers lie, where a benchmark says where its pictures are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,35 +19,63 @@ _PER_DEGREE, _PER_METRE = 5e3, 1e-3  # Dai et al., DenseUAV, TIP 2024; Ji et al.
 _WITHIN_M = (25, 50, 100)
 
 
+@dataclass(frozen=True, slots=True)
+class DistanceScores:
+    """The distances between the queries of a set and their answers."""
+
+    sdm_degrees: Mapping[int, float]  # SDM@K by K, as the benchmarks read it
+    sdm_metres: Mapping[int, float]  # SDM@K by K, of distances in metres
+    median_m: float  # of the first answers
+    mean_m: float
+    within: Mapping[int, float]  # share of the first answers by a distance in metres
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the distances as they stand in ``scores.json``."""
+        return {
+            **{f"sdm{k}_degrees": value for k, value in self.sdm_degrees.items()},
+            **{f"sdm{k}_metres": value for k, value in self.sdm_metres.items()},
+            "error_m": {
+                "median": self.median_m,
+                "mean": self.mean_m,
+                **{f"within_{limit_m}m": share for limit_m, share in self.within.items()},
+            },
+        }
+
+
 def distance_scores(
-    asked: RetrievalSet,
+    retrieval_set: RetrievalSet,
     answers: NDArray[np.int64],  # (Q, K) indices into the gallery, best first
-) -> dict[str, Any] | None:
-    """SDM@K in both readings, and the first answer's error in metres; None where some picture has no place."""
-    query, gallery = ([s.lat_lon for s in shots if s.lat_lon] for shots in (asked.queries, asked.gallery))
-    if len(query) < len(asked.queries) or len(gallery) < len(asked.gallery):
+) -> DistanceScores | None:
+    """Measure SDM@K in both readings, and the first answers' errors; None where some picture has no place."""
+    query, gallery = (
+        [shot.lat_lon for shot in shots if shot.lat_lon] for shots in (retrieval_set.queries, retrieval_set.gallery)
+    )
+    if len(query) < len(retrieval_set.queries) or len(gallery) < len(retrieval_set.gallery):
         return None
-    found = np.array(gallery)[answers]  # (Q, K, 2)
-    off_deg = np.linalg.norm(found - np.array(query)[:, None], axis=2)  # (Q, K): the benchmark's own reading
-    off_m = np.array([[distance_m(LatLon(*q), LatLon(*a)) for a in row] for q, row in zip(query, found, strict=True)])
+    answered = np.array(gallery)[answers]  # (Q, K, 2) degrees
+    off_deg = np.linalg.norm(answered - np.array(query)[:, None], axis=2)  # (Q, K): the benchmark's own reading
+    off_m = np.array(
+        [[distance_m(LatLon(*q), LatLon(*a)) for a in row] for q, row in zip(query, answered, strict=True)]
+    )
     first_m = off_m[:, 0]
-    at = [k for k in _SDM_AT if k <= answers.shape[1]]
-    return {
-        **{f"sdm{k}_degrees": sdm(off_deg[:, :k], _PER_DEGREE) for k in at},
-        **{f"sdm{k}_metres": sdm(off_m[:, :k], _PER_METRE) for k in at},
-        "error_m": {
-            "median": float(np.median(first_m)),
-            "mean": float(first_m.mean()),
-            **{f"within_{limit}m": float((first_m <= limit).mean()) for limit in _WITHIN_M},
-        },
-    }
+    depths = [k for k in _SDM_AT if k <= answers.shape[1]]
+    return DistanceScores(
+        sdm_degrees={k: sdm(off_deg[:, :k], _PER_DEGREE) for k in depths},
+        sdm_metres={k: sdm(off_m[:, :k], _PER_METRE) for k in depths},
+        median_m=float(np.median(first_m)),
+        mean_m=float(first_m.mean()),
+        within={limit_m: float((first_m <= limit_m).mean()) for limit_m in _WITHIN_M},
+    )
 
 
 def sdm(
     distances: Sequence[Sequence[float]] | NDArray[np.float64],  # (Q, K) of the first K answers, best first
     scale: float,  # 1 / distance at which an answer counts a third
 ) -> float:
-    """Spatial distance metric, the mean of ``sum_i (K - i + 1) exp(-s d_i) / sum_i (K - i + 1)``; 1 is best."""
+    """Return the spatial distance metric, of which 1 is best.
+
+    It is the mean over queries of ``sum_i (K - i + 1) exp(-s d_i) / sum_i (K - i + 1)``.
+    """
     near = np.exp(-scale * np.asarray(distances, np.float64))
     weight = np.arange(near.shape[1], 0, -1)
     return float((near @ weight / weight.sum()).mean())

@@ -1,4 +1,4 @@
-"""An encoder's retrieval scores: on pairs of views for a run's validation, and on all that a benchmark asks."""
+"""Embeddings of pictures, for scores: of pairs of views that are rendered, and of all that a benchmark asks for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from train.data.sources.whole_pictures import square
 from train.model.encoder import Encoder
 from train.scoring.ranking import Ranking, Scores, rank, score
 
-Rows = Mapping[str, NDArray[np.float32]]  # names of pictures to (D,)
+RowsByName: TypeAlias = Mapping[str, NDArray[np.float32]]
+"""Embeddings (D,) by the name of their picture."""
 
 VIEWS_SEED = 20_170  # held-out views are the same for every run, whatever its seed
 _BATCH = 32
@@ -28,9 +29,9 @@ _AHEAD = 2  # batches that are decoded while one is embedded
 
 
 def score_views(embed: Embed, views: PairDataset, tick: Tick = lambda done, total: None) -> tuple[Scores, Scores]:
-    """Drone to tile, and tile to drone, on the views of epoch 0; no test-time flips.
+    """Score drone to tile, and tile to drone, on the views of epoch 0; raises DataError.
 
-    The same scores as of :func:`~train.data.retrieval_set.view_sets`, with each pair rendered once.
+    The scores are those of :func:`view_sets`, with each pair rendered once.
     """
     drone, tile = embed_views(embed, views, tick)
     labels = np.asarray(views.places, np.int64)
@@ -40,7 +41,7 @@ def score_views(embed: Embed, views: PairDataset, tick: Tick = lambda done, tota
 def embed_views(
     embed: Embed, views: PairDataset, tick: Tick = lambda done, total: None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # (N, D) each
-    """Drone views and tiles of all scenes, as they are in epoch 0."""
+    """Embed drone views and tiles of all scenes, as they are in epoch 0; raises DataError."""
     drones, tiles = [], []
     for start in range(0, len(views), _BATCH):
         scenes = range(start, min(start + _BATCH, len(views)))
@@ -52,7 +53,7 @@ def embed_views(
 
 
 def view_sets(views: PairDataset) -> list[RetrievalSet]:
-    """Drone to tile, and tile to drone, on the views of epoch 0; a picture is rendered when it is read."""
+    """Make the sets of both directions from the views of epoch 0; a picture is rendered when it is read."""
 
     def shots(which: Literal["drone", "tile"]) -> list[Shot]:
         return [
@@ -65,8 +66,9 @@ def view_sets(views: PairDataset) -> list[RetrievalSet]:
 
 
 def _view(views: PairDataset, scene: int, which: Literal["drone", "tile"]) -> Picture:
-    seen = views.views(Item(0, scene))
-    return seen.drone if which == "drone" else seen.tile
+    """Render one view of a scene; raises DataError."""
+    rendered = views.views(Item(0, scene))
+    return rendered.drone if which == "drone" else rendered.tile
 
 
 def embed_shots(
@@ -77,7 +79,7 @@ def embed_shots(
     workers: int,
     tick: Tick = lambda done, total: None,
 ) -> NDArray[np.float32]:  # (N, D)
-    """A row for each picture, squeezed into a square as every benchmark does; threads decode while the encoder works.
+    """Embed pictures, squeezed into a square as every benchmark does; threads decode while the encoder works.
 
     Raises DataError that counts the pictures that cannot be read: a score without them would be of another set.
     """
@@ -100,25 +102,26 @@ def embed_shots(
 
 def embed_sets(
     embed: Embed, sets: Sequence[RetrievalSet], side_px: int, *, workers: int, tick: Tick = lambda done, total: None
-) -> Rows:
-    """Every picture of one benchmark once, however many of its sets hold it; raises DataError."""
-    shots = {shot.name: shot for one in sets for shot in (*one.queries, *one.gallery)}
+) -> RowsByName:
+    """Embed every picture of one benchmark once, however many of its sets hold it; raises DataError."""
+    shots = {shot.name: shot for s in sets for shot in (*s.queries, *s.gallery)}
     rows = embed_shots(embed, list(shots.values()), side_px, workers=workers, tick=tick)
     return dict(zip(shots, rows, strict=True))
 
 
-def rank_set(asked: RetrievalSet, rows: Rows, *, top: int = 0) -> Ranking:
-    """What becomes of each query, and its ``top`` first answers."""
-    return rank(stacked(rows, asked.queries), stacked(rows, asked.gallery), *asked.place_numbers(), top=top)
+def rank_set(retrieval_set: RetrievalSet, rows: RowsByName, *, top: int = 0) -> Ranking:
+    """Rank the gallery for each query, and keep its ``top`` first answers."""
+    query, gallery = (stacked(rows, shots) for shots in (retrieval_set.queries, retrieval_set.gallery))
+    return rank(query, gallery, *retrieval_set.place_numbers(), top=top)
 
 
-def stacked(rows: Rows, shots: Sequence[Shot]) -> NDArray[np.float32]:  # (N, D)
-    """The rows of some pictures."""
+def stacked(rows: RowsByName, shots: Sequence[Shot]) -> NDArray[np.float32]:  # (N, D)
+    """Stack the embeddings of some pictures."""
     return np.stack([rows[shot.name] for shot in shots])
 
 
 def embed_with(encoder: Encoder) -> Embed:
-    """The encoder as a function of bytes; in eval mode for each call, then in the mode it was in."""
+    """Return the encoder as a function of bytes; in eval mode for each call, then in the mode it was in."""
     device = encoder.mean.device
 
     @torch.inference_mode()
@@ -133,22 +136,23 @@ def embed_with(encoder: Encoder) -> Embed:
 
 
 def shortened(embed: Embed, dim: int) -> Embed:
-    """The first ``dim`` numbers of each embedding, of unit norm again (Kusupati et al., Matryoshka, NeurIPS 2022)."""
+    """Cut embeddings to their first ``dim`` numbers, of unit norm again (Kusupati et al., Matryoshka, NeurIPS 2022)."""
     return lambda pictures: _unit(embed(pictures)[:, :dim])
 
 
 def flipped_too(embed: Embed) -> Embed:
-    """The sum of the embeddings of a picture and of its mirror image: what public code calls test-time flips."""
+    """Sum the embeddings of a picture and of its mirror image, which public code calls test-time flips."""
     return lambda pictures: _unit(embed(pictures) + embed(np.ascontiguousarray(pictures[:, :, ::-1])))
 
 
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:  # (N, D) both
+    """Scale rows to unit norm."""
     norm = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(norm, 1e-12), np.float32)
 
 
 def _decoded(shots: Sequence[Shot], side_px: int, workers: int) -> Iterator[list[Future[Picture]]]:
-    """Batches in order; OpenCV lets other threads run while it decodes."""
+    """Yield batches in order, some of them ahead; OpenCV lets other threads run while it decodes."""
     ahead: deque[list[Future[Picture]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(shots), _BATCH):
@@ -160,4 +164,5 @@ def _decoded(shots: Sequence[Shot], side_px: int, workers: int) -> Iterator[list
 
 
 def _picture(shot: Shot, side_px: int) -> Picture:
+    """Read a picture as a square; raises DataError."""
     return square(shot.read(), side_px)

@@ -28,9 +28,9 @@ _BLOCK = 40_000_000  # similarities held at a time, 160 MB
 _HEIGHT, _WIDTH, _PRODUCTS = 4096, 8192, 6_000_000  # queries and items that are multiplied at a time, at most 48 MB
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scores:
-    """Shares in 0..1 over all queries."""
+    """The scores of a ranking: shares in 0..1 over all queries, and how many pictures there were."""
 
     r1: float
     r5: float
@@ -40,9 +40,13 @@ class Scores:
     queries: int
     gallery: int
 
+    def shares(self) -> dict[str, float]:
+        """Return the shares by their names, best known first."""
+        return {"r1": self.r1, "r5": self.r5, "r10": self.r10, "r1_percent": self.r1_percent, "ap": self.ap}
+
 
 class Ranking(NamedTuple):
-    """What became of each query."""
+    """The outcome of each query: where its right items came, and what came first."""
 
     first: NDArray[np.float64]  # (Q,) 0-based rank of the best right item, infinite where there is none
     ap: NDArray[np.float64]  # (Q,) trapezoidal average precision
@@ -50,7 +54,7 @@ class Ranking(NamedTuple):
     gallery: int
 
     def scores(self) -> Scores:
-        """Means over the queries; one without a right item scores 0 and counts."""
+        """Average over the queries; one without a right item scores 0 and counts."""
         percent = round(0.01 * self.gallery) + 1
         r1, r5, r10, r1_percent = (float((self.first < k).mean()) for k in (1, 5, 10, percent))
         return Scores(r1, r5, r10, r1_percent, float(self.ap.mean()), len(self.first), self.gallery)
@@ -62,7 +66,7 @@ def score(
     query_places: NDArray[np.int64],  # (Q,)
     gallery_places: NDArray[np.int64],  # (G,)
 ) -> Scores:
-    """Rank the gallery for each query by cosine; raises ValueError as :func:`rank` does."""
+    """Rank the gallery for each query by cosine and average; raises ValueError as :func:`rank` does."""
     return rank(query, gallery, query_places, gallery_places).scores()
 
 
@@ -74,7 +78,7 @@ def rank(
     *,
     top: int = 0,
 ) -> Ranking:
-    """Where the right items come for each query, and its ``top`` first answers.
+    """Find where the right items come for each query, and its ``top`` first answers.
 
     Raises ValueError for rows that are finite and longer than 1, or where there is nothing to rank.
     """
@@ -94,7 +98,7 @@ def precision_terms(
     hits: NDArray[np.int64],  # (N,) 0-based ranks of the right items, ascending
     nth: NDArray[np.int64],  # (N,) 0-based: how many right items of the same query come before
 ) -> NDArray[np.float64]:  # (N,)
-    """Each hit's part of the trapezoidal AP, which is their mean; a lone hit: 1 at rank 0, else 1 / (2 (rank + 1))."""
+    """Return each hit's part of the trapezoidal AP, their mean; a lone hit: 1 at rank 0, else 1 / (2 (rank + 1))."""
     before = np.where(hits > 0, nth / np.maximum(hits, 1), 1.0)
     return np.asarray(((nth + 1) / (hits + 1) + before) / 2, np.float64)
 
@@ -102,6 +106,7 @@ def precision_terms(
 def _read_hits(
     keys: NDArray[np.int32],  # (B, G) sorted; left without a meaning
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # (B,) first, (B,) ap
+    """Read the rank of the first right item and the AP out of sorted keys."""
     keys &= 1
     row, hit = np.divmod(np.flatnonzero(keys), keys.shape[1])
     counts = np.bincount(row, minlength=len(keys))
@@ -118,7 +123,7 @@ def _blocks(
     query_places: NDArray[np.int64],
     gallery_places: NDArray[np.int64],
 ) -> Iterator[tuple[slice, NDArray[np.int32]]]:
-    """For some queries at a time a key of each item, (B, G): ascending is best first, and odd is right."""
+    """Yield for some queries at a time a key of each item, (B, G): ascending is best first, and odd is right."""
     by_place = np.argsort(gallery_places, kind="stable")
     places = gallery_places[by_place]
     broken = ~np.isfinite(gallery).all(axis=1)
@@ -141,6 +146,7 @@ def _write_keys(
     query: NDArray[np.float32],  # (B, D)
     gallery: NDArray[np.float32],  # (G, D)
 ) -> None:
+    """Write a key of each item for each query, a strip of the gallery at a time."""
     left = _exact(query, np.empty(query.shape))
     width = max(1, min(_PRODUCTS // len(query), _WIDTH, len(gallery)))
     room = np.empty((width, query.shape[1]))  # new memory for each strip would cost as much as the rounding
@@ -158,7 +164,7 @@ def _exact(
     rows: NDArray[np.float32],  # (N, D)
     out: NDArray[np.float64],  # (N, D)
 ) -> NDArray[np.float64]:
-    """``out``: the rows to 26 binary places, zero where they are no numbers."""
+    """Fill ``out`` with the rows to 26 binary places, zero where they are no numbers, and return it."""
     out[:] = rows
     out += _ROUNDER
     out -= _ROUNDER
@@ -167,14 +173,14 @@ def _exact(
 
 
 def _sort_rows(keys: NDArray[np.int32]) -> None:
-    """In place, on all cores: NumPy lets other threads run while it sorts."""
+    """Sort each row in place, on all cores: NumPy lets other threads run while it sorts."""
     cores = os.cpu_count() or 1
     with ThreadPoolExecutor(cores) as pool:
         list(pool.map(lambda rows: rows.sort(axis=1), np.array_split(keys, cores)))
 
 
 def _ragged(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of ``counts[i]`` items for each row i: their rows, and their 0-based numbers within the row."""
+    """Number ``counts[i]`` items of each row i: their rows, and their 0-based numbers within the row."""
     row = np.repeat(np.arange(len(counts)), counts)
     return row, np.arange(len(row)) - (np.cumsum(counts) - counts)[row]
 
@@ -185,6 +191,7 @@ def _check(
     query_places: NDArray[np.int64],
     gallery_places: NDArray[np.int64],
 ) -> None:
+    """Raise ValueError for rows that are not of unit norm, or not as many as their places."""
     for what, rows, places in (("queries", query, query_places), ("gallery", gallery, gallery_places)):
         if rows.ndim != 2 or not len(rows) or len(rows) != len(places) or rows.shape[1] != query.shape[1]:
             raise ValueError(f"{what}: {rows.shape} rows and {len(places)} places; expected one place a row, and a row")

@@ -1,4 +1,4 @@
-"""How R@1 falls where the drone is not as its telemetry says: the queries changed, one way at a time.
+"""The fall of R@1 where the drone is not as its telemetry says: the queries are changed, one way at a time.
 
 The picture is turned about its middle; scaled as by another altitude (above 1 it shows more ground); or shifted by a
 share of its side. What lies outside it is its mirror image, so that no edge gives the change away.
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -23,14 +23,15 @@ from train.figures import BLUE, ORANGE, PURPLE, VERMILLION, new_figure, save_fig
 from train.scoring.embed import embed_shots
 from train.scoring.ranking import rank
 
-Curves = Mapping[str, Mapping[str, Sequence[float]]]  # of each sweep its values and R@1
+SweptField: TypeAlias = Literal["turn_deg", "altitude", "shift"]
+"""The part of a :class:`Change` that a sweep varies."""
 
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))  # queries are shifted in directions that are spread evenly
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
-    """Where a picture's pixels come from."""
+    """A turn, a scale and a shift of a picture."""
 
     turn_deg: float = 0.0  # clockwise
     altitude: float = 1.0  # true over stated
@@ -38,7 +39,7 @@ class Change:
     towards_rad: float = 0.0
 
     def __call__(self, picture: Picture) -> Picture:  # both (H, W, 3)
-        """The changed picture; the same bytes where nothing changes."""
+        """Return the changed picture; the same bytes where nothing changes."""
         if (self.turn_deg, self.altitude, self.shift) == (0.0, 1.0, 0.0):
             return picture
         height, width = picture.shape[:2]
@@ -52,9 +53,9 @@ class Change:
 
 
 class Sweep(NamedTuple):
-    """One way to be wrong."""
+    """One way to be wrong, and how far."""
 
-    field: str  # of Change
+    field: SweptField
     label: str
     values: Sequence[float]
 
@@ -66,9 +67,20 @@ SWEEPS = (
 )
 
 
-def robustness(
+@dataclass(frozen=True, slots=True)
+class SweepCurve:
+    """R@1 over the values of a sweep."""
+
+    values: Sequence[float]
+    r1: Sequence[float]  # one a value
+
+
+Curves: TypeAlias = Mapping[SweptField, SweepCurve]
+
+
+def measure_robustness(
     embed: Embed,
-    asked: RetrievalSet,
+    retrieval_set: RetrievalSet,
     gallery: NDArray[np.float32],  # (G, D) unit-norm
     side_px: int,
     *,
@@ -76,32 +88,32 @@ def robustness(
     workers: int,
     tick: Tick = lambda done, total: None,
 ) -> Curves:
-    """For each sweep its values and R@1, of at most so many queries spread evenly over the set; raises DataError."""
-    places, gallery_places = asked.place_numbers()
+    """Measure R@1 over each sweep, of at most so many queries spread evenly over the set; raises DataError."""
+    places, gallery_places = retrieval_set.place_numbers()
     chosen = np.unique(np.linspace(0, len(places) - 1, min(queries, len(places))).round().astype(np.int64))
     total, done = len(chosen) * sum(len(sweep.values) for sweep in SWEEPS), 0
-    curves: dict[str, dict[str, Sequence[float]]] = {}
+    curves: dict[SweptField, SweepCurve] = {}
     for sweep in SWEEPS:
         r1: list[float] = []
         for value in sweep.values:
-            shots = [_changed(asked.queries[k], k, sweep.field, value) for k in chosen]
+            shots = [_changed(retrieval_set.queries[k], k, sweep.field, value) for k in chosen]
             rows = embed_shots(embed, shots, side_px, workers=workers)
             done += len(shots)
             tick(done, total)
             r1.append(rank(rows, gallery, places[chosen], gallery_places).scores().r1)
-        curves[sweep.field] = {"values": sweep.values, "r1": r1}
+        curves[sweep.field] = SweepCurve(sweep.values, r1)
     return curves
 
 
 def plot_robustness(curves: Mapping[str, Curves], path: Path) -> None:
-    """R@1 of each set (by its name) over each sweep, as PNG."""
+    """Draw R@1 of each set (by its name) over each sweep, as PNG."""
     figure = new_figure(3.6 * len(SWEEPS), 3.2, "R@1 of queries that are turned, scaled or shifted")
     panels = figure.subplots(1, len(SWEEPS), sharey=True)
     for axes, sweep in zip(panels, SWEEPS, strict=True):
-        for number, (name, of_set) in enumerate(curves.items()):
-            line = of_set[sweep.field]
+        for number, (name, set_curves) in enumerate(curves.items()):
+            curve = set_curves[sweep.field]
             colour, marker = _STYLES[number % len(_STYLES)]
-            axes.plot(line["values"], line["r1"], color=colour, marker=marker, markersize=4, linewidth=1.2, label=name)
+            axes.plot(curve.values, curve.r1, color=colour, marker=marker, markersize=4, linewidth=1.2, label=name)
         tidy(axes, xlabel=sweep.label)
         axes.set_ylim(0, 1.02)
     panels[0].set_ylabel("R@1", fontsize=9)
@@ -112,10 +124,12 @@ def plot_robustness(curves: Mapping[str, Curves], path: Path) -> None:
 _STYLES = ((BLUE, "o"), (VERMILLION, "s"), (PURPLE, "^"), (ORANGE, "D"))
 
 
-def _changed(shot: Shot, number: int, field: str, value: float) -> Shot:
+def _changed(shot: Shot, number: int, field: SweptField, value: float) -> Shot:
+    """Return the query with its picture changed when it is read."""
     change = replace(Change(towards_rad=_GOLDEN_ANGLE * number), **{field: value})
     return replace(shot, read=partial(_read_changed, shot, change))
 
 
 def _read_changed(shot: Shot, change: Change) -> Picture:
+    """Read a picture and change it; raises DataError."""
     return change(shot.read())

@@ -20,8 +20,8 @@ from runtime.errors import SettingsError, TrainError
 from tests.paths import ROOT
 from train.data.batch import Batch
 from train.fit.distributed import Ranks, start_ranks
+from train.fit.log_line import read_log
 from train.fit.loop import train_steps
-from train.fit.plots import read_log
 from train.losses.dphr import DphrSpec
 from train.losses.objective import Objective
 from train.model.encoder import Encoder, EncoderSpec
@@ -93,7 +93,7 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
         free.bind(("127.0.0.1", 0))
         at = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
     code = (
-        "import sys; from runtime.errors import run_command; from tests.train.fit.test_distributed import _work; "
+        "import sys; from runtime.command import run_command; from tests.train.fit.test_distributed import _work; "
         f"sys.exit(run_command('train.run', lambda: _work({str(out)!r})))"
     )
     second = _start(["-c", code], RANK="1", **at)
@@ -151,9 +151,9 @@ def test_torchrun_leaves_the_files_and_losses_of_one_process(pictures: Path, tmp
     names = [{p.relative_to(tmp_path / run).name for p in (tmp_path / run).iterdir()} for run in ("one", "two")]
     assert names[0] == names[1]
     one, two = (read_log(tmp_path / run / "log.jsonl") for run in ("one", "two"))
-    assert [line["step"] for line in one] == [line["step"] for line in two]
+    assert [line.step for line in one] == [line.step for line in two]
     for name in ("loss", "lambda_t", "r1", "ap"):
-        values = [[line[name] for line in log if name in line] for log in (one, two)]
+        values = [[line.values[name] for line in log if name in line.values] for log in (one, two)]
         assert values[1] == pytest.approx(values[0], rel=1e-3, abs=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""Training steps: they learn, in halves and in chunks as in one piece, and a loss that is no number ends them."""
+"""Training steps: they learn, also in half precision, and a loss that is no number ends them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
 from torch.amp import GradScaler
 
+from train.choices import AmpChoice
 from train.data.batch import Batch
-from train.fit.gradient_cache import backward
 from train.fit.loop import BadBatchError, StepResult, train_steps
-from train.losses.dphr import DphrSpec
-from train.losses.objective import Objective, Terms
+from train.losses.objective import Objective
 from train.model.amp import amp_dtype, grad_scaler
 from train.model.checkpoint import save_encoder
 from train.model.encoder import Encoder, EncoderSpec
@@ -40,10 +38,9 @@ def test_the_loop_memorises_one_batch(one_batch: Callable[[int], Batch]) -> None
 
 
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
-def test_half_precision_learns_and_its_loss_stays_float32(amp: str, one_batch: Callable[[int], Batch]) -> None:
+def test_half_precision_learns_and_its_loss_stays_float32(amp: AmpChoice, one_batch: Callable[[int], Batch]) -> None:
     torch.manual_seed(0)
-    encoder = Encoder(TINY)
-    encoder.amp_dtype = amp_dtype(amp, CPU)
+    encoder = Encoder(TINY, amp_dtype=amp_dtype(amp, CPU))
     scaler = grad_scaler(encoder.amp_dtype, CPU)
     assert encoder(one_batch(2).drone).dtype == torch.float32
     losses = [step.loss for step in _steps(encoder, one_batch(4), 20, scaler=scaler)]
@@ -59,47 +56,6 @@ def test_a_gradient_that_overflows_fp16_skips_the_step_and_lowers_the_scale(one_
     assert math.isfinite(step.loss)
     assert torch.equal(encoder.head.weight, before)
     assert scaler.get_scale() == 2.0**125
-
-
-@pytest.mark.parametrize("chunk", [1, 3, 5, 7])
-def test_gradients_in_chunks_are_those_of_the_whole_batch(chunk: int) -> None:
-    """On a network without batch normalisation; with it, chunks have statistics of their own."""
-    spec = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_convnext", pooling="avg")
-    pictures = torch.randint(0, 256, (12, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    found = []
-    for size in (0, chunk):
-        torch.manual_seed(0)
-        encoder, objective = Encoder(spec), Objective("info_nce", DphrSpec(palw=False), 0.1, matryoshka=(8,))
-        terms = backward(encoder, pictures, lambda rows, o=objective: o(*rows.chunk(2)), scaler=_off(), chunk=size)
-        parameters = [*encoder.parameters(), *objective.parameters()]
-        found.append((terms.loss.item(), torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])))
-    (whole_loss, whole), (loss, gradient) = found
-    assert loss == pytest.approx(whole_loss, abs=1e-5)
-    assert whole.norm() > 0.1
-    assert (gradient - whole).norm() < 1e-5 * whole.norm()
-
-
-def test_chunks_agree_with_one_graph_over_them_in_dropout_and_running_statistics() -> None:
-    class Terse(nn.Module):
-        def forward(self, rows: Tensor) -> Terms:
-            loss = (rows @ rows.T).exp().mean()  # every row meets every other one
-            return Terms(loss, 0.0, 0.0, 0.0, 0.0)
-
-    pictures, found = torch.randn(10, 6), []
-    for cached in (True, False):
-        torch.manual_seed(3)
-        network = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 4))
-        if cached:
-            backward(network, pictures, Terse(), scaler=_off(), chunk=5)
-        else:
-            torch.autograd.backward(Terse()(torch.cat([network(part) for part in pictures.split(5)])).loss)
-        found.append([*(p.grad for p in network.parameters()), *network.buffers(), torch.rand(1)])
-    for mine, oracle in zip(*found, strict=True):
-        assert torch.allclose(mine, oracle, atol=1e-6)
-
-
-def _off() -> GradScaler:
-    return GradScaler("cpu", enabled=False)
 
 
 def test_a_loss_that_is_no_number_ends_the_run_before_a_weight_moves(one_batch: Callable[[int], Batch]) -> None:

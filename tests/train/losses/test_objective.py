@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from runtime.errors import SettingsError
+from train.choices import HOSTS, Host
 from train.losses.distances import as_distances, cross_cosines
 from train.losses.dphr import DphrSpec, dphr_terms
-from train.losses.objective import HOSTS, Objective, Terms
+from train.losses.objective import Objective, Terms
 from train.losses.triplet import all_triplets, hard_triplets
 
 
@@ -33,7 +34,7 @@ def _after_steps(objective: Objective, steps: int) -> Terms:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_the_loss_is_host_plus_triplet_plus_lambda_times_weighted(host: str) -> None:
+def test_the_loss_is_host_plus_triplet_plus_lambda_times_weighted(host: Host) -> None:
     terms = _after_steps(Objective(host, DphrSpec(window=2)), 5)
     assert terms.lambda_t > 0.01
     assert terms.loss.item() == pytest.approx(terms.host + terms.triplet + terms.lambda_t * terms.weighted, rel=1e-5)
@@ -77,7 +78,7 @@ def test_prefixes_are_averaged_and_lambda_listens_to_the_whole() -> None:
 
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
-def test_autocast_and_half_precision_embeddings_leave_the_loss_in_float32(host: str, half: torch.dtype) -> None:
+def test_autocast_and_half_precision_embeddings_leave_the_loss_in_float32(host: Host, half: torch.dtype) -> None:
     drone, tile = (rows.to(half) for rows in _views())
     objective = Objective(host, DphrSpec(palw=False), matryoshka=(8,))
     want = objective(drone.float(), tile.float())
@@ -89,7 +90,7 @@ def test_autocast_and_half_precision_embeddings_leave_the_loss_in_float32(host: 
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_halves_of_a_batch_that_show_one_place_are_two_batches(host: str) -> None:
+def test_halves_of_a_batch_that_show_one_place_are_two_batches(host: Host) -> None:
     drone, tile = _views()
     half = torch.arange(6) // 3
     objective = Objective(host, DphrSpec(palw=False), matryoshka=(8,))

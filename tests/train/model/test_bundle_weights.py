@@ -11,12 +11,11 @@ import torch
 
 from export.bundles.encoder import export_encoder
 from export.graphs.drawn_ground import land_like
-from runtime.errors import SkyfixError, TrainError
+from runtime.errors import TrainError
 from runtime.model.bundle import Bundle
 from runtime.model.engine_onnx import OnnxEngine
 from train.model.bundle_weights import encoder_settings
 from train.model.encoder import Encoder, EncoderSpec
-from train.run import chosen_spec
 
 
 def same(encoder: Encoder, bundle: Path) -> float:
@@ -58,27 +57,12 @@ def test_another_bundle_reads_back_too(tmp_path: Path) -> None:
 def test_a_bundle_of_another_backbone_is_refused_by_name(tmp_path: Path, default_bundle: Path) -> None:
     with pytest.raises(TrainError, match=r"default\.bundle.*start from its checkpoint"):
         Encoder(EncoderSpec(dim=16, side_px=64, init=str(default_bundle), backbone="test_efficientnet"))
-    with pytest.raises(SkyfixError, match=r"nowhere\.bundle"):
-        chosen_spec({"encoder.init": str(tmp_path / "nowhere.bundle")})
-
-
-def test_starting_from_the_default_takes_its_shape_and_the_small_steps_of_adapting(default_bundle: Path) -> None:
-    told = Bundle.open(default_bundle).encoder
-    spec, out = chosen_spec({"encoder.init": "default", "data": ["overhead:map.tif"]})
-    assert out.name == "adapt"
-    assert spec.view.beside
-    assert (spec.encoder.backbone, spec.encoder.dim, spec.encoder.side_px) == (told.backbone, told.dim, told.side_px)
-    given, _ = chosen_spec({"encoder.init": "default", "encoder.dim": 64, "preset": "edge"})
-    assert given.encoder.dim == 64
-    assert not given.view.beside
 
 
 def test_a_start_that_is_read_back_is_what_gets_trained(default_bundle: Path) -> None:
     """Folded norms are shifts with fixed statistics: gradients reach every weight."""
     settings = {name.removeprefix("encoder."): value for name, value in encoder_settings("default").items()}
-    encoder = Encoder(EncoderSpec(init="default", **settings))
-    encoder.fixed_norms = True
-    encoder.train()
+    encoder = Encoder(EncoderSpec(init="default", **settings), fixed_norms=True).train()
     pictures = torch.from_numpy(land_like(2, encoder.spec.side_px, encoder.spec.side_px))
     rows = encoder(pictures)
     (rows[0] @ rows[1]).backward()

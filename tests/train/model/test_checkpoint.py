@@ -6,20 +6,19 @@ import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from runtime.errors import TrainError
+from tests.train.fit.runs import fit
 from train.data.batch import Batch
-from train.fit.fit import fit as fit_and_draw
 from train.model.checkpoint import load_encoder, load_state, read_summary, save_encoder, save_state
 from train.model.encoder import Encoder, EncoderSpec
 from train.spec import TrainSpec
 
-fit = partial(fit_and_draw, draw=False)
 TINY = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientnet")
 
 
@@ -68,7 +67,24 @@ def test_on_a_full_disk_the_last_good_checkpoint_stands_and_the_run_goes_on_from
         fit(tiny, tmp_path, resume=True)
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     assert not list(tmp_path.glob("*.partial"))
-    assert fit(tiny, tmp_path, resume=True)["steps"] == 6
+    outcome = fit(tiny, tmp_path, resume=True)
+    assert outcome is not None
+    assert outcome.summary.steps == 6
+
+
+def test_a_shorter_embedding_is_the_renormalised_start_of_the_whole(
+    tmp_path: Path, one_batch: Callable[[int], Batch]
+) -> None:
+    path = tmp_path / "best.safetensors"
+    encoder = Encoder(TINY).eval()
+    save_encoder(path, encoder, {}, {})
+    short, _ = load_encoder(path, dim=4)
+    pictures = one_batch(3).drone
+    assert short.spec.dim == 4
+    want = nn.functional.normalize(encoder(pictures)[:, :4], dim=1)
+    assert torch.allclose(short(pictures), want, atol=1e-6)
+    with pytest.raises(TrainError, match="--dim takes 1 to 16, not 17"):
+        load_encoder(path, dim=17)
 
 
 @contextmanager

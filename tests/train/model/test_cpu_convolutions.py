@@ -32,9 +32,7 @@ def off(got: Tensor, want: Tensor) -> float:
 @pytest.fixture(scope="module")
 def lite() -> Encoder:
     torch.manual_seed(0)
-    encoder = Encoder(LITE)
-    encoder.fixed_norms = True
-    return encoder
+    return Encoder(LITE, fixed_norms=True)
 
 
 def test_in_float32_embeddings_and_gradients_are_those_of_the_plain_network(lite: Encoder) -> None:

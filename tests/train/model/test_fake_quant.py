@@ -42,8 +42,7 @@ def test_activations_round_to_a_step_of_their_largest_and_pass_gradients() -> No
 
 def test_a_rounding_network_is_near_the_float_one_and_all_of_it_learns() -> None:
     torch.manual_seed(0)
-    plain = Encoder(EncoderSpec(dim=32, side_px=64))
-    plain.fixed_norms = True
+    plain = Encoder(EncoderSpec(dim=32, side_px=64), fixed_norms=True)
     coarse = copy.deepcopy(plain)
     quantise(coarse)
     pictures = torch.from_numpy(land_like(4, 64, 64))

@@ -1,0 +1,111 @@
+"""An evaluation, from its spec to its scores and files: what ``train.evaluate`` runs."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+
+from runtime.progress import progress
+from train.data.retrieval_set import RetrievalSet
+from train.scoring.distances import TOP, DistanceScores, distance_scores
+from train.scoring.embed import RowsByName, embed_sets, rank_set, stacked
+from train.scoring.evaluate_spec import EvaluateSpec
+from train.scoring.evaluated_sets import open_sets
+from train.scoring.failures import draw_failures, write_places
+from train.scoring.open_encoder import OpenedEncoder, open_encoder
+from train.scoring.ranking import Ranking
+from train.scoring.report import EvaluationReport, SetScores, write_report
+from train.scoring.robustness import Curves, measure_robustness, plot_robustness
+
+logger = logging.getLogger(__name__)
+
+PLACES, ROBUSTNESS = "places.csv", "robustness.png"
+
+
+class SetResult(NamedTuple):
+    """One set with its ranking, and what was measured beside it."""
+
+    retrieval_set: RetrievalSet
+    ranking: Ranking
+    distances: DistanceScores | None
+    curves: Curves | None
+
+
+def evaluate(spec: EvaluateSpec) -> EvaluationReport:
+    """Score the encoder on all sets; with ``spec.out`` also write the report, the places and pictures of failures.
+
+    Raises SkyfixError.
+    """
+    cv2.setNumThreads(1)  # pictures are read in threads of our own
+    started = time.monotonic()
+    encoder = open_encoder(spec.encoder, spec.precision, dim=spec.dim, flips=spec.flips)
+    groups = open_sets(spec, encoder.side_px)
+    results = [result for group in groups for result in _score_sets(spec, encoder, group.sets)]
+    report = EvaluationReport(
+        encoder=encoder.card,
+        data=spec.data,
+        protocol=spec.protocol,
+        flips_summed=spec.flips,
+        remarks=[remark for group in groups for remark in group.remarks],
+        sets={r.retrieval_set.name: SetScores(r.ranking.scores(), r.distances) for r in results},
+        robustness={r.retrieval_set.name: r.curves for r in results if r.curves},
+        robustness_queries=spec.robustness,
+        seconds=round(time.monotonic() - started, 1),
+    )
+    if spec.out is not None:
+        _write(spec.out, report, results)
+    return report
+
+
+def _score_sets(spec: EvaluateSpec, encoder: OpenedEncoder, sets: Sequence[RetrievalSet]) -> list[SetResult]:
+    """Embed every picture of the sets once and rank it; raises DataError."""
+    with progress("pictures") as tick:
+        rows = embed_sets(encoder.embed, sets, encoder.side_px, workers=spec.workers, tick=tick)
+    results = []
+    for retrieval_set in sets:
+        ranking = rank_set(retrieval_set, rows, top=TOP)
+        curves = _curves(spec, encoder, retrieval_set, rows) if retrieval_set.asks_from_drone else None
+        results.append(SetResult(retrieval_set, ranking, distance_scores(retrieval_set, ranking.answers), curves))
+        if spec.out is not None:
+            draw_failures(spec.out / _failures_name(retrieval_set), retrieval_set, ranking, rows)
+    return results
+
+
+def _curves(spec: EvaluateSpec, encoder: OpenedEncoder, retrieval_set: RetrievalSet, rows: RowsByName) -> Curves | None:
+    """Measure R@1 of changed queries, where the spec asks for it; raises DataError."""
+    if spec.robustness is None:
+        return None
+    gallery = stacked(rows, retrieval_set.gallery)
+    with progress("changes") as tick:
+        return measure_robustness(
+            encoder.embed,
+            retrieval_set,
+            gallery,
+            encoder.side_px,
+            queries=spec.robustness,
+            workers=spec.workers,
+            tick=tick,
+        )
+
+
+def _write(out: Path, report: EvaluationReport, results: Sequence[SetResult]) -> None:
+    """Write the report, the places and the curves, and log where all files are."""
+    written = write_report(out, report)
+    write_places(out / PLACES, [(r.retrieval_set, r.ranking) for r in results])
+    written.append(out / PLACES)
+    if report.robustness:
+        plot_robustness(report.robustness, out / ROBUSTNESS)
+        written.append(out / ROBUSTNESS)
+    for path in [*written, *(out / _failures_name(r.retrieval_set) for r in results)]:
+        logger.info("%s", path)
+
+
+def _failures_name(retrieval_set: RetrievalSet) -> str:
+    """Return the file name of a set's failures."""
+    return f"failures-{re.sub(r'[^a-z0-9]+', '-', retrieval_set.name.lower())}.png"
