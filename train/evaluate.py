@@ -128,18 +128,18 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 def _benchmarks(args: argparse.Namespace) -> Iterator[_Group]:
     """The tests of the benchmarks among the data; raises DataError."""
-    from train.data.benchmarks.registry import BENCHMARKS, Found
+    from train.data.benchmarks.registry import BENCHMARKS, BenchmarkFolder
     from train.data.open import Entry
 
     for text in args.data:
         entry = Entry.parse(text)
         if entry.kind not in BENCHMARKS or args.split not in (None, "test"):
             continue
-        found = Found.parse(entry.kind, entry.where)
+        found = BenchmarkFolder.parse(entry.kind, entry.where)
         sets = found.retrieval_sets()
         if args.protocol == "sample4geo":
             sets = [asked.without_distractors() for asked in sets]
-        lacks = "; ".join(fault for fault in found.deviations() if "train" not in fault)  # the test alone is scored
+        lacks = "; ".join(d.text for d in found.deviations() if d.part != "train")  # the test alone is scored
         yield _Group(sets, [f"{entry.kind}:{entry.where} is not the full benchmark: {lacks}"] if lacks else [])
 
 
@@ -171,7 +171,7 @@ def _rendered(args: argparse.Namespace, side_px: int) -> Iterator[_Group]:
     data = [text for text in data if not matched_pictures(entries[text], Choice())]
     if not data:
         return
-    split = args.split or "val"
+    split: Any = args.split or "val"
     if split == "test":
         raise DataError(f"--split test is of benchmarks ({', '.join(BENCHMARKS)}); {data[0]} has val, train and all")
     sources = open_sources(data, Choice(None if split == "all" else split), ViewSpec(), max_broken=0.0)

@@ -201,7 +201,7 @@ def test_robustness_is_r1_of_changed_queries_and_its_undisturbed_value_that_of_t
         rows = pictures[:, :8, :, 0].astype(np.float32).reshape(len(pictures), -1) + 1
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
-    asked = RetrievalSet("drone -> tile", [shot(k, 0) for k in range(6)], [shot(k, 1) for k in range(6)])
+    asked = RetrievalSet("drone -> tile", [shot(k, 0) for k in range(6)], [shot(k, 1) for k in range(6)], True)
     gallery = embed_shots(corners, asked.gallery, 16, workers=1)
     curves = robustness(corners, asked, gallery, 16, queries=4, workers=2)
     for sweep in SWEEPS:
@@ -213,7 +213,7 @@ def test_robustness_is_r1_of_changed_queries_and_its_undisturbed_value_that_of_t
 def test_failures_and_places_name_what_was_answered_wrongly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     places = [0, 0, 1, 1, 2]
     queries = [Shot(f"q{k}", str(p), _flat(p).read) for k, p in enumerate(places)]
-    asked = RetrievalSet("drone -> tile", queries, [_flat(p) for p in range(3)])
+    asked = RetrievalSet("drone -> tile", queries, [_flat(p) for p in range(3)], True)
     at = np.float32([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
     answered = [0, 1, 0, 2, 2]  # the place that each query is taken for: q1, q2 and q3 wrongly
     rows = {
@@ -246,14 +246,14 @@ def test_sdm_weighs_the_first_answers_most() -> None:
 def test_distances_are_told_where_every_picture_has_a_place() -> None:
     north_of = [(45.0 + k * 1e-3, 7.0) for k in range(3)]  # 111.1 m apart
     shots = [Shot(str(k), str(k), _flat(k).read, at) for k, at in enumerate(north_of)]
-    asked = RetrievalSet("drone -> tile", shots[:2], shots)
+    asked = RetrievalSet("drone -> tile", shots[:2], shots, True)
     scores = distance_scores(asked, np.array([[0, 1], [2, 1]]))
     assert scores is not None
     assert scores["sdm1_degrees"] == pytest.approx((1 + math.exp(-5)) / 2)
     assert scores["sdm1_metres"] == pytest.approx((1 + math.exp(-0.1111)) / 2, abs=1e-4)
     assert scores["error_m"]["mean"] == pytest.approx(111.1 / 2, abs=0.1)
     assert (scores["error_m"]["within_25m"], scores["error_m"]["within_100m"]) == (0.5, 0.5)
-    nowhere = RetrievalSet("drone -> tile", [_flat(0)], shots)
+    nowhere = RetrievalSet("drone -> tile", [_flat(0)], shots, True)
     assert distance_scores(nowhere, np.array([[0]])) is None
 
 

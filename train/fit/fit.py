@@ -17,6 +17,7 @@ from runtime.files import write_text_whole
 from train.data.dataset import PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
+from train.data.split import TRAIN_SPLITS
 from train.fit.bad_batch import save_bad_batch
 from train.fit.batches import run_steps
 from train.fit.distributed import Ranks
@@ -133,7 +134,7 @@ def _datasets(spec: TrainSpec) -> tuple[PairDataset, PairDataset]:
             side_px=spec.encoder.side_px,
             strength=spec.augment,
         )
-        for split, seed in (("train", spec.seed), ("val", VIEWS_SEED))
+        for split, seed in zip(TRAIN_SPLITS, (spec.seed, VIEWS_SEED), strict=True)
     )
     # A batch that cannot be filled fails before the model loads.
     PlaceSampler(train.places, spec.batch, seed=spec.seed, weights=train.weights)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from runtime.files import write_text_whole
-from train.data.broken_pictures import say
 from train.fit.plots import read_log
 from train.fit.run_state import Run
+
+logger = logging.getLogger(__name__)
 
 LOG, EVENTS = "log.jsonl", "tensorboard"
 
@@ -52,6 +54,6 @@ def _event_writer(folder: Path, first_step: int | None) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        say(f"no {EVENTS}/: for live curves, pip install tensorboard; {LOG} has all of it")
+        logger.info("no %s/: for live curves, pip install tensorboard; %s has all of it", EVENTS, LOG)
         return None
     return SummaryWriter(str(folder), purge_step=first_step)

@@ -16,6 +16,7 @@ from runtime.model.bundle import MATCHER_FILE, Bundle
 from train.data.dataset import prepare_worker
 from train.data.manifest import Choice
 from train.data.open import open_sources
+from train.data.split import TrainSplit
 from train.data.view_pair import ViewSpec
 from train.local.losses import Told, local_loss
 from train.local.network import LocalNetwork
@@ -79,7 +80,7 @@ def _validate(network: LocalNetwork, spec: LocalSpec, held_out: Iterable[Matched
     }
 
 
-def _loader(spec: LocalSpec, split: str, teacher: Path, count: int, workers: int) -> DataLoader[MatchedPair]:
+def _loader(spec: LocalSpec, split: TrainSplit, teacher: Path, count: int, workers: int) -> DataLoader[MatchedPair]:
     view = ViewSpec(footprint_m=spec.footprint, quilt=spec.quilt, yaw_error_deg=_YAW_ERROR_DEG, warp=True)
     Bundle.open(teacher, "matcher").file(MATCHER_FILE)
     sources = open_sources(spec.data, Choice(split, spec.only_may_ship), view)

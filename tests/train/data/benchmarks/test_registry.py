@@ -67,7 +67,7 @@ def test_denseuav_finds_a_place_at_any_height_and_date_and_knows_where_it_is(tmp
     assert all(shot.lat_lon for shot in drone.gallery)
     (tmp_path / denseuav.GPS).unlink()
     assert denseuav.retrieval_sets(tmp_path)[0].queries[0].lat_lon is None
-    assert "no SDM@K" in denseuav.is_complete(tmp_path)[-1]
+    assert "no SDM@K" in denseuav.deviations(tmp_path)[-1].text
 
 
 def test_the_fixed_scenes_of_sues_are_the_published_ones() -> None:
@@ -158,9 +158,9 @@ def test_a_whole_picture_is_squeezed_and_not_cut() -> None:
 
 def test_a_miniature_is_usable_but_is_not_the_benchmark(tmp_path: Path) -> None:
     root = trees.university1652(tmp_path)
-    assert university1652.check(root) == []
-    assert university1652.is_complete(root)[0] == "train/drone: 16 of 701 places, 32 of 37854 pictures"
-    assert len(university1652.is_complete(root)) == 6
+    assert university1652.faults(root) == []
+    assert university1652.deviations(root)[0].text == "train/drone: 16 of 701 places, 32 of 37854 pictures"
+    assert len(university1652.deviations(root)) == 6
 
 
 def test_only_may_ship_leaves_nothing_of_a_benchmark(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_wrong_folders_are_told_in_words(tmp_path: Path) -> None:
     for path in (root / "test/gallery_satellite/0017").iterdir():
         path.unlink()
     trees.put(root / "test/gallery_drone/0001/x.jpeg", 1)
-    faults = "\n".join(university1652.check(root))
+    faults = "\n".join(university1652.faults(root))
     assert "1 places of" in faults and "are not in" in faults and "0002" in faults
     assert "1 folders of" in faults and "hold no picture: 0017" in faults
     assert "scores would be untrue" in faults
@@ -194,15 +194,15 @@ def test_wrong_folders_are_told_in_words(tmp_path: Path) -> None:
 def test_a_mix_of_heights_is_told(tmp_path: Path) -> None:
     root = trees.sues200(tmp_path / "sues")
     shutil.rmtree(root / "drone_view_512/0002/250")
-    faults = sues200.check(root)
+    faults = sues200.faults(root)
     assert any("have not 150, 200, 250, 300 as the others: 0002" in fault for fault in faults)
     (root / "drone_view_512/0003/300").rename(root / "drone_view_512/0003/350")
-    assert any("hold 350, 0003 first" in fault for fault in sues200.check(root))
+    assert any("hold 350, 0003 first" in fault for fault in sues200.faults(root))
     with pytest.raises(DataError, match=r"1 scenes of .* have no picture at 250 m: 0002"):
         sues200.open_train(root, TRAIN, VIEW)
     dense = trees.denseuav(tmp_path / "dense")
     (dense / "train/drone/000004/H90.JPG").unlink()
-    assert any("have not H100, H80, H90 as the others: 000004" in fault for fault in denseuav.check(dense))
+    assert any("have not H100, H80, H90 as the others: 000004" in fault for fault in denseuav.faults(dense))
 
 
 def test_a_height_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:

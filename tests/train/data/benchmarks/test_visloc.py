@@ -14,7 +14,7 @@ from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
 from runtime.types import Picture
 from tests.train.conftest import draw_place
-from tests.train.data.benchmarks.trees import VislocFlight
+from tests.train.data.benchmarks.trees import DrawnFlight
 from tests.train.data.benchmarks.trees import visloc as visloc_tree
 from train.data.__main__ import main
 from train.data.benchmarks import visloc
@@ -37,11 +37,11 @@ def _ground(number: int) -> Picture:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Flights to train on, to test and to select by, and two that cannot be used; not to be written to."""
     flights = [
-        VislocFlight("01", [(160, 120, 0.0), (172, 124, 90.0), (60, 60, 217.0), (5, 5, 0.0)]),
-        VislocFlight("03", [(100, 110, 30.0), (200, 130, -140.0)]),
-        VislocFlight("05", [(160, 120, 0.0)], height_m=2310.0),
-        VislocFlight("07", [(160, 120, 0.0)], table=NO_ANGLES),
-        VislocFlight("10", [(150, 110, 10.0), (80, 80, 200.0)]),
+        DrawnFlight("01", [(160, 120, 0.0), (172, 124, 90.0), (60, 60, 217.0), (5, 5, 0.0)]),
+        DrawnFlight("03", [(100, 110, 30.0), (200, 130, -140.0)]),
+        DrawnFlight("05", [(160, 120, 0.0)], height_m=2310.0),
+        DrawnFlight("07", [(160, 120, 0.0)], table=NO_ANGLES),
+        DrawnFlight("10", [(150, 110, 10.0), (80, 80, 200.0)]),
     ]
     return visloc_tree(tmp_path_factory.mktemp("visloc"), flights, _ground)
 
@@ -49,8 +49,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_picture_laid_on_the_ground_shows_what_the_map_shows_there(root: Path) -> None:
     source = visloc.open_train(root, TRAIN, EXACT)
     for spot in source.spots:
-        patch = lay_on_ground(spot.sighting, 60.0, 60)
-        tile = spot.map.window(spot.sighting.place, 60.0, 60)
+        patch = lay_on_ground(spot.photo, 60.0, 60)
+        tile = spot.map.window(spot.photo.place, 60.0, 60)
         assert patch.seen.mean() > 0.8
         assert np.abs(patch.picture.astype(int) - tile)[patch.seen].mean() < 4  # JPEG, and interpolation twice
 
@@ -64,7 +64,7 @@ def test_both_views_are_moved_alike_and_the_footprint_is_the_tiles(seed: int, ro
     spot = source.spots[2]
     moved = source.render(2, np.random.default_rng(seed), 48).footprint
     assert moved is not None
-    east_m, north_m = spot.frame.to_en(spot.sighting.place)
+    east_m, north_m = spot.frame.to_en(spot.photo.place)
     assert max(abs(moved.east_m - east_m), abs(moved.north_m - north_m)) <= moved.side_m / 8
     assert (moved.east_m, moved.north_m) != (east_m, north_m)
     assert 0.8 <= moved.side_m / view_side_m(120.0) <= 1.2
@@ -78,16 +78,16 @@ def test_pictures_that_overlap_are_no_negatives_of_each_other(root: Path) -> Non
 
 def test_flights_are_split_and_those_without_a_usable_pose_are_left_out_and_told(root: Path) -> None:
     names = {
-        split: {spot.sighting.path.name[:2] for spot in visloc.open_train(root, Choice(split), EXACT).spots}
+        split: {spot.photo.path.name[:2] for spot in visloc.open_train(root, Choice(split), EXACT).spots}
         for split in ("train", "val", None)
     }
     assert names == {"train": {"01"}, "val": {"10"}, None: {"01", "10"}}
-    notes = {line.name: line.note for line in visloc.table(root)}
+    notes = {line.name: line.note for line in visloc.count_table(root)}
     assert notes["flight 03"] == "test"
     assert "2310 to 2310 m, look like above the sea" in notes["flight 05"]
     assert "no heading" in notes["flight 07"]
-    assert visloc.check(root) == []
-    assert "no official split" in visloc.is_complete(root)[0]
+    assert visloc.faults(root) == []
+    assert "no official split" in visloc.deviations(root)[0].text
     with pytest.raises(DataError, match="flight 03 of UAV-VisLoc is kept for the test"):
         visloc.open_train(root, TRAIN, EXACT, ["01", "03"])
     with pytest.raises(DataError, match=r"flight 05 of .* cannot be trained on: its heights"):
@@ -97,17 +97,17 @@ def test_flights_are_split_and_those_without_a_usable_pose_are_left_out_and_told
 
 
 def test_a_large_picture_read_at_half_its_size_shows_the_same_ground(root: Path, tmp_path: Path) -> None:
-    sighting = visloc.open_train(root, TRAIN, EXACT).spots[2].sighting
-    small = cv2.imread(str(sighting.path))
-    large = sighting._replace(path=tmp_path / "large.png")
+    photo = visloc.open_train(root, TRAIN, EXACT).spots[2].photo
+    small = cv2.imread(str(photo.path))
+    large = photo._replace(path=tmp_path / "large.png")
     cv2.imwrite(str(large.path), cv2.resize(small, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC))
-    coarse, fine = lay_on_ground(large, 60.0, 40), lay_on_ground(sighting, 60.0, 40)
+    coarse, fine = lay_on_ground(large, 60.0, 40), lay_on_ground(photo, 60.0, 40)
     both = coarse.seen & fine.seen
     assert np.abs(coarse.picture.astype(int) - fine.picture)[both].mean() < 1.5
 
 
 def test_a_picture_whose_view_leaves_the_map_is_not_used(root: Path) -> None:
-    assert [s.sighting.path.stem for s in visloc.open_train(root, TRAIN, EXACT).spots] == [
+    assert [s.photo.path.stem for s in visloc.open_train(root, TRAIN, EXACT).spots] == [
         "01_0001",
         "01_0002",
         "01_0003",
@@ -163,21 +163,21 @@ def test_metres_on_a_map_agree_with_the_ellipsoid(root: Path) -> None:
 
 def test_what_is_missing_is_told(root: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no UAV-VisLoc: expected .*did you mean"):
-        visloc.table(root / "01")
-    flights = [VislocFlight("01", [(160, 120, 0.0), (100, 100, 0.0)])]
+        visloc.count_table(root / "01")
+    flights = [DrawnFlight("01", [(160, 120, 0.0), (100, 100, 0.0)])]
     tree = visloc_tree(tmp_path, flights, _ground)
     (tree / "01/drone/01_0002.JPG").rename(tree / "01/drone/01_0009.JPG")
     with pytest.raises(DataError, match=r"lists 2 pictures, of which 1 are missing, .*01_0002.JPG first"):
-        visloc.table(tree)
+        visloc.count_table(tree)
     table = tree / "01/01.csv"
     lines = table.read_text().splitlines()
     table.write_text("\n".join(lines[:-1]))
-    assert visloc.check(tree) == ["01.csv does not list 1 pictures of drone: 01_0009.JPG"]
+    assert visloc.faults(tree) == ["01.csv does not list 1 pictures of drone: 01_0009.JPG"]
     (tree / "01/satellite01.tif").unlink()
-    assert visloc.table(tree)[1].note == "satellite01.tif is missing"
+    assert visloc.count_table(tree)[1].note == "satellite01.tif is missing"
     table.write_text("\n".join([lines[0], lines[1].replace(",120.0,", ",high,")]))
     with pytest.raises(DataError, match="line 2: height is 'high'; expected a number"):
-        visloc.table(tree)
+        visloc.count_table(tree)
 
 
 def test_the_command_draws_pairs_of_a_flight(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -189,7 +189,7 @@ def test_the_command_draws_pairs_of_a_flight(root: Path, tmp_path: Path, capsys:
 
 
 def test_flights_over_the_same_ground_share_its_places(tmp_path: Path) -> None:
-    flights = [VislocFlight(name, [(160, 120, 0.0)]) for name in ("01", "02", "08")]
+    flights = [DrawnFlight(name, [(160, 120, 0.0)]) for name in ("01", "02", "08")]
     tree = visloc_tree(tmp_path, flights, _ground)
     table = (tree / "02/02.csv").read_text()
     ranges = tree / "satellite_ coordinates_range.csv"
@@ -203,8 +203,8 @@ def test_flights_over_the_same_ground_share_its_places(tmp_path: Path) -> None:
 
 
 def test_heights_that_follow_mountains_are_not_taken_for_heights_above_ground(tmp_path: Path) -> None:
-    tree = visloc_tree(tmp_path, [VislocFlight("06", [(160, 120, 0.0), (150, 120, 0.0)])], _ground)
+    tree = visloc_tree(tmp_path, [DrawnFlight("06", [(160, 120, 0.0), (150, 120, 0.0)])], _ground)
     table = tree / "06/06.csv"
     lines = table.read_text().splitlines()
     table.write_text("\n".join([*lines[:2], lines[2].replace(",120.0,0.1", ",460.0,0.1")]))
-    assert "120 to 460 m, look like above the sea" in visloc.table(tree)[1].note
+    assert "120 to 460 m, look like above the sea" in visloc.count_table(tree)[1].note

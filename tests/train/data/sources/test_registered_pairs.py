@@ -14,7 +14,7 @@ from tests.train.conftest import EXACT, draw_place
 from train.data.manifest import Choice
 from train.data.open import open_sources
 from train.data.source import PairSource
-from train.data.sources.unregistered_pairs import find_matched
+from train.data.sources.unregistered_pairs import find_unregistered
 from train.data.view_pair import ViewSpec
 from train.evaluate import main as evaluate
 from train.model.checkpoint import save_encoder
@@ -91,7 +91,7 @@ def test_a_csv_says_place_split_and_position_and_its_columns_who_flies(matched: 
     data = f"pairs:{path}#drone=uav,satellite=sat"
     assert len(opened(data, "train").places) == 10
     assert len(set(opened(data, "val").places)) == 2
-    found = find_matched(path, ("uav", "sat"), Choice())
+    found = find_unregistered(path, ("uav", "sat"), Choice())
     assert found is not None
     ask, back = found.retrieval_sets(Choice("val"))
     assert (len(ask.queries), len(ask.gallery), len(back.queries), len(back.gallery)) == (4, 12, 2, 24)
