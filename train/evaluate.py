@@ -162,7 +162,7 @@ def _rendered(args: argparse.Namespace, side_px: int) -> Iterator[_Group]:
     from train.data.dataset import PairDataset
     from train.data.manifest import Choice
     from train.data.open import Entry, matched_pictures, open_sources
-    from train.data.view_pair import ViewSpec
+    from train.data.view_spec import ViewSpec
     from train.scoring.embed import VIEWS_SEED, view_sets
 
     as_pairs = args.split not in (None, "test")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from runtime.errors import SettingsError
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 from train.losses.dphr import DphrSpec
 from train.losses.objective import HOSTS
 from train.model.encoder import EncoderSpec

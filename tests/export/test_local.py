@@ -11,7 +11,8 @@ from export.local import main
 from export.pictures import land_like
 from runtime.locate.features import LocalFeatures
 from runtime.model.bundle import MATCHER_FILE, Bundle
-from train.local.store import LocalSpec, build_network, save_local
+from train.local.spec import LocalSpec
+from train.local.store import build_network, save_local
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from train.data.dataset import PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
 from train.data.retrieval_set import RetrievalSet, Shot
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 from train.evaluate import main
 from train.model.checkpoint import save_encoder
 from train.model.encoder import Encoder, EncoderSpec

@@ -18,7 +18,7 @@ from train.data.open import Entry, open_entry
 from train.data.sheet import LabelledPair, write_sheet
 from train.data.source import PairSource
 from train.data.split import TRAIN_SPLITS, TrainSplit
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 SAMPLED = 200  # pictures that are read where not all are asked for
 _SEED = 0

@@ -18,7 +18,7 @@ from train.data.sources.overhead import OverheadSource, open_overhead, open_site
 from train.data.sources.recorded_flight import open_flight
 from train.data.sources.registered_pairs import open_pairs
 from train.data.sources.unregistered_pairs import NAMES, UnregisteredPairs, find_unregistered
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 
 @dataclass(frozen=True)

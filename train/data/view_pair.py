@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from runtime.geo.camera import Attitude, Camera, axis_ground, pixels_from_ground
 from runtime.types import FloatArray, Mask, Picture
 from train.data.source import Views
+from train.data.view_spec import ViewSpec
 
 Points = tuple[NDArray[np.float32], NDArray[np.float32]]  # columns and rows, (S, S) each
 
@@ -24,22 +25,6 @@ _FRAME_WIDTH_PX = 640  # only ratios matter: the frame itself is never drawn
 MIN_SEEN = 0.75  # of a patch, by the frame
 BESIDE = (0.45, 1.0)  # of a footprint; with the offsets of both tiles, still farther than any right one
 _ATTEMPTS = 8
-
-
-@dataclass(frozen=True)
-class ViewSpec:
-    """How rendered views vary: angles in degrees, lengths in metres."""
-
-    footprint_m: tuple[float, float] = (45.0, 90.0)
-    tilt_deg: float = 50.0  # from straight down
-    yaw_error_deg: float = 15.0
-    tilt_error_deg: float = 4.0  # of pitch, and of roll
-    altitude_error: float = 0.15  # relative
-    lens_error: float = 0.02  # radial distortion left by calibration, of the distance from the middle, in the corners
-    offset: float = 0.125  # of the footprint; a cache's stride is a quarter, so no tile is farther
-    beside: bool = False  # show each place with a second one, half a footprint to a whole one away: a near miss
-    quilt: float = 0.0  # share of scenes that are sewn together of four pictures, where a source has small ones
-    warp: bool = False  # say which pixel of the tile each pixel of the drone's view shows
 
 
 @dataclass(frozen=True)

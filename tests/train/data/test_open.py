@@ -21,7 +21,7 @@ from train.data.dataset import Item, PairDataset, collate, prepare_worker
 from train.data.manifest import Choice
 from train.data.open import Entry, open_sources
 from train.data.sources.overhead import sewn
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 
 def dataset(pictures: Path, *, seed: int = 0, side_px: int = 32) -> PairDataset:

@@ -10,7 +10,8 @@ import pytest
 
 from runtime.geo.camera import Attitude, Camera, ground_from_pixels, pixels_from_ground
 from tests.train.conftest import EXACT, draw_place
-from train.data.view_pair import ViewSpec, frame_points, patch_grid, render_views
+from train.data.view_pair import frame_points, patch_grid, render_views
+from train.data.view_spec import ViewSpec
 
 
 @pytest.mark.parametrize("seed", range(8))

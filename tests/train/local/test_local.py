@@ -12,7 +12,8 @@ import torch
 
 from tests.train.conftest import draw_blots
 from train.data.source import Views
-from train.data.view_pair import ViewSpec, render_views
+from train.data.view_pair import render_views
+from train.data.view_spec import ViewSpec
 from train.local.__main__ import main
 from train.local.losses import TEMPERATURE, matched, sampled, shared_points, taught_loss
 from train.local.network import DIM, MULTIPLE_PX, PIXELS, STRIDE_PX, Deployed
@@ -86,8 +87,8 @@ def test_a_cells_class_is_where_the_teachers_keypoint_lies_in_it() -> None:
     right[0, PIXELS] = 20.0
     right[0, :, 0, 1] = -20.0
     right[0, 2 * STRIDE_PX + 1, 0, 1] = 20.0
-    assert float(taught_loss(right, taught, None)) < 1e-3
-    assert float(taught_loss(right.flip(-1), taught, None)) > 5
+    assert float(taught_loss(right, taught)) < 1e-3
+    assert float(taught_loss(right.flip(-1), taught)) > 5
 
 
 def test_a_picture_of_any_size_gives_unit_descriptors_and_probabilities(default_bundle: Path) -> None:
@@ -131,7 +132,8 @@ def test_wrong_input_is_told_in_one_line(
 ) -> None:
     assert main(["--data", "overhead:nowhere", "--side", "100", "--out", str(tmp_path)]) == 1
     assert "multiple of 32" in capsys.readouterr().err
-    assert main(["--data", "overhead:nowhere", "--out", str(tmp_path), "--init", str(default_bundle)]) == 1
+    nowhere = ["--data", "overhead:nowhere", "--out", str(tmp_path), "--init", str(default_bundle)]
+    assert main([*nowhere, "--teacher", str(matcher)]) == 1
     assert "nowhere" in capsys.readouterr().err
     alone = ["--init", str(default_bundle), "--out", str(tmp_path / "run"), "--workers", "0", "--minutes", "0.01"]
     assert main([*alone, "--data", f"site:{pictures}@0.6", "--teacher", str(matcher)]) == 1

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 from train.data.manifest import Choice
 from train.data.retrieval_set import RetrievalSet
 from train.data.source import PairSource
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 BenchmarkPart: TypeAlias = Literal["train", "test", "all"]
 """The part of a benchmark that a count is of: what is trained on, what is scored, or both together."""

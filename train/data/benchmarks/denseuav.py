@@ -17,7 +17,7 @@ from train.data.benchmarks.two_views import DIRECTIONS, TwoViews, ViewFolders
 from train.data.manifest import Choice
 from train.data.retrieval_set import RetrievalSet
 from train.data.sources.whole_pictures import WholeSource, whole_source
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 GPS = "Dense_GPS_ALL.txt"
 HEIGHTS = ("H80", "H90", "H100")

@@ -13,7 +13,7 @@ from train.data.benchmarks.benchmark import Benchmark, CountLine, Deviation
 from train.data.manifest import Choice
 from train.data.retrieval_set import RetrievalSet
 from train.data.source import PairSource
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "university1652": university1652,

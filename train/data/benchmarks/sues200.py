@@ -17,7 +17,7 @@ from train.data.benchmarks.folders import PlaceFolders
 from train.data.manifest import Choice
 from train.data.retrieval_set import RetrievalSet
 from train.data.sources.whole_pictures import WholeScene, WholeSource, held_out
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 NAME = "SUES-200"
 HEIGHTS_M = ("150", "200", "250", "300")

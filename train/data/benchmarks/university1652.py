@@ -15,7 +15,7 @@ from train.data.benchmarks.two_views import TwoViews
 from train.data.manifest import Choice
 from train.data.retrieval_set import RetrievalSet
 from train.data.sources.whole_pictures import WholeSource, whole_source
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 NAME = "University-1652"
 LAYOUT = TwoViews(

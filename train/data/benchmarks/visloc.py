@@ -26,7 +26,7 @@ from train.data.benchmarks.visloc_source import Spot, VislocSource, lay_on_groun
 from train.data.manifest import Choice
 from train.data.retrieval_set import RetrievalSet, Shot
 from train.data.split import Split
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 NAME = "UAV-VisLoc"
 TEST, VAL = ("03", "04"), ("10",)

@@ -19,7 +19,7 @@ from train.data.benchmarks.visloc_flights import AerialPhoto
 from train.data.benchmarks.visloc_map import FlightMap
 from train.data.source import Footprint, Views, read_picture
 from train.data.sources.whole_pictures import moved
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 # The field of view is not published; this one is public code's (Ji et al., Game4Loc, AAAI 2025). With it and their
 # heights the pictures come to the 0.1 m a pixel that the authors state.

@@ -13,7 +13,8 @@ from runtime.errors import DataError
 from runtime.types import Picture
 from train.data.manifest import Choice
 from train.data.source import Views
-from train.data.view_pair import ViewSpec, render_views
+from train.data.view_pair import render_views
+from train.data.view_spec import ViewSpec
 from train.world.covers import AUTUMN, SUMMER
 from train.world.picture import paint
 from train.world.zoning import draw_plan

@@ -16,7 +16,8 @@ from runtime.types import FloatArray
 from train.data.geotiff import GeoMap, RasterWindow
 from train.data.manifest import Choice
 from train.data.source import Footprint, Views
-from train.data.view_pair import BESIDE, Ground, ViewSpec, patch_grid, shift, turn, views_and_beside
+from train.data.view_pair import BESIDE, Ground, patch_grid, shift, turn, views_and_beside
+from train.data.view_spec import ViewSpec
 
 MAP_SUFFIXES = (".tif", ".tiff", ".vrt", ".mbtiles")
 MIN_MAPPED = 0.9  # of a square

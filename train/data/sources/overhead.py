@@ -14,7 +14,8 @@ from runtime.errors import DataError
 from runtime.types import Picture
 from train.data.manifest import Choice, read_rows
 from train.data.source import Views, pictures_under, read_picture
-from train.data.view_pair import ViewSpec, render_views
+from train.data.view_pair import render_views
+from train.data.view_spec import ViewSpec
 
 UNKNOWN_GSD_M = (0.3, 0.5)  # drawn anew for each pair
 _NEAR = 12  # places in a list

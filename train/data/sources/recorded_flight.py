@@ -32,7 +32,8 @@ from train.data.geotiff import GeoMap
 from train.data.manifest import Choice
 from train.data.source import Footprint, Views
 from train.data.sources.map_cells import cell_m
-from train.data.view_pair import MIN_SEEN, ViewSpec, patch_grid, shift
+from train.data.view_pair import MIN_SEEN, patch_grid, shift
+from train.data.view_spec import ViewSpec
 
 logger = logging.getLogger(__name__)
 

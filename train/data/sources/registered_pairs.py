@@ -15,7 +15,8 @@ from train.data.manifest import Choice, ManifestRow, read_rows
 from train.data.source import PairSource, Views, pictures_under, read_picture
 from train.data.sources.overhead import UNKNOWN_GSD_M
 from train.data.sources.unregistered_pairs import NAMES, find_unregistered
-from train.data.view_pair import ViewSpec, render_views
+from train.data.view_pair import render_views
+from train.data.view_spec import ViewSpec
 
 _EXPECTED = (
     "expected folders or CSV columns a and b (registered), or drone and satellite (not registered); others are named "

@@ -18,7 +18,7 @@ from train.data.manifest import Choice
 from train.data.open import open_sources
 from train.data.retrieval_set import RetrievalSet
 from train.data.sources.whole_pictures import WholeScene, WholeSource, held_out, square
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 TRAIN, VAL, ALL = Choice("train"), Choice("val"), Choice(None)
 VIEW = ViewSpec()

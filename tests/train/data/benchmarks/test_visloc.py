@@ -22,7 +22,7 @@ from train.data.benchmarks.visloc_map import FlightMap, MapPart, read_parts
 from train.data.benchmarks.visloc_source import lay_on_ground, view_side_m
 from train.data.dataset import Item, PairDataset, collate
 from train.data.manifest import Choice
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 EXACT = ViewSpec(yaw_error_deg=0.0, altitude_error=0.0, offset=0.0)
 TRAIN, VAL = Choice("train"), Choice("val")

@@ -23,7 +23,7 @@ from train.data.geotiff import GeoMap
 from train.data.manifest import Choice
 from train.data.open import open_sources
 from train.data.sources.map_cells import MapSource, cell_m, open_map
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 CENTRE = LatLon(47.5, 8.25)  # 9 degrees off the middle of UTM zone 33: north is not up there
 GSD_M = 0.5

@@ -19,7 +19,7 @@ from runtime.geo.camera import Attitude, axis_ground
 from tests.train.conftest import EXACT, draw_blots
 from train.data.manifest import Choice
 from train.data.sources.recorded_flight import FlightSource, open_flight
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 from train.render.drone_view import render_view
 from train.world.flight import MAP_GSD_M, SMALL, camera_of, jpeg, place, write_map
 

@@ -15,7 +15,7 @@ from train.data.manifest import Choice
 from train.data.open import open_sources
 from train.data.source import PairSource
 from train.data.sources.unregistered_pairs import find_unregistered
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 from train.evaluate import main as evaluate
 from train.model.checkpoint import save_encoder
 from train.model.encoder import Encoder, EncoderSpec
