@@ -9,9 +9,9 @@ from runtime.types import FloatImage
 
 
 def patches(shape: tuple[int, int], gsd_m: float, scale_m: float, rng: np.random.Generator) -> FloatImage:  # (H, W)
-    """Draw smooth noise, mean 0, deviation near 1, with patches of ``scale_m``."""
+    """Draw smooth noise, mean 0, deviation about 1.4, with patches of ``scale_m``."""
     cells = [int(np.ceil(n * gsd_m / scale_m)) + 2 for n in shape]
-    small = rng.standard_normal(cells, np.float32) * np.float32(1.6)  # interpolation takes off about that much
+    small = rng.standard_normal(cells, np.float32) * np.float32(1.6)  # interpolation takes off an eighth
     size = [max(round(n * scale_m / gsd_m), k) for n, k in zip(cells, shape, strict=True)]
     # resize, not warpAffine: the latter knows 32 steps between two pixels, and slopes would show them.
     return np.asarray(cv2.resize(small, size[::-1], interpolation=cv2.INTER_CUBIC), np.float32)[: shape[0], : shape[1]]
