@@ -109,7 +109,7 @@ def test_a_car_is_as_long_and_wide_as_a_car_and_lower_than_a_man() -> None:
 
 
 def test_the_higher_crown_hides_the_lower_whatever_their_order() -> None:
-    low, high = Tree(10.0, 10.0, 3.0, 5.0, "oak"), Tree(11.0, 10.0, 3.0, 15.0, "spruce")
+    low, high = Tree(10.0, 10.0, 3.0, 5.0, "roof_white"), Tree(11.0, 10.0, 3.0, 15.0, "spruce")
     heights = []
     for trees in ([low, high], [high, low]):
         canvas = Canvas(20.0, 20.0, 0.1)
