@@ -1,0 +1,86 @@
+"""The same item gives the same pixels in any worker, and unseen ground is the grey that flies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+
+from runtime.model.preprocess import FILL
+from train.data.batch import Batch
+from train.data.dataset import Item, PairDataset, collate, prepare_worker
+from train.data.manifest import Choice
+from train.data.open import open_sources
+from train.data.view_spec import ViewSpec
+
+
+def dataset(pictures: Path, *, seed: int = 0, side_px: int = 32) -> PairDataset:
+    sources = open_sources([f"overhead:{pictures}@0.6"], Choice("train"), ViewSpec())
+    return PairDataset(sources, seed=seed, side_px=side_px, strength=1.0)
+
+
+def test_same_seed_epoch_and_scene_give_the_same_bytes_and_others_do_not(pictures: Path) -> None:
+    first, again, other = (dataset(pictures, seed=seed) for seed in (1, 1, 2))
+    first.views(Item(0, 5))  # what was drawn before must not matter
+    for item in (Item(0, 3), Item(4, 3)):
+        assert all(np.array_equal(a, b) for a, b in zip(first.views(item)[:3], again.views(item)[:3], strict=True))
+        assert not np.array_equal(first.views(item).drone, other.views(item).drone)
+    assert not np.array_equal(first.views(Item(0, 3)).drone, first.views(Item(1, 3)).drone)
+
+
+@given(
+    st.lists(
+        st.lists(st.builds(Item, st.integers(0, 9), st.integers(0, 20)), min_size=2, max_size=2), min_size=3, max_size=6
+    )
+)
+@settings(max_examples=3, deadline=None)
+def test_any_number_of_workers_delivers_the_same_batches(pictures: Path, items: list[list[Item]]) -> None:
+    def batches(workers: int) -> list[Batch]:
+        loader = DataLoader(
+            dataset(pictures),
+            batch_sampler=items,
+            num_workers=workers,
+            worker_init_fn=prepare_worker,
+            collate_fn=collate,
+        )
+        return list(loader)
+
+    want = batches(0)
+    for workers in (1, 2):
+        for a, b in zip(want, batches(workers), strict=True):
+            assert all(torch.equal(x.nan_to_num(), y.nan_to_num()) for x, y in zip(a, b, strict=True))
+    assert all(batch.drone.dtype == torch.uint8 for batch in want)
+
+
+def test_unseen_ground_is_the_grey_that_flies_whatever_the_light(pictures: Path) -> None:
+    sources = open_sources([f"overhead:{pictures}@0.6"], Choice(None), replace(ViewSpec(), tilt_deg=50.0))
+    views = [sources[0].render(k, np.random.default_rng(k), 48) for k in range(24)]
+    scene = next(k for k, view in enumerate(views) if not view.drone_seen.all())
+    data = PairDataset(sources, seed=0, side_px=48, strength=1.0)
+    for epoch in range(20):
+        drone = data.views(Item(epoch, scene)).drone
+        rng = np.random.default_rng((0, epoch, scene))
+        seen = sources[0].render(scene, rng, 48).drone_seen
+        assert (drone[~seen] == FILL).all()
+
+
+def test_every_place_has_the_weight_of_its_source(pictures: Path) -> None:
+    sources = open_sources([f"overhead:{pictures}@0.6*3", f"site:{pictures}@0.6"], Choice("train"), ViewSpec())
+    data = PairDataset(sources, seed=0, side_px=32, strength=0.0)
+    assert data.weights == [3.0] * 21 + [1.0] * 24
+
+
+def test_a_place_and_the_one_beside_it_are_two_places_of_one_scene(pictures: Path) -> None:
+    sources = open_sources([f"overhead:{pictures}@0.6"], Choice("train"), replace(ViewSpec(), beside=True))
+    data = PairDataset(sources, seed=0, side_px=32, strength=1.0)
+    batch = collate([data[Item(0, 3)], data[Item(0, 5)]])
+    assert batch.drone.shape == batch.tile.shape == (4, 32, 32, 3)
+    assert batch.scene.tolist() == [3, 3, 5, 5]
+    assert len(set(batch.place.tolist())) == 4
+    assert torch.equal(batch.same_place(), torch.eye(4, dtype=torch.bool))
+    assert len(data.alone()[Item(0, 3)].drone) == 1
