@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
+from runtime.errors import DataError
 from runtime.model.preprocess import FILL
+from tests.train.conftest import EXACT, draw_place
 from train.data.batch import Batch
 from train.data.dataset import Item, PairDataset, collate, prepare_worker
 from train.data.manifest import Choice
@@ -84,3 +88,40 @@ def test_a_place_and_the_one_beside_it_are_two_places_of_one_scene(pictures: Pat
     assert len(set(batch.place.tolist())) == 4
     assert torch.equal(batch.same_place(), torch.eye(4, dtype=torch.bool))
     assert len(data.alone()[Item(0, 3)].drone) == 1
+
+
+def test_places_are_numbered_by_their_names_across_sources(pictures: Path) -> None:
+    data = f"overhead:{pictures}@0.6", f"overhead:{pictures}@0.3", f"site:{pictures}@0.6"
+    sources = open_sources(data, Choice(), ViewSpec())
+    both = PairDataset(sources, seed=0, side_px=16, strength=0.0)
+    assert both.places[:24] == both.places[24:48], "one picture is one place, whatever its scale"
+    assert len(set(both.places)) == 24 + 1, "and a site is one place more"
+    assert (len(both), len(both.names)) == (72, 72)
+
+
+def test_another_side_shows_the_same_scenes_and_leaves_the_first_as_it_was(pictures: Path) -> None:
+    data = dataset(pictures)
+    small = data.resized(16)
+    assert small[Item(0, 2)].tile.shape == (1, 16, 16, 3)
+    assert data[Item(0, 2)].tile.shape == (1, 32, 32, 3)
+    assert (small.names, small.places) == (data.names, data.places)
+
+
+def test_a_picture_that_is_gone_while_training_is_a_data_error(tmp_path: Path) -> None:
+    for k in range(3):
+        cv2.imwrite(str(tmp_path / f"{k}.png"), draw_place(k))
+    data = PairDataset(open_sources([f"overhead:{tmp_path}@0.6"], Choice(), ViewSpec()), seed=0, side_px=16, strength=0)
+    (tmp_path / "1.png").unlink()
+    with pytest.raises(DataError, match=r"1\.png is missing"):
+        data.views(Item(0, 1))
+
+
+def test_strength_0_shows_both_views_in_one_light(pictures: Path) -> None:
+    sources = open_sources([f"overhead:{pictures}@0.6"], Choice(), EXACT)
+    calm, wild = (PairDataset(sources, seed=0, side_px=48, strength=strength) for strength in (0.0, 1.0))
+    off = [
+        np.mean([np.abs(v.drone.astype(int) - v.tile)[v.drone_seen].mean() for v in views])
+        for views in ([data.views(Item(0, k)) for k in range(8)] for data in (calm, wild))
+    ]
+    assert off[0] < 2
+    assert off[1] > 10
