@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from runtime.errors import DataError
+from runtime.errors import DataError, ImageryError
 from runtime.model.preprocess import FILL
 from tests.train.conftest import EXACT, draw_place
 from train.data.batch import Batch
 from train.data.dataset import Item, PairDataset, collate, prepare_worker
 from train.data.manifest import Choice
 from train.data.open import open_sources
+from train.data.source import Views
 from train.data.view_spec import ViewSpec
 
 
@@ -125,3 +127,21 @@ def test_strength_0_shows_both_views_in_one_light(pictures: Path) -> None:
     ]
     assert off[0] < 2
     assert off[1] > 10
+
+
+class Unreadable:
+    """A source whose map fails under way."""
+
+    places = ("somewhere",)
+    files = ()
+
+    def without(self, broken: Collection[Path]) -> Unreadable:
+        return self
+
+    def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
+        raise ImageryError("the disk is gone")
+
+
+def test_every_error_of_a_source_is_a_data_error_to_the_trainer() -> None:
+    with pytest.raises(DataError, match="the disk is gone"):
+        PairDataset([Unreadable()], seed=0, side_px=16, strength=0.0).views(Item(0, 0))
