@@ -12,6 +12,7 @@ from runtime.errors import DataError
 from tests.train.data.benchmarks import trees
 from tests.train.data.benchmarks.conftest import TRAIN, VIEW
 from train.data.benchmarks import denseuav, sues200
+from train.data.benchmarks.benchmark import Count
 from train.data.open import open_sources
 from train.data.retrieval_set import RetrievalSet
 
@@ -78,3 +79,34 @@ def test_a_height_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) 
         open_sources([f"sues200:{root}#175"], TRAIN, VIEW)
     with pytest.raises(DataError, match="takes no @GSD"):
         open_sources([f"sues200:{root}@0.3"], TRAIN, VIEW)
+
+
+def test_a_scene_without_a_picture_at_a_height_does_not_count_there(tmp_path: Path) -> None:
+    root = trees.sues200(tmp_path)
+    for path in (root / "drone_view_512/0002/250").iterdir():
+        path.unlink()
+    here = {line.name: line.here for line in sues200.count_table(root)}
+    assert here["drone_view_512 200 m (train)"] == Count(8, 16)
+    assert here["drone_view_512 250 m (train)"] == Count(7, 14)
+    assert here["satellite-view (test)"] == Count(2, 2)
+
+
+def test_the_table_has_a_height_that_nobody_downloaded(tmp_path: Path) -> None:
+    lines = sues200.count_table(trees.sues200(tmp_path, heights=["150"]))
+    assert [line.here.pictures for line in lines if " 300 m" in line.name] == [0, 0]
+
+
+def test_a_folder_that_the_authors_script_has_copied_is_told(tmp_path: Path) -> None:
+    (tmp_path / "Training").mkdir()
+    with pytest.raises(DataError, match=r"as split_datasets\.py copies it; give the folder as released"):
+        sues200.count_table(tmp_path)
+
+
+def test_pictures_outside_the_heights_and_scenes_that_are_none_are_told(tmp_path: Path) -> None:
+    root = trees.sues200(tmp_path)
+    assert sues200.faults(root) == []
+    trees.put(root / "drone_view_512/0001/stray.jpg", 1)
+    trees.put(root / "satellite-view/0999/0.png", 9)
+    faults = sues200.faults(root)
+    assert any("scenes that SUES-200 has not: 0999" in fault for fault in faults)
+    assert any("pictures outside the folders of heights in 0001" in fault for fault in faults)
