@@ -30,7 +30,8 @@ from runtime.progress import progress
 from runtime.tiles.cache import TileCache
 from runtime.tiles.search import similarities
 from train.data.source import pictures_under, read_picture
-from train.data.view_pair import ViewSpec, render_views
+from train.data.view_pair import render_views
+from train.data.view_spec import ViewSpec
 
 FIRST = (1, 5, 10)
 WITHIN_M = (25.0, 50.0)

@@ -180,7 +180,7 @@ def write_variant(
     write_csv(folder / "truth.csv", ",".join(truth[0]), [tuple(row.values()) for row in truth])
 
 
-def tilted(pose: world.Pose, pitch_deg: float) -> world.Pose:
+def tilted(pose: world.DronePose, pitch_deg: float) -> world.DronePose:
     """The same pose about another nominal pitch; the world's own flight swings about -65."""
     true = pose.attitude
     return replace(pose, attitude=Attitude(true.roll_deg, pitch_deg + true.pitch_deg + 65.0, true.yaw_deg))

@@ -28,7 +28,8 @@ from runtime.tiles.cache import TileCache
 from runtime.tiles.format import Rows, quantise_rows, write_rows
 from runtime.tiles.search import Searcher, highest
 from train.data.source import pictures_under, read_picture
-from train.data.view_pair import ViewSpec, render_views
+from train.data.view_pair import render_views
+from train.data.view_spec import ViewSpec
 from train.render.augment import augment
 from train.scoring.open_encoder import open_encoder
 

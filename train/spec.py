@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from runtime.errors import SettingsError
 from train.choices import AMP_CHOICES, HOSTS, AmpChoice, Host, PresetName
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 from train.losses.dphr import DphrSpec
 from train.model.encoder import EncoderSpec
 

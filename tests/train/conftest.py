@@ -13,7 +13,7 @@ import torch
 
 from runtime.types import Picture
 from train.data.batch import Batch
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 from train.losses.dphr import DphrSpec
 from train.model.encoder import EncoderSpec
 from train.spec import TrainSpec

@@ -9,7 +9,8 @@ import pytest
 
 from runtime.types import Embed
 from tests.train.conftest import draw_place
-from train.data.view_pair import ViewSpec, render_views
+from train.data.view_pair import render_views
+from train.data.view_spec import ViewSpec
 from train.run import main as train
 from train.scoring.open_encoder import open_encoder
 

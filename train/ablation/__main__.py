@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from runtime.command import run_command
-from runtime.errors import SettingsError
+from runtime.command import add_verbose, run_command
 from runtime.progress import progress
+from train.ablation.arms import DEFAULT_ARMS
 from train.options import add_dphr_constants
 
-if TYPE_CHECKING:
-    from train.ablation.arms import Arm
-    from train.ablation.study import Study, StudySpec
+logger = logging.getLogger("train.ablation.__main__")
 
 _EPILOG = """examples:
   python -m train.ablation --data overhead:pictures@0.3 --test pairs:two_dates --seeds 5 --out runs/ablation
@@ -30,12 +28,45 @@ arms: untrained info_nce triplet rda palw dphr dphr_fixed info_nce+dphr info_nce
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code: 0 done, 1 an error told in one line, 2 usage, 130 interrupted (the same command goes on)."""
+    """Run the command; returns 0 done, 1 an error told in one line, 2 usage, 130 interrupted (the same goes on)."""
     args = _parser().parse_args(argv)
-    return run_command("train.ablation", lambda: _ablate(args))
+
+    def ablate() -> int:
+        from train.ablation.run import AblationSpec, run_ablation  # torch loads here: --help stays instant
+        from train.ablation.study import StudySpec
+        from train.losses.dphr import DphrSpec
+        from train.model.encoder import EncoderSpec
+        from train.spec import TrainSpec
+
+        window = max(4, round(args.steps / 10))  # 64 of the long runs would leave lambda at 0 in a short one
+        base = TrainSpec(
+            data=tuple(args.data),
+            encoder=EncoderSpec(args.backbone, args.dim, args.side, init=args.init),
+            dphr=DphrSpec(window=window),
+            augment=args.augment,
+            batch=args.batch,
+            steps=args.steps,
+            workers=args.workers,
+            threads=args.threads,
+            device=args.device,
+        )
+        base = base.changed({name: value for name, value in vars(args).items() if name.startswith("dphr.")})
+        study = StudySpec(base, tuple(args.test), args.views, tuple(args.lr))
+        spec = AblationSpec(study, tuple(args.arms), args.seeds, args.against)
+        try:
+            with progress("steps") as tick:
+                written = run_ablation(spec, args.out, tick)
+        except KeyboardInterrupt:
+            logger.info("interrupted; what is done is kept, and the same command goes on")
+            return 130
+        print("\n".join(map(str, written)))
+        return 0
+
+    return run_command("train.ablation", ablate, verbose=args.verbose)
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
     parser = argparse.ArgumentParser(
         prog="python -m train.ablation",
         description="Train the same encoder on the same batches with one loss after another, over several seeds.",
@@ -47,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--test", action="append", default=[], metavar="KIND:PATH[@GSD]", help="score on this too, all of it")
     add("--out", type=Path, required=True, metavar="FOLDER", help="results, tables and pictures; a rerun goes on here")
     add("--seeds", type=int, default=5, help="how many; more may be added later (default: 5)")
-    add("--arms", nargs="+", metavar="ARM", help="which losses (default: all but the last three)")
+    arms = "which losses (default: all but the last three)"
+    add("--arms", nargs="+", default=list(DEFAULT_ARMS), metavar="ARM", help=arms)
     add("--against", default="info_nce", metavar="ARM", help="the reference of differences (default: info_nce)")
     add("--steps", type=int, default=100, help="of every arm (default: 100)")
     add("--batch", type=int, default=48, help="pairs in a batch, each of another place (default: 48)")
@@ -64,73 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     add_dphr_constants(
         parser.add_argument_group("DPHR", "of all arms that have it (default window: a tenth of --steps)")
     )
+    add_verbose(parser)
     return parser
-
-
-def _ablate(args: argparse.Namespace) -> int:
-    import cv2
-    import torch
-
-    from train.ablation.arms import DEFAULT_ARMS, ordered
-    from train.ablation.report import write_report
-    from train.ablation.results import read_results
-    from train.ablation.study import Study, claim
-
-    if not args.seeds >= 1:
-        raise SettingsError(f"--seeds {args.seeds}: expected 1 or more")
-    arms, spec = ordered(args.arms or DEFAULT_ARMS), _study_spec(args)
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    cv2.setNumThreads(1)
-    claim(args.out, spec)
-    try:
-        with progress("steps") as tick:
-            _run(arms, args.seeds, Study(spec, args.out, _say, tick))
-    except KeyboardInterrupt:
-        _say("interrupted; what is done is kept, and the same command goes on")
-        return 130
-    for path in write_report(read_results(args.out, arms, args.seeds), spec, args.against, args.out):
-        print(path)
-    return 0
-
-
-def _run(arms: list[Arm], seeds: int, study: Study) -> None:
-    from functools import cache
-
-    from train.ablation.data import open_grounds, open_tuning_grounds
-    from train.ablation.study import Job
-
-    base, tests, views = study.spec.base, study.spec.tests, study.spec.views
-    rates = study.tune(arms, lambda: open_tuning_grounds(base, views))
-    grounds = cache(lambda: open_grounds(base, tests, views))  # opened where a run is missing, its views drawn once
-    for seed in range(seeds):
-        study.run([Job(arm, rates[arm.name], study.out / f"seed-{seed}") for arm in arms], seed, grounds)
-
-
-def _study_spec(args: argparse.Namespace) -> StudySpec:
-    from train.ablation.study import StudySpec
-    from train.losses.dphr import DphrSpec
-    from train.model.encoder import EncoderSpec
-    from train.spec import TrainSpec
-
-    window = max(4, round(args.steps / 10))  # 64 of the long runs would leave lambda at 0 in a short one
-    base = TrainSpec(
-        data=tuple(args.data),
-        encoder=EncoderSpec(args.backbone, args.dim, args.side, init=args.init),
-        dphr=DphrSpec(window=window),
-        augment=args.augment,
-        batch=args.batch,
-        steps=args.steps,
-        workers=args.workers,
-        threads=args.threads,
-        device=args.device,
-    )
-    constants = {name: value for name, value in vars(args).items() if name.startswith("dphr.")}
-    return StudySpec(base.changed(constants), tuple(args.test), args.views, tuple(args.lr))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,61 +1,59 @@
-"""The arms of the ablation, and the questions that pairs of them answer."""
+"""The arms of the ablation, and the questions that pairs of them answer; imports nothing heavy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 from runtime.errors import SettingsError
 from train.choices import Host
-from train.losses.dphr import DphrSpec
-from train.spec import TrainSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Arm:
     """One loss under test; all else is equal."""
 
     name: str
     formula: str
-    host: Host = "none"
-    dphr: Mapping[str, Any] | None = field(default_factory=dict)  # changes to the run's DPHR constants; None: no DPHR
+    host: Host = "none"  # the loss beside DPHR
+    has_dphr: bool = True
+    rda: bool = True  # DPHR weighs its triplets
+    palw: bool = True  # DPHR's lambda follows the run's progress
+    fixed_lambda: float | None = None  # without PALW; None leaves it as the run has it
     mean_lambda_of: str = ""  # lambda is fixed at its mean over that arm's run of the same seed
     trained: bool = True
 
-    def train_spec(self, base: TrainSpec, *, seed: int, lr: float, mean_lambda: float | None) -> TrainSpec:
-        """The run's spec; ``mean_lambda`` is needed where :attr:`mean_lambda_of` is set."""
-        changes = dict(self.dphr or {})
-        if self.mean_lambda_of:
-            if mean_lambda is None:
-                raise SettingsError(f"arm {self.name} needs a run of {self.mean_lambda_of} first")
-            changes["fixed_lambda"] = mean_lambda
-        dphr = None if self.dphr is None else replace(base.dphr or DphrSpec(), **changes)
-        return replace(base, host=self.host, dphr=dphr, seed=seed, lr=lr)
 
-
-class Contrast(NamedTuple):
-    """What the difference of two arms tells."""
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A question that the difference of two arms answers."""
 
     question: str
     arm: str
     against: str
 
 
-_PLAIN = {"rda": False, "palw": False}
 _ARMS = (
-    Arm("untrained", "the start: the given backbone, a random head", "info_nce", None, trained=False),
-    Arm("info_nce", "InfoNCE", "info_nce", None),
-    Arm("triplet", "L_tri", dphr={**_PLAIN, "fixed_lambda": 0.0}),  # the same code and margin as DPHR's L_tri
-    Arm("rda", "L_tri + 1 L_wtri", dphr={"palw": False, "fixed_lambda": 1.0}),
-    Arm("palw", "L_tri + lambda_t L_tri", dphr={"rda": False}),
+    Arm("untrained", "the start: the given backbone, a random head", "info_nce", has_dphr=False, trained=False),
+    Arm("info_nce", "InfoNCE", "info_nce", has_dphr=False),
+    # The same code and margin as DPHR's L_tri.
+    Arm("triplet", "L_tri", rda=False, palw=False, fixed_lambda=0.0),
+    Arm("rda", "L_tri + 1 L_wtri", palw=False, fixed_lambda=1.0),
+    Arm("palw", "L_tri + lambda_t L_tri", rda=False),
     Arm("dphr", "L_tri + lambda_t L_wtri"),
-    Arm("dphr_fixed", "L_tri + mean(lambda_t) L_wtri", dphr={"palw": False}, mean_lambda_of="dphr"),
+    Arm("dphr_fixed", "L_tri + mean(lambda_t) L_wtri", palw=False, mean_lambda_of="dphr"),
     Arm("info_nce+dphr", "InfoNCE + L_tri + lambda_t L_wtri", "info_nce"),
-    Arm("info_nce+triplet", "InfoNCE + (1 + mean(lambda_t)) L_tri", "info_nce", _PLAIN, "info_nce+dphr"),
-    Arm("hard_triplet", "batch-hard triplet", "hard_triplet", None),
-    Arm("soft_margin", "weighted soft-margin triplet", "soft_margin", None),
-    Arm("multi_similarity", "multi-similarity", "multi_similarity", None),
+    Arm(
+        "info_nce+triplet",
+        "InfoNCE + (1 + mean(lambda_t)) L_tri",
+        "info_nce",
+        rda=False,
+        palw=False,
+        mean_lambda_of="info_nce+dphr",
+    ),
+    Arm("hard_triplet", "batch-hard triplet", "hard_triplet", has_dphr=False),
+    Arm("soft_margin", "weighted soft-margin triplet", "soft_margin", has_dphr=False),
+    Arm("multi_similarity", "multi-similarity", "multi_similarity", has_dphr=False),
 )
 _OPTIONAL = ("hard_triplet", "soft_margin", "multi_similarity")
 ARMS: Mapping[str, Arm] = {arm.name: arm for arm in _ARMS}
@@ -71,7 +69,10 @@ CONTRASTS = (
 
 
 def ordered(names: Sequence[str]) -> list[Arm]:
-    """The arms of these names in the order of the table, which runs an arm before those that need its lambda."""
+    """Return the arms of these names in the table's order: an arm runs before those that need its lambda.
+
+    An arm whose lambda is needed comes with them. Raises SettingsError for a name that is none.
+    """
     unknown = [name for name in names if name not in ARMS]
     if unknown:
         raise SettingsError(f"--arms {unknown[0]}: expected some of {', '.join(ARMS)}")

@@ -8,21 +8,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from train.ablation.statistics import Paired
+from train.ablation.statistics import PairedDifference
 from train.figures import BLUE, FAINT, GREEN, INK, PURPLE, VERMILLION, new_figure, save_figure, tidy
 
 
-class Row(NamedTuple):
+class ChartRow(NamedTuple):
     """One arm of a chart, in percent and percentage points."""
 
     arm: str
     values: Sequence[float]  # one a seed
     differences: Sequence[float]  # one a seed that the reference has too
-    paired: Paired
+    paired: PairedDifference
 
 
-def plot_differences(panels: Mapping[str, Sequence[Row]], against: str, path: Path, *, title: str) -> None:
-    """A line of two panels for each entry (a metric): its values, and its differences from ``against``."""
+def plot_differences(panels: Mapping[str, Sequence[ChartRow]], against: str, path: Path, *, title: str) -> None:
+    """Draw a line of two panels for each metric: its values, and its differences from ``against``."""
     rows = max(len(lines) for lines in panels.values())
     figure = new_figure(10.5, (0.3 * rows + 0.95) * len(panels) + 0.5, title)
     grid = figure.subplots(len(panels), 2, squeeze=False, sharey="row")
@@ -39,7 +39,8 @@ def plot_differences(panels: Mapping[str, Sequence[Row]], against: str, path: Pa
     save_figure(figure, path)
 
 
-def _draw_row(left: Any, right: Any, y: int, row: Row, *, reference: bool) -> None:
+def _draw_row(left: Any, right: Any, y: int, row: ChartRow, *, reference: bool) -> None:
+    """Draw an arm's seeds and mean on the left, its differences and their interval on the right."""
     jitter = np.linspace(-0.2, 0.2, len(row.values)) if len(row.values) > 1 else np.zeros(1)
     dots = {"s": 16, "linewidths": 0, "alpha": 0.75}
     left.scatter(row.values, y + jitter, color=FAINT if reference else BLUE, **dots)
@@ -57,7 +58,7 @@ def _draw_row(left: Any, right: Any, y: int, row: Row, *, reference: bool) -> No
 
 
 def plot_lambda(traces: Mapping[str, Sequence[Sequence[float]]], path: Path) -> None:
-    """``lambda_t`` over steps: thin lines for seeds, a thick one for their mean."""
+    """Draw ``lambda_t`` over steps: thin lines for seeds, a thick one for their mean."""
     figure = new_figure(7, 3.4)
     axes = figure.subplots()
     tidy(axes, "PALW: the weight of the reweighted loss", "step")

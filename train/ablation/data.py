@@ -1,4 +1,4 @@
-"""What an ablation trains on and what it scores: places apart, views of one draw for all arms."""
+"""Places of an ablation: to train on, to score, and to choose by; views of one draw serve all arms."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ HELD_OUT, TUNING = "held-out places", "tuning places"
 _TUNE_EVERY = 8
 
 
-@dataclass(frozen=True)
-class Grounds:
+@dataclass(frozen=True, slots=True)
+class StudyPlaces:
     """Places to train on, and the sets that are scored, each in several draws of its views."""
 
     sources: Sequence[PairSource]
@@ -30,13 +30,13 @@ class Grounds:
     spec: TrainSpec
 
     def train(self, seed: int) -> PairDataset:
-        """The places to train on, in the views of a seed."""
+        """Return the places to train on, in the views of a seed."""
         return _dataset(self.sources, self.spec, seed)
 
 
 @dataclass(frozen=True)
-class PartOf:
-    """The scenes of a source whose places are in ``held``, or those whose are not."""
+class SourcePart:
+    """A part of a source: the scenes whose places are in ``held``, or those whose are not."""
 
     source: PairSource
     held: frozenset[str]
@@ -44,37 +44,45 @@ class PartOf:
 
     @cached_property
     def scenes(self) -> list[int]:
-        """Their indices in the source."""
+        """The scenes' indices in the whole source."""
         return [k for k, place in enumerate(self.source.places) if (place in self.held) == self.inside]
 
     @property
     def places(self) -> Sequence[str]:
+        """The place of each scene."""
         return [self.source.places[scene] for scene in self.scenes]
 
     @property
     def files(self) -> Sequence[Path]:
+        """Pictures of the whole source."""
         return self.source.files
 
-    def without(self, broken: Collection[Path]) -> PartOf:
+    def without(self, broken: Collection[Path]) -> SourcePart:
+        """Return the same part of the source without these files."""
         return replace(self, source=self.source.without(broken))
 
     def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
+        """Render two views of a scene; raises DataError."""
         return self.source.render(self.scenes[index], rng, side_px)
 
 
 class KeptViews(PairDataset):
-    """Views are drawn once and kept in memory: every arm is scored on the same."""
+    """A data set that draws each view once and keeps it in memory: every arm is scored on the same."""
+
+    def __init__(self, sources: Sequence[PairSource], *, seed: int, side_px: int, strength: float) -> None:
+        """Number the scenes as a :class:`PairDataset` does; nothing is drawn yet."""
+        super().__init__(sources, seed=seed, side_px=side_px, strength=strength)
+        self._kept: dict[Item, Views] = {}
 
     def views(self, item: Item) -> Views:
-        """As a PairDataset's; raises DataError."""
-        kept: dict[Item, Views] = self.__dict__.setdefault("_kept", {})
-        if item not in kept:
-            kept[item] = super().views(item)
-        return kept[item]
+        """Return the views of a scene, drawn when they are first asked for; raises DataError."""
+        if item not in self._kept:
+            self._kept[item] = super().views(item)
+        return self._kept[item]
 
 
-def open_grounds(spec: TrainSpec, tests: Sequence[str], views: int) -> Grounds:
-    """The train places, and the held-out ones and those of ``tests`` to score; raises DataError."""
+def open_places(spec: TrainSpec, tests: Sequence[str], views: int) -> StudyPlaces:
+    """Open the train places, and the held-out ones and those of ``tests`` to score; raises DataError."""
     train = open_sources(spec.data, Choice("train", spec.only_may_ship), spec.view)
     sets = {HELD_OUT: open_sources(spec.data, Choice("val", spec.only_may_ship), spec.view)}
     known = {place for source in train for place in source.places}
@@ -83,32 +91,39 @@ def open_grounds(spec: TrainSpec, tests: Sequence[str], views: int) -> Grounds:
         trained_on = [place for source in sets[entry] for place in source.places if place in known]
         if trained_on:
             raise DataError(f"--test {entry}: {len(trained_on)} of its places are trained on, {trained_on[0]} first")
-    return Grounds(train, {name: _kept(s, spec, views, name) for name, s in sets.items()}, spec)
+    return StudyPlaces(train, {name: _kept(s, spec, views, name) for name, s in sets.items()}, spec)
 
 
-def open_tuning_grounds(spec: TrainSpec, views: int) -> Grounds:
-    """Seven eighths of the train places to train on, the last eighth to choose by: no scored place is touched."""
+def open_tuning_places(spec: TrainSpec, views: int) -> StudyPlaces:
+    """Open seven eighths of the train places to train on, the last eighth to choose by; raises DataError.
+
+    No scored place is touched.
+    """
     train = open_sources(spec.data, Choice("train", spec.only_may_ship), spec.view)
     names = dict.fromkeys(place for source in train for place in source.places)
     held = frozenset(name for k, name in enumerate(names) if k % _TUNE_EVERY == _TUNE_EVERY - 1)
     rest, chosen = _parts(train, held, False), _parts(train, held, True)
-    return Grounds(rest, {TUNING: _kept(chosen, spec, views, TUNING)}, spec)
+    return StudyPlaces(rest, {TUNING: _kept(chosen, spec, views, TUNING)}, spec)
 
 
 def _parts(sources: Sequence[PairSource], held: frozenset[str], inside: bool) -> list[PairSource]:
+    """Return the same part of every source."""
+
     def part(source: PairSource) -> PairSource:
         if isinstance(source, Weighted):
-            return Weighted(PartOf(source.source, held, inside), source.weight)
-        return PartOf(source, held, inside)
+            return Weighted(SourcePart(source.source, held, inside), source.weight)
+        return SourcePart(source, held, inside)
 
     return [part(source) for source in sources]
 
 
 def _dataset(sources: Sequence[PairSource], spec: TrainSpec, seed: int) -> PairDataset:
+    """Return the scenes of sources in the views of a seed."""
     return PairDataset(sources, seed=seed, side_px=spec.encoder.side_px, strength=spec.augment)
 
 
 def _kept(sources: Sequence[PairSource], spec: TrainSpec, views: int, name: str) -> list[PairDataset]:
+    """Return several draws of a set's views, each kept in memory; raises DataError for fewer than two places."""
     draws: list[PairDataset] = [
         KeptViews(sources, seed=VIEWS_SEED + draw, side_px=spec.encoder.side_px, strength=spec.augment)
         for draw in range(views)

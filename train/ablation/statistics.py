@@ -1,4 +1,4 @@
-"""What a handful of seeds can tell: means, spreads and paired differences."""
+"""Statistics that a handful of seeds can carry: means, spreads and paired differences."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _T95 += [2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086]
 
 
 class Spread(NamedTuple):
-    """Of one arm over seeds."""
+    """The mean and deviation of one arm over seeds."""
 
     mean: float
     sd: float  # of the sample; NaN for one seed
     n: int
 
 
-class Paired(NamedTuple):
+class PairedDifference(NamedTuple):
     """An arm less another on the same seeds."""
 
     mean: float
@@ -32,19 +32,24 @@ class Paired(NamedTuple):
     losses: int
     n: int
 
+    def scaled(self, by: float) -> PairedDifference:
+        """Return the difference in other units, as percentage points; counts stay."""
+        low, high = self.low * by, self.high * by
+        return self._replace(mean=self.mean * by, standard_error=self.standard_error * by, low=low, high=high)
+
 
 def spread(values: Sequence[float]) -> Spread:
-    """Mean and sample standard deviation; NaN where there are none."""
+    """Return mean and sample standard deviation; NaN where there are none."""
     n = len(values)
     sd = float(np.std(values, ddof=1)) if n > 1 else math.nan
     return Spread(float(np.mean(values)) if n else math.nan, sd, n)
 
 
-def paired(values: Sequence[float], against: Sequence[float]) -> Paired:
-    """The difference seed by seed: what a seed adds to both is gone from it."""
+def paired_difference(values: Sequence[float], against: Sequence[float]) -> PairedDifference:
+    """Return the difference seed by seed: what a seed adds to both is gone from it."""
     difference = np.subtract(values, against)
     mean, sd, n = spread(list(difference))
     error = sd / math.sqrt(n) if n > 1 else math.nan
     reach = _T95[min(n - 2, len(_T95) - 1)] * error if n > 1 else math.nan
     wins, losses = int((difference > 0).sum()), int((difference < 0).sum())
-    return Paired(mean, error, mean - reach, mean + reach, wins, losses, n)
+    return PairedDifference(mean, error, mean - reach, mean + reach, wins, losses, n)

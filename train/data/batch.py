@@ -1,4 +1,4 @@
-"""What a loader hands to the trainer."""
+"""Batches of pairs, as a loader hands them to the trainer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SAME_IOU = 0.2  # two squares that share a third of either look alike
 
 
 class Batch(NamedTuple):
-    """Pairs that the trainer takes a step on."""
+    """Pairs that the trainer takes one step on."""
 
     drone: Tensor  # (B, S, S, 3) uint8 RGB
     tile: Tensor  # (B, S, S, 3) uint8 RGB
@@ -20,11 +20,12 @@ class Batch(NamedTuple):
     scene: Tensor  # (B,) int64 index into the dataset, by which an error names pictures
 
     def same_place(self) -> Tensor:  # (B, B) bool
-        """True where two pairs are no negatives of each other: one place, or squares that overlap much."""
+        """Mark the pairs that are no negatives of each other: of one place, or of squares that overlap much."""
         return (self.place[:, None] == self.place) | (_square_iou(self.footprint) > _SAME_IOU)
 
 
 def _square_iou(footprint: Tensor) -> Tensor:  # (B, 4) -> (B, B), NaN where unknown
+    """Return how much the squares of each two pairs overlap, intersection over union; NaN where one is unknown."""
     site, east, north, side = footprint.T
     half = side / 2
     across, up = (

@@ -1,4 +1,4 @@
-"""From data sources to what a loader batches: the same (seed, epoch, scene), the same pixels, any worker count."""
+"""A data set of pairs from several sources: the same (seed, epoch, scene), the same pixels, any worker count."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ _SITES = 1_000_000  # more than a source has
 
 
 class Item(NamedTuple):
-    """What a sampler asks for; the epoch travels with it, so that it reaches persistent workers."""
+    """A scene that a sampler asks for; the epoch travels with it, so that it reaches persistent workers."""
 
     epoch: int
     scene: int
 
 
 class PairDataset(Dataset[Batch]):
-    """Drone frame, tile and place of every scene of several sources."""
+    """A data set of drone frame, tile and place for every scene of several sources."""
 
     def __init__(self, sources: Sequence[PairSource], *, seed: int, side_px: int, strength: float) -> None:
+        """Number the scenes of ``sources``; ``strength`` 0..1 is how much light, season and sensor change."""
         per_source_names = [source.places for source in sources]
         self._scenes = [
             (s, index) for s, names in zip(sources, per_source_names, strict=True) for index in range(len(names))
@@ -50,13 +51,13 @@ class PairDataset(Dataset[Batch]):
         self._beside = True
 
     def alone(self) -> PairDataset:
-        """The same scenes, without places beside them."""
+        """Return the same scenes without places beside them."""
         other = copy(self)
         other._beside = False
         return other
 
     def resized(self, side_px: int) -> PairDataset:
-        """The same scenes at another side."""
+        """Return the same scenes at another side."""
         other = copy(self)
         other._side_px = side_px
         return other
@@ -65,22 +66,22 @@ class PairDataset(Dataset[Batch]):
         return len(self._scenes)
 
     def __getitem__(self, item: Item) -> Batch:
-        """One pair, or two where the scene is shown with a place beside it; see :func:`collate`."""
+        """Return one pair, or two where the scene is shown with a place beside it; see :func:`collate`."""
         views = self.views(item)
-        shown, places = [views], [self.places[item.scene]]
+        pairs, places = [views], [self.places[item.scene]]
         if views.beside is not None:
-            shown.append(views.beside)
+            pairs.append(views.beside)
             places.append(-1 - places[0])
         return Batch(
-            torch.from_numpy(np.stack([one.drone for one in shown])),
-            torch.from_numpy(np.stack([one.tile for one in shown])),
+            torch.from_numpy(np.stack([pair.drone for pair in pairs])),
+            torch.from_numpy(np.stack([pair.tile for pair in pairs])),
             torch.tensor(places),
-            torch.stack([self._ground(item.scene, one.footprint) for one in shown]),
-            torch.tensor([item.scene] * len(shown)),
+            torch.stack([self._ground(item.scene, pair.footprint) for pair in pairs]),
+            torch.tensor([item.scene] * len(pairs)),
         )
 
     def views(self, item: Item) -> Views:
-        """Drone frame and tile, both (S, S, 3), as the encoder reads them; raises DataError."""
+        """Return drone frame and tile, both (S, S, 3), as the encoder reads them; raises DataError."""
         source, index = self._scenes[item.scene]
         rng = np.random.default_rng((self._seed, item.epoch, item.scene))
         try:
@@ -93,11 +94,13 @@ class PairDataset(Dataset[Batch]):
         return changed._replace(beside=self._changed(views.beside, rng))
 
     def _changed(self, views: Views, rng: np.random.Generator) -> Views:
+        """Return a pair under another light each, as the encoder reads it."""
         drone = encoder_input(augment(views.drone, rng, self._strength), views.drone_seen, self._side_px)
         tile = encoder_input(augment(views.tile, rng, self._strength), None, self._side_px)
         return views._replace(drone=drone, tile=tile)
 
     def _ground(self, scene: int, footprint: Footprint | None) -> Tensor:  # (4,)
+        """Return the footprint as a row of a batch; sites of several sources get numbers apart."""
         if footprint is None:
             return torch.full((4,), torch.nan, dtype=torch.float64)
         site = self._source_numbers[scene] * _SITES + footprint.site
@@ -105,12 +108,12 @@ class PairDataset(Dataset[Batch]):
 
 
 def collate(items: Sequence[Batch]) -> Batch:
-    """One batch of all pairs; a DataLoader of a :class:`PairDataset` wants it as ``collate_fn``."""
+    """Join the pairs of several scenes to one batch; a DataLoader wants it as ``collate_fn``."""
     return Batch(*(torch.cat(rows) for rows in zip(*items, strict=True)))
 
 
 def prepare_worker(_worker: int) -> None:
-    """One thread a worker, and a Ctrl-C left to the trainer, who finishes the step with what workers deliver."""
+    """Keep a worker to one thread and deaf to Ctrl-C: the trainer finishes the step with what workers deliver."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

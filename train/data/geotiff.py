@@ -1,4 +1,4 @@
-"""A map as a GeoTIFF of any size and CRS, seen in metres on a plane of its own; only windows of it are read."""
+"""A map as a GeoTIFF of any size and CRS, in metres on a plane of its own; only windows of it are read."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from rasterio.enums import MaskFlags, Resampling
+from rasterio.warp import transform, transform_bounds
+from rasterio.windows import Window
 
 from runtime.geo.mercator import LatLon
 from runtime.maps.importing import black_collar, colour_bands, geotiff_errors, open_geotiff
@@ -26,8 +29,8 @@ _STRIP_PX = 64
 _OVERVIEW_PX = 4096  # longest side of the whole map at its coarsest
 
 
-class Window(NamedTuple):
-    """A part of a map; what the map does not have is ``FILL`` grey in it."""
+class RasterWindow(NamedTuple):
+    """A part of a map that has been read; what the map does not have is ``FILL`` grey in it."""
 
     picture: Picture  # (H, W, 3)
     seen: Mask  # (H, W)
@@ -37,7 +40,7 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class GeoMap:
-    """Where a GeoTIFF lies. Metres are east and north of its middle (azimuthal equidistant on WGS 84)."""
+    """A map whose places are metres east and north of its middle (azimuthal equidistant on WGS 84)."""
 
     path: Path
     plane: str  # the same, for PROJ
@@ -46,9 +49,7 @@ class GeoMap:
 
     @classmethod
     def open(cls, path: Path) -> GeoMap:
-        """Raises ImageryError."""
-        from rasterio.warp import transform, transform_bounds
-
+        """Open a map and measure it; raises ImageryError."""
         dataset = _dataset(path)
         middle = dataset.transform @ (dataset.width / 2, dataset.height / 2)
         lon, lat = (values[0] for values in transform(dataset.crs, "EPSG:4326", *([value] for value in middle)))
@@ -58,20 +59,18 @@ class GeoMap:
         return cls(path, plane, 1 / math.sqrt(abs(np.linalg.det(pixel_from_plane[:2, :2]))), box_m)
 
     def to_plane(self, places: Sequence[LatLon]) -> FloatArray:  # (N, 2)
-        """Metres east and north of the map's middle."""
-        from rasterio.warp import transform
-
+        """Return places as metres east and north of the map's middle."""
         lat, lon = zip(*places, strict=True)
         return np.column_stack(transform("EPSG:4326", self.plane, lon, lat))
 
     def pixels_from_plane(self, points: FloatArray) -> FloatArray:  # (N, 2) -> (N, 3, 3)
-        """The way from metres to the map's pixels about each point; within a kilometre it bends by centimetres."""
+        """Return, for each point, the affine to the map's pixels; within a kilometre it bends by centimetres."""
         return _pixels_from_plane(_dataset(self.path), self.plane, points)
 
     def window(
         self, pixel_from_plane: FloatArray, middle: FloatArray, reach_m: float, finest_m: float
-    ) -> Window | None:
-        """The square ``reach_m`` to each side of ``middle`` (2,), at ``finest_m`` a pixel or the map's own, if coarser.
+    ) -> RasterWindow | None:
+        """Read the square ``reach_m`` to each side of ``middle`` (2,), ``finest_m`` a pixel or as coarse as the map is.
 
         None where the map has nothing there; raises ImageryError.
         """
@@ -90,10 +89,10 @@ class GeoMap:
         scale = (columns, rows) / (high - low)
         move = (0.5 - low) * scale - 0.5  # pixel centres are at whole numbers
         shrunk = np.array([[scale[0], 0.0, move[0]], [0.0, scale[1], move[1]], [0.0, 0.0, 1.0]])
-        return Window(picture, seen, shrunk @ pixel_from_plane, gsd_m)
+        return RasterWindow(picture, seen, shrunk @ pixel_from_plane, gsd_m)
 
     def seen_around(self, points: FloatArray, side_m: float) -> FloatArray:  # (N, 2) -> (N,)
-        """How much of a square about each point the map has, 0 to 1, from an overview of the whole map."""
+        """Return how much of a square about each point the map has, 0 to 1, from an overview of the whole map."""
         dataset = _dataset(self.path)
         by = max(1.0, side_m / 8 / self.gsd_m, max(dataset.width, dataset.height) / _OVERVIEW_PX)
         size = max(1, round(dataset.width / by)), max(1, round(dataset.height / by))
@@ -108,33 +107,35 @@ class GeoMap:
 
 
 def _dataset(path: Path) -> Any:
+    """Return this thread's open handle of a map."""
     return _kept_open(path, os.getpid(), threading.get_ident())
 
 
 @lru_cache(maxsize=64)
 def _kept_open(path: Path, _process: int, _thread: int) -> Any:
-    """A handle of its own for each process and thread, as GDAL wants; it keeps blocks that it decoded."""
+    """Open a handle for one process and thread, as GDAL wants; it keeps blocks that it decoded."""
     return open_geotiff(path)
 
 
 def _pixels_from_plane(dataset: Any, plane: str, points: FloatArray) -> FloatArray:  # (N, 2) -> (N, 3, 3)
-    """Local affines, pixel centres at whole numbers."""
-    from rasterio.warp import transform
-
+    """Return local affines, pixel centres at whole numbers."""
     probes = points[:, None] + np.array([[0.0, 0.0], [_PROBE_M, 0.0], [0.0, _PROBE_M]])  # (N, 3, 2)
     xs, ys = transform(plane, dataset.crs, *probes.reshape(-1, 2).T.tolist())
     to_pixel = np.array(~dataset.transform).reshape(3, 3)
     pixels = (np.column_stack([xs, ys, np.ones(len(xs))]) @ to_pixel.T)[:, :2].reshape(-1, 3, 2) - 0.5
-    found = np.zeros((len(points), 3, 3))
-    found[:, :2, 0] = (pixels[:, 1] - pixels[:, 0]) / _PROBE_M
-    found[:, :2, 1] = (pixels[:, 2] - pixels[:, 0]) / _PROBE_M
-    found[:, :2, 2] = pixels[:, 0] - np.einsum("nij,nj->ni", found[:, :2, :2], points)
-    found[:, 2, 2] = 1.0
-    return found
+    affines = np.zeros((len(points), 3, 3))
+    affines[:, :2, 0] = (pixels[:, 1] - pixels[:, 0]) / _PROBE_M
+    affines[:, :2, 1] = (pixels[:, 2] - pixels[:, 0]) / _PROBE_M
+    affines[:, :2, 2] = pixels[:, 0] - np.einsum("nij,nj->ni", affines[:, :2, :2], points)
+    affines[:, 2, 2] = 1.0
+    return affines
 
 
 def _overview_seen(dataset: Any, size: tuple[int, int]) -> Mask:
-    """What the map has, shrunk to a width and a height; in strips, for a map without overviews is read whole here."""
+    """Return what the map has, shrunk to a width and a height.
+
+    In strips, since a map without overviews is read whole here.
+    """
     edges = np.linspace(0, size[1], -(-size[1] // _STRIP_PX) + 1).astype(int)
     in_map = np.round(edges * (dataset.height / size[1])).astype(int)
     strips = []
@@ -147,11 +148,8 @@ def _overview_seen(dataset: Any, size: tuple[int, int]) -> Mask:
 
 
 def _read(dataset: Any, box_px: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[Picture, Mask]:
-    """Column, row, width and height of the map, shrunk by area (or from overviews) to a width and a height."""
-    from rasterio.enums import MaskFlags, Resampling
-    from rasterio.windows import Window as Box
-
-    box, shape = Box(*box_px), (size[1], size[0])
+    """Read a box (column, row, width, height) of the map, shrunk by area or from overviews to a width and a height."""
+    box, shape = Window(*box_px), (size[1], size[0])
     bands = colour_bands(dataset)
     whole = all(flags == [MaskFlags.all_valid] for flags in dataset.mask_flag_enums)
     with geotiff_errors(Path(dataset.name)):

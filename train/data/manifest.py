@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import DataError
+from train.data.split import Split
 
 T = TypeVar("T")
 
@@ -19,27 +20,27 @@ NAME = "manifest.csv"
 _VAL_EVERY = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """Which rows are wanted; ``split`` None takes all."""
+    """The places that are wanted; ``split`` None takes all."""
 
-    split: str | None = None
+    split: Split | None = None
     only_may_ship: bool = False
 
     def unlisted(self, scenes: Sequence[T]) -> list[T]:
-        """Those wanted of scenes of which no list says the split: every eighth is held back for ``val``."""
+        """Return the wanted ones of scenes whose split no list says: every eighth is held back for ``val``."""
         if self.split is None:
             return list(scenes)
         return [s for k, s in enumerate(scenes) if (k % _VAL_EVERY == _VAL_EVERY - 1) == (self.split == "val")]
 
-    def listed(self, rows: Sequence[Row]) -> list[Row]:
-        """Those wanted of rows; where they have no column ``split``, as of unlisted scenes."""
-        if any("split" not in row.line for row in rows):
+    def listed(self, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
+        """Return the wanted rows; where they have no column ``split``, those of :meth:`unlisted`."""
+        if any(row.split is None for row in rows):
             return self.unlisted(rows)
-        return [row for row in rows if self.split in (None, row.line["split"])]
+        return [row for row in rows if self.split in (None, row.split)]
 
     def apart(self, middles_m: NDArray[np.float64], reach_m: float) -> NDArray[np.int64]:
-        """Those wanted of places of one site, (N, 2) metres: an eighth of them at its east or north end is ``val``.
+        """Return which places (N, 2) of one site are wanted, in metres: an eighth at its east or north end is ``val``.
 
         Places of ``train`` within ``reach_m`` of that block are left out, so that no ground is on both sides.
         """
@@ -51,17 +52,21 @@ class Choice:
         return np.flatnonzero(along >= border if self.split == "val" else along < border - reach_m)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line: its pictures, metres per pixel where known, and all that stands in it."""
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """One line of a list: its pictures, and what the other columns say of them."""
 
     pictures: tuple[Path, ...]
-    gsd_m: float | None = None
-    line: Mapping[str, str] = field(default_factory=dict)
+    gsd_m: float | None = None  # None where unknown
+    split: str | None = None  # None where the list has no such column
+    may_ship: bool = False
+    place: str = ""  # blank where the list does not name it
+    cells: tuple[str, ...] = ()  # the pictures, as the list writes them
+    lat_lon: tuple[str, str] = ("", "")  # as the list writes them; blank where unknown
 
 
-def read_rows(under: Path, columns: Sequence[str], choice: Choice) -> list[Row] | None:
-    """Rows of a CSV file, or of the manifest in a folder or above it whose pictures lie in the folder; of any split.
+def read_rows(under: Path, columns: Sequence[str], choice: Choice) -> list[ManifestRow] | None:
+    """Read the rows of a CSV file, or of the manifest in a folder or above it that lie in the folder; of any split.
 
     ``columns`` name pictures, relative to the file. None where no such file has these columns. With ``only_may_ship``,
     a row says ``yes`` under ``may_ship`` or is left out. Raises DataError.
@@ -73,12 +78,12 @@ def read_rows(under: Path, columns: Sequence[str], choice: Choice) -> list[Row] 
         if set(columns) <= set(names):
             rows = [_row(path, line, columns) for line in lines]
             inside = [row for row in rows if under == path or all(p.is_relative_to(under) for p in row.pictures)]
-            return [row for row in inside if row.line.get("may_ship") == "yes" or not choice.only_may_ship]
+            return [row for row in inside if row.may_ship or not choice.only_may_ship]
     return None
 
 
 def read_csv(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
-    """Column names, and lines that have a cell for each; raises DataError."""
+    """Read column names, and lines that have a cell for each; raises DataError."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -92,13 +97,24 @@ def read_csv(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
     return names, lines
 
 
-def _row(path: Path, line: dict[str, str], columns: Sequence[str]) -> Row:
+def _row(path: Path, line: dict[str, str], columns: Sequence[str]) -> ManifestRow:
+    """Parse one line; raises DataError."""
     if blank := [column for column in columns if not line[column]]:
         raise DataError(f"{path} has a row without {' and '.join(blank)}: {','.join(line.values())}")
-    return Row(tuple(path.parent / line[column] for column in columns), _gsd(path, line.get("gsd_m", "")), line)
+    cells = tuple(line[column] for column in columns)
+    return ManifestRow(
+        tuple(path.parent / cell for cell in cells),
+        _gsd(path, line.get("gsd_m", "")),
+        split=line.get("split"),
+        may_ship=line.get("may_ship") == "yes",
+        place=line.get("place", ""),
+        cells=cells,
+        lat_lon=(line.get("lat", ""), line.get("lon", "")),
+    )
 
 
 def _gsd(path: Path, text: str) -> float | None:
+    """Parse metres a pixel, None where the cell is blank; raises DataError."""
     try:
         gsd_m = float(text) if text else None
     except ValueError:

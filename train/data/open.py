@@ -1,4 +1,4 @@
-"""From ``KIND:PATH[@GSD_M][*WEIGHT]`` on a command line to data sources."""
+"""Data sources from ``KIND:PATH[@GSD_M][*WEIGHT]`` on a command line."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import DataError
-from runtime.types import Say
-from train.data.benchmarks.registry import BENCHMARKS, Found
-from train.data.broken_pictures import say, sound_sources
+from train.data.benchmarks.registry import BENCHMARKS, BenchmarkFolder
+from train.data.broken_pictures import leave_out_broken
 from train.data.manifest import Choice
 from train.data.source import PairSource, Weighted
 from train.data.sources.generated_world import open_drawn
@@ -18,13 +17,13 @@ from train.data.sources.map_cells import MAP_SUFFIXES, open_map
 from train.data.sources.overhead import OverheadSource, open_overhead, open_site
 from train.data.sources.recorded_flight import open_flight
 from train.data.sources.registered_pairs import open_pairs
-from train.data.sources.unregistered_pairs import NAMES, Matched, find_matched
-from train.data.view_pair import ViewSpec
+from train.data.sources.unregistered_pairs import NAMES, UnregisteredPairs, find_unregistered
+from train.data.view_spec import ViewSpec
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One ``--data KIND:PATH[@GSD_M][*WEIGHT]``."""
+    """One source of data as a command line names it: ``--data KIND:PATH[@GSD_M][*WEIGHT]``."""
 
     kind: str
     where: str
@@ -33,7 +32,7 @@ class Entry:
 
     @classmethod
     def parse(cls, text: str) -> Entry:
-        """Raises DataError where the text is no entry; whether the path holds data is not asked."""
+        """Parse an entry; raises DataError where the text is none. Whether the path holds data is not looked at."""
         kind, colon, rest = text.partition(":")
         if not colon or kind not in KINDS:
             raise DataError(f"--data {text}: expected KIND:PATH with KIND one of {', '.join(KINDS)}")
@@ -46,21 +45,19 @@ class Entry:
         return Path(self.where)
 
 
-def open_sources(
-    data: Sequence[str], choice: Choice, view: ViewSpec, *, max_broken: float = 0.01, tell: Say = say
-) -> list[Weighted]:
-    """The sources that hold chosen scenes, without pictures that cannot be read; raises SkyfixError.
+def open_sources(data: Sequence[str], choice: Choice, view: ViewSpec, *, max_broken: float = 0.01) -> list[Weighted]:
+    """Open the sources that hold chosen scenes, without pictures that cannot be read; raises SkyfixError.
 
     More broken pictures than the share ``max_broken`` are an error; fewer are told.
     """
     if not data:
         raise DataError("no data to train on; give --data KIND:PATH, or try --preset smoke, which draws its own")
     opened = [open_entry(Entry.parse(text), choice, view) for text in data]
-    return [source for source in sound_sources(opened, max_broken, tell) if source.places]
+    return [source for source in leave_out_broken(opened, max_broken) if source.places]
 
 
 def open_entry(entry: Entry, choice: Choice, view: ViewSpec) -> Weighted:
-    """One source, of which no picture has been looked at; raises SkyfixError."""
+    """Open one source, of which no picture has been looked at; raises SkyfixError."""
     return Weighted(_OPENERS[entry.kind](entry, choice, view), entry.weight)
 
 
@@ -74,10 +71,10 @@ def _site(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
     return OverheadSource(open_site(entry.path, entry.gsd_m, choice), view)
 
 
-def matched_pictures(entry: Entry, choice: Choice) -> Matched | None:
-    """Unregistered pictures of ``pairs:``, which are scored as they are; None for all else. Raises DataError."""
+def matched_pictures(entry: Entry, choice: Choice) -> UnregisteredPairs | None:
+    """Find the unregistered pictures of ``pairs:``, which are scored as they are; None for all else."""
     path, names = _named(entry)
-    return find_matched(path, names or NAMES, choice) if entry.kind == "pairs" and path.exists() else None
+    return find_unregistered(path, names or NAMES, choice) if entry.kind == "pairs" and path.exists() else None
 
 
 def _pairs(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
@@ -86,7 +83,7 @@ def _pairs(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
 
 
 def _named(entry: Entry) -> tuple[Path, tuple[str, str] | None]:
-    """``PATH#drone=NAME,satellite=NAME``, or a path alone."""
+    """Split ``PATH#drone=NAME,satellite=NAME`` into path and names; a path alone has no names."""
     named = re.fullmatch(r"(.+)#drone=([^,#/]+),satellite=([^,#/]+)", entry.where)
     return (Path(named[1]), (named[2], named[3])) if named else (entry.path, None)
 
@@ -101,10 +98,11 @@ def _flight(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
 
 def _benchmark(entry: Entry, choice: Choice, view: ViewSpec) -> PairSource:
     _without_gsd(entry, "its pictures are used whole")
-    return Found.parse(entry.kind, entry.where).open_train(choice, view)
+    return BenchmarkFolder.parse(entry.kind, entry.where).open_train(choice, view)
 
 
 def _without_gsd(entry: Entry, why: str) -> Entry:
+    """Return the entry as it is; raises DataError where it states a ground sample distance."""
     if entry.gsd_m is not None:
         raise DataError(f"--data {entry.kind}:{entry.where} takes no @GSD: {why}")
     return entry
@@ -122,9 +120,9 @@ KINDS = tuple(_OPENERS)
 
 
 def _suffix(text: str, rest: str, mark: str, expected: str) -> tuple[str, float | None]:
-    """What stands before the last ``mark``, and the number after it; None where the mark is the path's own."""
-    before, found, number = rest.rpartition(mark)
-    if not found or "/" in number:
+    """Split off the number after the last ``mark``; None where the mark is the path's own. Raises DataError."""
+    before, marked, number = rest.rpartition(mark)
+    if not marked or "/" in number:
         return rest, None
     try:
         value = float(number)

@@ -1,4 +1,4 @@
-"""What a benchmark asks: queries, a gallery, and which of it is right."""
+"""Queries, a gallery, and which pictures of it are right: what a benchmark scores an encoder on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runtime.types import Picture
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture to embed."""
+    """A picture to embed, under its name and with the place that it shows."""
 
     name: str  # what a person finds it by; within a benchmark no two pictures share one
     place: str
@@ -28,20 +28,16 @@ class RetrievalSet:
     name: str  # as "University-1652 drone -> satellite"
     queries: Sequence[Shot]
     gallery: Sequence[Shot]
-
-    @property
-    def asks_from_drone(self) -> bool:
-        """Whether the queries are the drone's."""
-        return self.name.partition("->")[0].rstrip().endswith("drone")
+    asks_from_drone: bool  # the queries are the drone's pictures; else they are the map's
 
     def without_distractors(self) -> RetrievalSet:
-        """As the Sample4Geo family counts: pictures of places that are never asked for are deleted from the gallery."""
-        asked = {shot.place for shot in self.queries}
-        kept = [shot for shot in self.gallery if shot.place in asked]
+        """Return the set as the Sample4Geo family counts: gallery pictures that answer no query are deleted."""
+        wanted = {shot.place for shot in self.queries}
+        kept = [shot for shot in self.gallery if shot.place in wanted]
         return replace(self, name=f"{self.name} (sample4geo)", gallery=kept)
 
     def place_numbers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(Q,) and (G,): equal numbers are one place."""
+        """Return the places of the queries (Q,) and of the gallery (G,); equal numbers are one place."""
         shots = [*self.queries, *self.gallery]
         number = {place: k for k, place in enumerate(dict.fromkeys(shot.place for shot in shots))}
         numbers = np.array([number[shot.place] for shot in shots], np.int64)

@@ -1,9 +1,10 @@
-"""Pairs as the trainer gets them, on one picture: the quickest way to see that a new data set is right."""
+"""A picture of pairs as the trainer gets them: the quickest way to see that a new data set is right."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,8 +17,16 @@ _GAP_PX, _SEAM_PX, _LABEL_PX = 10, 2, 16
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 
 
-def write_sheet(path: Path, pairs: Sequence[tuple[str, Picture, Picture]]) -> None:
-    """A PNG of (label, drone, tile), drone left and tile right; all pictures are squares of one side."""
+class LabelledPair(NamedTuple):
+    """A drone's picture and a tile of one place, (S, S, 3) both, under the place's name."""
+
+    label: str
+    drone: Picture
+    tile: Picture
+
+
+def write_sheet(path: Path, pairs: Sequence[LabelledPair]) -> None:
+    """Write a PNG of pairs, drone left and tile right; all pictures are squares of one side."""
     cells = [_cell(*pair) for pair in pairs]
     blank = np.full_like(cells[0], 255)
     cells += [blank] * (-len(cells) % min(_COLUMNS, len(cells)))
@@ -29,6 +38,7 @@ def write_sheet(path: Path, pairs: Sequence[tuple[str, Picture, Picture]]) -> No
 
 
 def _cell(label: str, drone: Picture, tile: Picture) -> Picture:
+    """Draw one pair with its label above."""
     seam = np.full((len(drone), _SEAM_PX, 3), _PAPER, np.uint8)
     pair = np.hstack([drone, seam, tile])
     pair = cv2.copyMakeBorder(pair, _LABEL_PX, _GAP_PX, 0, _GAP_PX, cv2.BORDER_CONSTANT, value=_PAPER)

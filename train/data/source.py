@@ -38,7 +38,7 @@ class Views(NamedTuple):
 
 
 class PairSource(Protocol):
-    """Scenes to train on."""
+    """A collection of scenes to train on."""
 
     @property
     def places(self) -> Sequence[str]:
@@ -51,11 +51,11 @@ class PairSource(Protocol):
         ...
 
     def without(self, broken: Collection[Path]) -> PairSource:
-        """The scenes that are left without these files."""
+        """Return the scenes that are left without these files."""
         ...
 
     def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
-        """Two views of a scene, a function of ``index`` and ``rng`` alone; raises DataError."""
+        """Render two views of a scene, a function of ``index`` and ``rng`` alone; raises DataError."""
         ...
 
 
@@ -68,21 +68,25 @@ class Weighted:
 
     @property
     def places(self) -> Sequence[str]:
+        """The place of each scene."""
         return self.source.places
 
     @property
     def files(self) -> Sequence[Path]:
+        """Pictures to check at the start."""
         return self.source.files
 
     def without(self, broken: Collection[Path]) -> Weighted:
+        """Return what is left of the source, with the same weight."""
         return Weighted(self.source.without(broken), self.weight)
 
     def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
+        """Render two views of a scene of the source; raises DataError."""
         return self.source.render(index, rng, side_px)
 
 
 def read_picture(path: Path, how: int = cv2.IMREAD_COLOR) -> Picture:
-    """A picture as RGB bytes, smaller where ``how`` is one of ``IMREAD_REDUCED_COLOR``; raises DataError."""
+    """Read a picture as RGB bytes, smaller where ``how`` is an ``IMREAD_REDUCED_COLOR``; raises DataError."""
     picture = cv2.imread(str(path), how)
     if picture is None:
         state = "is no picture that OpenCV can read" if path.is_file() else "is missing"
@@ -91,10 +95,10 @@ def read_picture(path: Path, how: int = cv2.IMREAD_COLOR) -> Picture:
 
 
 def pictures_under(folder: Path) -> list[Path]:
-    """All pictures in a folder and below, sorted; raises DataError when there are none."""
+    """List all pictures in a folder and below, sorted; raises DataError when there are none."""
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; give one with pictures, as KIND:FOLDER")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
-    if not found:
+    pictures = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+    if not pictures:
         raise DataError(f"{folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)})")
-    return found
+    return pictures

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from runtime.geo.camera import Attitude, Camera, axis_ground, pixels_from_ground
 from runtime.types import FloatArray, Mask, Picture
 from train.data.source import Views
+from train.data.view_spec import ViewSpec
 
 Points = tuple[NDArray[np.float32], NDArray[np.float32]]  # columns and rows, (S, S) each
 
@@ -27,31 +28,18 @@ _ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
-class ViewSpec:
-    """How views vary. Angles in degrees, lengths in metres."""
-
-    footprint_m: tuple[float, float] = (45.0, 90.0)
-    tilt_deg: float = 50.0  # from straight down
-    yaw_error_deg: float = 15.0
-    tilt_error_deg: float = 4.0  # of pitch, and of roll
-    altitude_error: float = 0.15  # relative
-    lens_error: float = 0.02  # radial distortion left by calibration, of the distance from the middle, in the corners
-    offset: float = 0.125  # of the footprint; a cache's stride is a quarter, so no tile is farther
-    beside: bool = False  # show each place with a second one, half a footprint to a whole one away: a near miss
-    quilt: float = 0.0  # share of scenes that are sewn together of four pictures, where a source has small ones
-    warp: bool = False  # say which pixel of the tile each pixel of the drone's view shows
-
-
-@dataclass(frozen=True)
-class Pose:
-    """A camera over flat ground."""
+class CameraPose:
+    """A camera over flat ground, with its attitude and height."""
 
     camera: Camera
     attitude: Attitude
     height_m: float
 
     def frame_from_axis(self) -> FloatArray:
-        """(3, 3) frame pixels from metres (east, north) around the point where the optical axis meets the ground."""
+        """Return the (3, 3) homography to frame pixels from metres (east, north) around the optical axis' ground point.
+
+        Raises ValueError where the axis does not meet the ground.
+        """
         axis = axis_ground(self.attitude, self.height_m)
         if axis is None:
             raise ValueError(f"{self.attitude} does not look at the ground")
@@ -60,7 +48,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Ground:
-    """What is flown over and what is mapped, pixel on pixel, about a middle."""
+    """Pictures of what is flown over and of what is mapped, pixel on pixel, about a middle."""
 
     flown: Picture
     mapped: Picture
@@ -77,7 +65,7 @@ def render_views(
     spec: ViewSpec,
     mapped: Picture | None = None,
 ) -> Views:
-    """The tile and the drone's view of a random footprint in ``chip``, both turned and mirrored alike.
+    """Render tile and drone's view of a random footprint in ``chip``, both turned and mirrored alike.
 
     ``mapped`` is the same ground on another date, pixel on pixel: the tile is then of that date.
     """
@@ -89,7 +77,7 @@ def render_views(
 def views_and_beside(
     ground: Ground, footprint_m: float, rng: np.random.Generator, *, side_px: int, spec: ViewSpec
 ) -> Views:
-    """Views of the square about the middle and, where ``spec`` asks for it, of one beside it at the same scale.
+    """Render the square about the middle and, where ``spec`` asks for it, one beside it at the same scale.
 
     In a cache the tiles next to the right one look most like it. Two random places never do.
     """
@@ -103,7 +91,7 @@ def views_and_beside(
 
 
 def views_of(ground: Ground, footprint_m: float, rng: np.random.Generator, *, side_px: int, spec: ViewSpec) -> Views:
-    """The tile of a square about the middle, and the view of a drone whose pose and lens are not quite as told.
+    """Render the tile of a square about the middle, and a drone's view whose pose and lens are not quite as told.
 
     Beyond the picture the ground goes on, mirrored: grey is kept for what a camera did not see.
     """
@@ -128,25 +116,25 @@ def views_of(ground: Ground, footprint_m: float, rng: np.random.Generator, *, si
 
 
 def patch_grid(footprint_m: float, side_px: int) -> FloatArray:
-    """(3, 3) metres (east, north) around the middle from pixels of a north-up square patch."""
+    """Return the (3, 3) transform to metres (east, north) around the middle from pixels of a north-up square patch."""
     step, middle = footprint_m / side_px, (side_px - 1) / 2  # pixel centres are at whole numbers
     return np.array([[step, 0.0, -step * middle], [0.0, -step, step * middle], [0.0, 0.0, 1.0]])
 
 
 def shift(east_m: float, north_m: float) -> FloatArray:
-    """(3, 3) translation."""
+    """Return a (3, 3) translation by metres."""
     return np.array([[1.0, 0.0, east_m], [0.0, 1.0, north_m], [0.0, 0.0, 1.0]])
 
 
 def turn(rng: np.random.Generator, most_rad: float) -> FloatArray:
-    """(3, 3) a turn up to ``most_rad``, quarters of a circle besides, mirrored or not: north-up must not mean up."""
+    """Draw a (3, 3) turn up to ``most_rad``, quarters of a circle besides, mirrored or not: up must not mean north."""
     angle = rng.uniform(-most_rad, most_rad) + math.pi / 2 * rng.integers(4)
     mirror, c, s = rng.choice([-1.0, 1.0]), math.cos(angle), math.sin(angle)
     return np.array([[c * mirror, -s, 0.0], [s * mirror, c, 0.0], [0.0, 0.0, 1.0]])
 
 
 def frame_points(camera: Camera, frame_from_patch: FloatArray, side_px: int) -> tuple[Points, Mask]:
-    """Where pixels of a patch lie in the frame, and whether that is in front of the camera and inside."""
+    """Return where pixels of a patch lie in the frame, and whether that is before the camera and inside."""
     across = np.arange(side_px, dtype=np.float32)
     u, v, w = (
         np.float32(a) * across + (np.float32(b) * across + np.float32(c))[:, None] for a, b, c in frame_from_patch
@@ -158,7 +146,7 @@ def frame_points(camera: Camera, frame_from_patch: FloatArray, side_px: int) -> 
 
 
 def _bent(camera: Camera, points: Points, share: float) -> Points:
-    """Points of a frame through a lens that moves corners outwards by ``share`` of their distance from the middle."""
+    """Move points of a frame as a lens does that pushes corners outwards by ``share`` of their distance."""
     cx, cy = camera.matrix[:2, 2].astype(np.float32)
     x, y = points[0] - cx, points[1] - cy
     by = np.float32(1.0) + np.float32(share / (cx * cx + cy * cy)) * (x * x + y * y)
@@ -166,6 +154,7 @@ def _bent(camera: Camera, points: Points, share: float) -> Points:
 
 
 def _through(homography: FloatArray, points: Points) -> Points:
+    """Map points by a homography."""
     x, y = points
     u, v, w = (np.float32(a) * x + np.float32(b) * y + np.float32(c) for a, b, c in homography)
     w = np.where(np.abs(w) > 1e-6, w, np.float32(1.0))
@@ -173,7 +162,7 @@ def _through(homography: FloatArray, points: Points) -> Points:
 
 
 def _place_footprint(chip: Picture, gsd_m: float, rng: np.random.Generator, spec: ViewSpec) -> tuple[float, FloatArray]:
-    """A footprint's side and the homography to chip pixels from metres around its middle."""
+    """Draw a footprint's side, and the homography to chip pixels from metres around its middle."""
     height_px, width_px = chip.shape[:2]
     extent_m = min(height_px, width_px) * gsd_m
     widest = 0.8 if spec.beside else 0.92  # the place beside must not be all mirrored ground
@@ -188,8 +177,8 @@ def _place_footprint(chip: Picture, gsd_m: float, rng: np.random.Generator, spec
     return footprint_m, shift(*middle) @ np.diag([1 / gsd_m, -1 / gsd_m, 1.0]) @ turned
 
 
-def _seeing_poses(footprint_m: float, rng: np.random.Generator, spec: ViewSpec) -> tuple[Pose, Pose]:
-    """A nominal and a true pose whose nominal frame covers most of the patch."""
+def _seeing_poses(footprint_m: float, rng: np.random.Generator, spec: ViewSpec) -> tuple[CameraPose, CameraPose]:
+    """Draw a nominal and a true pose whose nominal frame covers most of the patch."""
     for attempt in range(_ATTEMPTS):
         nominal, true = _random_poses(footprint_m, rng, spec, calm=attempt / _ATTEMPTS)
         _, seen = frame_points(nominal.camera, nominal.frame_from_axis() @ patch_grid(footprint_m, 16), 16)
@@ -198,8 +187,10 @@ def _seeing_poses(footprint_m: float, rng: np.random.Generator, spec: ViewSpec) 
     return _random_poses(footprint_m, rng, spec, calm=1.0)
 
 
-def _random_poses(footprint_m: float, rng: np.random.Generator, spec: ViewSpec, calm: float) -> tuple[Pose, Pose]:
-    """(nominal, true); ``calm`` 0..1 draws the camera up and towards straight down."""
+def _random_poses(
+    footprint_m: float, rng: np.random.Generator, spec: ViewSpec, calm: float
+) -> tuple[CameraPose, CameraPose]:
+    """Draw (nominal, true); ``calm`` 0..1 draws the camera up and towards straight down."""
     half_view = math.radians(rng.uniform(55.0, 85.0)) / 2
     focal_px = _FRAME_WIDTH_PX / 2 / math.tan(half_view)
     height_px = round(_FRAME_WIDTH_PX * rng.choice([9 / 16, 3 / 4]))
@@ -215,7 +206,7 @@ def _random_poses(footprint_m: float, rng: np.random.Generator, spec: ViewSpec, 
     # Width of the frame on the ground, at the distance of the optical axis, in footprints.
     frame_widths = rng.uniform(1.05, 2.4) * (1.0 - calm) + 2.6 * calm
     distance_m = frame_widths * footprint_m / (2 * math.tan(half_view))
-    true = Pose(camera, attitude, distance_m * math.cos(math.radians(tilt)))
+    true = CameraPose(camera, attitude, distance_m * math.cos(math.radians(tilt)))
 
     roll, pitch = rng.uniform(-spec.tilt_error_deg, spec.tilt_error_deg, 2)
     yaw = rng.uniform(-spec.yaw_error_deg, spec.yaw_error_deg)
@@ -225,7 +216,7 @@ def _random_poses(footprint_m: float, rng: np.random.Generator, spec: ViewSpec, 
 
 
 def _no_finer(ground: Ground, metres_per_px: float) -> Ground:
-    """Pictures shrunk by area to about what is asked for, where a bilinear warp alone would alias."""
+    """Shrink the pictures by area to about what is asked for, where a bilinear warp alone would alias."""
     coarseness = metres_per_px / ground.gsd_m
     if coarseness < 1.5:
         return ground

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import torch
@@ -18,6 +17,7 @@ from runtime.files import write_text_whole
 from train.data.dataset import PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
+from train.data.split import TrainSplit
 from train.fit.bad_batch import save_bad_batch
 from train.fit.batches import run_steps
 from train.fit.distributed import Ranks
@@ -173,7 +173,7 @@ def _datasets(spec: TrainSpec) -> tuple[PairDataset, PairDataset]:
     return train, val
 
 
-def _dataset(spec: TrainSpec, split: Literal["train", "val"], seed: int) -> PairDataset:
+def _dataset(spec: TrainSpec, split: TrainSplit, seed: int) -> PairDataset:
     """Open the places of one split, in the views of a seed; raises DataError."""
     choice = Choice(split, spec.only_may_ship)
     sources = open_sources(spec.data, choice, spec.view, max_broken=spec.max_broken)

@@ -6,14 +6,47 @@ import argparse
 import sys
 from pathlib import Path
 
-from runtime.command import run_command
-from runtime.errors import TrainError
+from runtime.command import add_verbose, run_command
 from runtime.model.bundle import matcher_home
 from runtime.progress import progress
+from train.local.spec import AMP_CHOICES, LocalSpec
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code: 0 trained, 1 an error told in one line, 2 usage."""
+    """Run the command; returns 0 when trained, 1 for an error told in one line, 2 for wrong usage."""
+    args = _parser().parse_args(argv)
+
+    def train() -> None:
+        from train.local.fit import fit  # torch loads here: --help stays instant
+
+        spec = LocalSpec(
+            data=tuple(args.data),
+            init=args.init,
+            only_may_ship=args.only_may_ship,
+            footprint=tuple(args.footprint),
+            quilt=args.quilt,
+            side=args.side,
+            batch=args.batch,
+            points=args.points,
+            strength=args.strength,
+            lr=args.lr,
+            minutes=args.minutes,
+            amp=args.amp,
+            threads=args.threads,
+            workers=args.workers,
+            seed=args.seed,
+        )
+        with progress("train.local") as tick:
+            scores = fit(spec, args.out, teacher=args.teacher, tick=tick)
+        weights = f"{args.out}/local.safetensors"
+        print(f"{weights}: {scores.steps:.0f} steps, held-out points matched {scores.right:.1%}")
+        print(f"next: python -m export.local {weights} --bundle NAME.bundle")
+
+    return run_command("train.local", train, verbose=args.verbose)
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the command's arguments, with the defaults of :class:`LocalSpec`."""
     parser = argparse.ArgumentParser(
         prog="python -m train.local",
         description="Train local features (keypoints and 64-D descriptors) on the frozen trunk of an encoder.\n"
@@ -23,41 +56,26 @@ def main(argv: list[str] | None = None) -> int:
         "Next: python -m export.local runs/local/local.safetensors --bundle NAME.bundle",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", action="append", required=True, metavar="KIND:PATH", help="as of train.run")
-    parser.add_argument("--only-may-ship", action="store_true", help="leave out what a manifest does not mark may_ship")
-    parser.add_argument("--init", default="default", help="the encoder whose trunk it is: a bundle (%(default)s)")
-    parser.add_argument("--teacher", type=Path, default=matcher_home(), help="matcher bundle (%(default)s)")
-    parser.add_argument(
-        "--footprint", type=float, nargs=2, default=(50.0, 150.0), metavar="M", help="sides shown, in m"
-    )
-    parser.add_argument("--quilt", type=float, default=0.5, help="share of scenes sewn of four pictures (%(default)s)")
-    parser.add_argument("--side", type=int, default=256, help="of a picture, in pixels; multiple of 32 (%(default)s)")
-    parser.add_argument("--batch", type=int, default=8, help="pairs a step (%(default)s)")
-    parser.add_argument("--points", type=int, default=384, help="a pair (%(default)s)")
-    parser.add_argument("--strength", type=float, default=1.0, help="of changed light and season (%(default)s)")
-    parser.add_argument("--lr", type=float, default=2e-3, help="highest learning rate (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=40.0, help="of training (%(default)s)")
-    parser.add_argument("--amp", choices=("off", "bf16"), default="off", help="bf16 is faster on CPUs that have it")
-    parser.add_argument("--threads", type=int, default=0, help="of PyTorch; 0 is all")
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw pairs (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("runs/local"), help="the run's folder (%(default)s)")
-    args = parser.parse_args(argv)
-    return run_command("train.local", lambda: _train(args))
-
-
-def _train(args: argparse.Namespace) -> None:
-    if args.side % 32 or args.side < 64:
-        raise TrainError(f"--side {args.side} does not fit; expected a multiple of 32 from 64 on, as --side 256")
-    from train.local.fit import fit
-    from train.local.store import LocalSpec
-
-    given = {name: value for name, value in vars(args).items() if name in LocalSpec.__dataclass_fields__}
-    given |= {"data": tuple(args.data), "footprint": tuple(args.footprint)}
-    with progress("train.local") as tick:
-        scores = fit(LocalSpec(**given), args.out, teacher=args.teacher, tick=tick)
-    print(f"{args.out}/local.safetensors: {scores['steps']:.0f} steps, held-out points matched {scores['right']:.1%}")
-    print(f"next: python -m export.local {args.out}/local.safetensors --bundle NAME.bundle")
+    add, plain = parser.add_argument, LocalSpec(data=())
+    add("--data", action="append", required=True, metavar="KIND:PATH", help="as of train.run")
+    add("--only-may-ship", action="store_true", help="leave out what a manifest does not mark may_ship")
+    add("--init", default=plain.init, help="the encoder whose trunk it is: a bundle (%(default)s)")
+    add("--teacher", type=Path, default=matcher_home(), help="matcher bundle (%(default)s)")
+    add("--footprint", type=float, nargs=2, default=plain.footprint, metavar="M", help="sides shown, in m")
+    add("--quilt", type=float, default=plain.quilt, help="share of scenes sewn of four pictures (%(default)s)")
+    add("--side", type=int, default=plain.side, help="of a picture, in pixels; multiple of 32 (%(default)s)")
+    add("--batch", type=int, default=plain.batch, help="pairs a step (%(default)s)")
+    add("--points", type=int, default=plain.points, help="a pair (%(default)s)")
+    add("--strength", type=float, default=plain.strength, help="of changed light and season (%(default)s)")
+    add("--lr", type=float, default=plain.lr, help="highest learning rate (%(default)s)")
+    add("--minutes", type=float, default=plain.minutes, help="of training (%(default)s)")
+    add("--amp", choices=AMP_CHOICES, default=plain.amp, help="bf16 is faster on CPUs that have it")
+    add("--threads", type=int, default=plain.threads, help="of PyTorch; 0 is all")
+    add("--workers", type=int, default=plain.workers, help="processes that draw pairs (%(default)s)")
+    add("--seed", type=int, default=plain.seed)
+    add("--out", type=Path, default=Path("runs/local"), help="the run's folder (%(default)s)")
+    add_verbose(parser)
+    return parser
 
 
 if __name__ == "__main__":

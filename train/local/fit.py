@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -13,24 +14,38 @@ from torch.utils.data import DataLoader
 
 from runtime.errors import TrainError
 from runtime.model.bundle import MATCHER_FILE, Bundle
+from runtime.types import Tick
 from train.data.dataset import prepare_worker
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.data.view_pair import ViewSpec
-from train.local.losses import Told, local_loss
-from train.local.network import LocalNetwork
+from train.data.split import TrainSplit
+from train.data.view_spec import ViewSpec
+from train.local.losses import LocalLosses, local_loss
+from train.local.network import LocalMaps, LocalNetwork
 from train.local.pairs import MatchedPair, MatchedPairs, collate
-from train.local.store import LocalSpec, build_network, save_local
+from train.local.spec import LocalSpec
+from train.local.store import build_network, save_local
 
 _WARM_STEPS = 100
 _MOST_STEPS = 1_000_000
 _VAL_BATCHES, _VAL_SEED = 6, 1_000_003
-_SAY_EVERY = 50
+_LOG_EVERY = 50  # steps
 _YAW_ERROR_DEG = 25.0  # headings are supposed 45 degrees apart where none is known
 
 
-def fit(spec: LocalSpec, out: Path, *, teacher: Path, tick: Callable[[int, int], None]) -> dict[str, float]:
-    """Train by the clock, and write ``local.safetensors``; returns steps and held-out scores. Raises SkyfixError."""
+@dataclass(frozen=True, slots=True)
+class LocalScores:
+    """A finished training: its steps, and the mean losses over held-out pairs."""
+
+    steps: float
+    descriptor: float
+    reliability: float
+    keypoint: float
+    right: float  # share of held-out points whose nearest descriptor was the right one
+
+
+def fit(spec: LocalSpec, out: Path, *, teacher: Path, tick: Tick) -> LocalScores:
+    """Train by the clock, and write ``local.safetensors``; returns held-out scores. Raises SkyfixError."""
     if spec.threads:
         torch.set_num_threads(spec.threads)
     torch.manual_seed(spec.seed)
@@ -44,42 +59,41 @@ def fit(spec: LocalSpec, out: Path, *, teacher: Path, tick: Callable[[int, int],
     while elapsed_s < spec.minutes * 60:
         for group in optimiser.param_groups:
             group["lr"] = spec.lr * _share_of_lr(step, elapsed_s / (spec.minutes * 60))
-        told = _losses(network.train(), next(training), spec, generator)
+        losses = _losses(network.train(), next(training), spec, generator)
         optimiser.zero_grad()
-        (told.descriptor + told.keypoint + 0.5 * told.reliability).backward()  # type: ignore[no-untyped-call]
+        losses.total().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(learnt, 5.0)
         optimiser.step()
         step, elapsed_s = step + 1, time.monotonic() - began
         tick(int(min(elapsed_s, spec.minutes * 60)), int(spec.minutes * 60))
-        if step % _SAY_EVERY == 0:
-            losses = {name: round(torch.as_tensor(value).item(), 4) for name, value in told._asdict().items()}
-            _log(out, {"step": step, "elapsed_s": round(elapsed_s, 1), **losses})
-    scores = {"steps": float(step), **_validate(network, spec, held_out)}
-    _log(out, scores)
-    save_local(out / "local.safetensors", network, spec, scores)
+        if step % _LOG_EVERY == 0:
+            rounded = {name: round(value, 4) for name, value in losses.as_numbers().items()}
+            _log(out, {"step": step, "elapsed_s": round(elapsed_s, 1), **rounded})
+    scores = LocalScores(float(step), **_validate(network, spec, held_out))
+    _log(out, asdict(scores))
+    save_local(out / "local.safetensors", network, spec, asdict(scores))
     return scores
 
 
-def _losses(network: LocalNetwork, pair: MatchedPair, spec: LocalSpec, generator: torch.Generator) -> Told:
+def _losses(network: LocalNetwork, pair: MatchedPair, spec: LocalSpec, generator: torch.Generator) -> LocalLosses:
+    """Return a batch's losses; both views pass the network together."""
     with torch.autocast("cpu", torch.bfloat16, enabled=spec.amp == "bf16"):
         both = network(torch.cat([pair.drone, pair.tile]))
     half = len(pair.drone)
-    drone, tile = (tuple(maps[part] for maps in both) for part in (slice(half), slice(half, None)))
+    drone, tile = (LocalMaps(*(maps[part] for maps in both)) for part in (slice(half), slice(half, None)))
     return local_loss(drone, tile, pair, spec.points, generator)
 
 
 def _validate(network: LocalNetwork, spec: LocalSpec, held_out: Iterable[MatchedPair]) -> dict[str, float]:
-    generator, found = torch.Generator().manual_seed(0), []
+    """Return the mean of each loss over held-out batches."""
+    generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
-        for pair in held_out:
-            found.append(_losses(network.eval(), pair, spec, generator))
-    return {
-        name: float(torch.tensor([torch.as_tensor(getattr(t, name)).item() for t in found]).mean())
-        for name in Told._fields
-    }
+        numbers = [_losses(network.eval(), pair, spec, generator).as_numbers() for pair in held_out]
+    return {name: float(torch.tensor([row[name] for row in numbers]).mean()) for name in LocalLosses._fields}
 
 
-def _loader(spec: LocalSpec, split: str, teacher: Path, count: int, workers: int) -> DataLoader[MatchedPair]:
+def _loader(spec: LocalSpec, split: TrainSplit, teacher: Path, count: int, workers: int) -> DataLoader[MatchedPair]:
+    """Return ``count`` pairs of a split in batches; raises SkyfixError."""
     view = ViewSpec(footprint_m=spec.footprint, quilt=spec.quilt, yaw_error_deg=_YAW_ERROR_DEG, warp=True)
     Bundle.open(teacher, "matcher").file(MATCHER_FILE)
     sources = open_sources(spec.data, Choice(split, spec.only_may_ship), view)
@@ -95,11 +109,12 @@ def _loader(spec: LocalSpec, split: str, teacher: Path, count: int, workers: int
 
 
 def _share_of_lr(step: int, part: float) -> float:
-    """Up over the first steps, down along a cosine over the clock."""
+    """Return the share of the learning rate: up over the first steps, down along a cosine over the clock."""
     return min(1.0, (step + 1) / _WARM_STEPS) * 0.5 * (1 + math.cos(math.pi * min(part, 1.0)))
 
 
-def _log(out: Path, line: dict[str, float]) -> None:
+def _log(out: Path, line: Mapping[str, float]) -> None:
+    """Append a line to the run's log."""
     out.mkdir(parents=True, exist_ok=True)
     with (out / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")

@@ -22,7 +22,7 @@ from train.render.augment import augment
 
 
 class MatchedPair(NamedTuple):
-    """One pair, or a batch of them."""
+    """One pair of views with its warp, or a batch of them."""
 
     drone: Tensor  # (B, S, S, 3) uint8
     tile: Tensor  # (B, S, S, 3) uint8
@@ -32,7 +32,7 @@ class MatchedPair(NamedTuple):
 
 
 class MatchedPairs(Dataset[MatchedPair]):
-    """Scenes at random, a function of (seed, number) alone.
+    """A data set of scenes at random, a function of (seed, number) alone.
 
     The teacher sees the tile as it is, before light and season are changed: what it marks there, the network must mark
     in both views whatever was done to them.
@@ -41,6 +41,7 @@ class MatchedPairs(Dataset[MatchedPair]):
     def __init__(
         self, sources: Sequence[PairSource], *, seed: int, side_px: int, strength: float, count: int, teacher: Path
     ) -> None:
+        """Number the scenes of ``sources``; the teacher is opened in the process that uses it."""
         self._scenes = [(source, index) for source in sources for index in range(len(source.places))]
         self._seed, self._side_px, self._strength, self._count = seed, side_px, strength, count
         self._teacher = teacher
@@ -50,7 +51,7 @@ class MatchedPairs(Dataset[MatchedPair]):
         return self._count
 
     def __getitem__(self, number: int) -> MatchedPair:
-        """Raises DataError."""
+        """Render a pair; raises DataError where its warp is not known."""
         rng = np.random.default_rng((self._seed, number))
         source, index = self._scenes[int(rng.integers(len(self._scenes)))]
         views = source.render(index, rng, self._side_px)
@@ -69,6 +70,7 @@ class MatchedPairs(Dataset[MatchedPair]):
         return MatchedPair(*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts))
 
     def _taught(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:  # (S, S)
+        """Return the teacher's keypoint probability of each pixel, as far as it is to be trusted."""
         if self._features is None:
             self._features = LocalFeatures(Bundle.open(self._teacher, "matcher"), threads=1)
         _, keypoint, reliability = self._features.dense(picture)
@@ -77,5 +79,5 @@ class MatchedPairs(Dataset[MatchedPair]):
 
 
 def collate(pairs: Sequence[MatchedPair]) -> MatchedPair:
-    """One batch."""
+    """Stack pairs to one batch."""
     return MatchedPair(*(torch.stack(parts) for parts in zip(*pairs, strict=True)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from safetensors.torch import save_file
 from runtime.errors import TrainError
 from runtime.files import whole_file
 from train.local.network import LocalNetwork
+from train.local.spec import LocalSpec
 from train.model.bundle_weights import encoder_settings
 from train.model.checkpoint import read_tensors
 from train.model.cpu_convolutions import quicken
@@ -21,45 +23,24 @@ from train.model.encoder import Encoder, EncoderSpec
 FORMAT = "1"
 
 
-@dataclass(frozen=True)
-class LocalSpec:
-    """What it takes to train the same again; saved with the weights."""
-
-    data: tuple[str, ...]
-    init: str = "default"
-    only_may_ship: bool = False
-    footprint: tuple[float, float] = (50.0, 150.0)
-    quilt: float = 0.5
-    side: int = 256
-    batch: int = 8
-    points: int = 384
-    strength: float = 1.0
-    lr: float = 2e-3
-    minutes: float = 40.0
-    amp: str = "off"
-    threads: int = 0
-    workers: int = 1
-    seed: int = 0
-
-
 def build_network(init: str) -> LocalNetwork:
-    """The network on the trunk of a bundle's encoder, its head at random; raises SkyfixError."""
+    """Build the network on the trunk of a bundle's encoder, its head at random; raises SkyfixError."""
     settings = {name.partition(".")[2]: value for name, value in encoder_settings(init).items()}
     encoder = Encoder(EncoderSpec(**settings, init=init)).eval()
     quicken(encoder)
     return LocalNetwork(encoder)
 
 
-def save_local(path: Path, network: LocalNetwork, spec: LocalSpec, scores: dict[str, float]) -> None:
+def save_local(path: Path, network: LocalNetwork, spec: LocalSpec, scores: Mapping[str, float]) -> None:
     """Write all weights, the trunk's too, whole or not at all."""
-    about = {"format": FORMAT, "spec": json.dumps(asdict(spec)), "scores": json.dumps(scores)}
+    about = {"format": FORMAT, "spec": json.dumps(asdict(spec)), "scores": json.dumps(dict(scores))}
     weights = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
     with whole_file(path) as partial:
         save_file(weights, partial, about)
 
 
 def load_local(path: Path, bundle: Path) -> tuple[LocalNetwork, dict[str, Any]]:
-    """The network, its trunk the one of the encoder in ``bundle``, and what made it. Raises SkyfixError."""
+    """Read the network, on the trunk of the encoder in ``bundle``, and what made it; raises SkyfixError."""
     weights, about = read_tensors(path, "RUN/local.safetensors of python -m train.local --out RUN")
     if about.get("format") != FORMAT or "spec" not in about:
         raise TrainError(f"{path} holds no local features of format {FORMAT}; expected RUN/local.safetensors")

@@ -1,4 +1,4 @@
-"""What two dates, two cameras and two seasons do to one place, drawn independently for each view.
+"""Changes of light, season and sensor, as two dates and two cameras make them, drawn on its own for each view.
 
 NumPy and OpenCV on bytes or on float32 in 0..1; about two milliseconds for a picture of 224 pixels.
 """
@@ -10,12 +10,11 @@ from statistics import NormalDist
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from runtime.types import Picture
+from runtime.types import FloatImage, Picture
 
-Light = NDArray[np.float32]  # (H, H, 3) RGB, 0..1
-Plane = NDArray[np.float32]  # (H, H)
+Light = FloatImage  # (H, H, 3) RGB, 0..1
+Plane = FloatImage  # (H, H)
 Rng = np.random.Generator
 Change = Callable[[Light, Rng, float], Light]
 
@@ -24,7 +23,7 @@ _LUSH_AND_DRY = np.array([(1.25, 1.05, 0.7), (1.2, 0.95, 0.75), (1.35, 1.25, 0.6
 
 
 def augment(picture: Picture, rng: Rng, strength: float = 1.0) -> Picture:
-    """The same ground on another day through another lens; ``strength`` 0 changes nothing, 1 is strong."""
+    """Show the same ground on another day through another lens; ``strength`` 0 changes nothing, 1 is strong."""
     if strength <= 0:
         return picture
     if rng.random() < 0.35:
@@ -42,7 +41,7 @@ def augment(picture: Picture, rng: Rng, strength: float = 1.0) -> Picture:
 
 
 def _season(light: Light, rng: Rng, strength: float) -> Light:
-    """Green turns brown, yellow or lusher; what is not green stays."""
+    """Turn green brown, yellow or lusher; what is not green stays."""
     red, green, blue = _planes(light)
     share = np.clip((green - np.maximum(red * 0.95, blue)) * 8.0, 0.0, 1.0) * np.float32(strength * rng.uniform(0.3, 1))
     brightness = (red + green + blue) * np.float32(1 / 3)
@@ -51,7 +50,7 @@ def _season(light: Light, rng: Rng, strength: float) -> Light:
 
 
 def _snow(light: Light, rng: Rng, strength: float) -> Light:
-    """Snow or frost in patches; what stands out of it shows through a little."""
+    """Lay snow or frost in patches; what stands out of it shows through a little."""
     grey = cv2.cvtColor(light, cv2.COLOR_RGB2GRAY)
     share = _patches(light.shape[0], int(rng.integers(2, 9)), rng) * np.float32(rng.uniform(0.5, 0.9) * strength)
     share *= np.clip(2.0 * grey + 0.2, 0.0, 1.0)  # woods and roads are the first to be free of it
@@ -60,7 +59,7 @@ def _snow(light: Light, rng: Rng, strength: float) -> Light:
 
 
 def _cast_shadows(light: Light, rng: Rng, strength: float) -> Light:
-    """Shadows of bright, tall-looking things, thrown along one direction; or the scene's own made weaker."""
+    """Throw shadows of bright, tall-looking things along one direction, or weaken those that are there."""
     grey = cv2.GaussianBlur(cv2.cvtColor(light, cv2.COLOR_RGB2GRAY), (0, 0), 1.5)
     if rng.random() < 0.4:  # another sun: lift the dark parts that are there
         dark = np.clip((0.35 - grey) / 0.35, 0.0, 1.0) * np.float32(rng.uniform(0.2, 0.6) * strength)
@@ -77,13 +76,13 @@ def _cast_shadows(light: Light, rng: Rng, strength: float) -> Light:
 
 
 def _clouds(light: Light, rng: Rng, strength: float) -> Light:
-    """Large soft shadows of clouds."""
+    """Lay large soft shadows of clouds."""
     shade = _patches(light.shape[0], int(rng.integers(2, 5)), rng)
     return _dimmed(light, 1 - shade * np.float32(rng.uniform(0.2, 0.55) * strength))
 
 
 def _haze(light: Light, rng: Rng, strength: float) -> Light:
-    """A veil of bluish grey, thicker on one side or rolling in banks."""
+    """Draw a veil of bluish grey, thicker on one side or rolling in banks."""
     side = light.shape[0]
     thickness = _ramp(side, rng) if rng.random() < 0.6 else _patches(side, int(rng.integers(2, 4)), rng)
     veil = np.array([0.8, 0.83, 0.88]) * rng.uniform(0.7, 1.1)
@@ -92,7 +91,7 @@ def _haze(light: Light, rng: Rng, strength: float) -> Light:
 
 
 def _tone(light: Light, rng: Rng, strength: float) -> Light:
-    """Gamma, contrast and brightness, a little of it of its own in each channel."""
+    """Change exposure, contrast and gamma."""
     middle = light.mean()  # contrast turns about what is there, so that a dark wood is not crushed to black
     gamma = np.exp(rng.normal(0.0, 0.25 * strength) + rng.normal(0.0, 0.08 * strength, 3)).astype(np.float32)
     contrast = np.float32(np.exp(rng.normal(0.0, 0.22 * strength)))
@@ -104,7 +103,7 @@ def _tone(light: Light, rng: Rng, strength: float) -> Light:
 
 
 def _colour(light: Light, rng: Rng, strength: float) -> Light:
-    """Colour temperature, tint, saturation down to grey, and filters that see a little of another colour."""
+    """Change the balance of colours and their strength."""
     warm, tint = rng.normal(0.0, 0.12 * strength), rng.normal(0.0, 0.06 * strength)
     gain = np.exp(np.array([warm, tint, -warm]))
     saturation = 0.0 if rng.random() < 0.12 else rng.uniform(1 - 0.7 * strength, 1 + 0.6 * strength)
@@ -116,7 +115,7 @@ def _colour(light: Light, rng: Rng, strength: float) -> Light:
 
 
 def _vignette(light: Light, rng: Rng, strength: float) -> Light:
-    """The lens gives less light away from its middle, which need not be the picture's."""
+    """Darken the corners."""
     side = light.shape[0]
     x, y = (np.linspace(-1, 1, side, dtype=np.float32) - np.float32(rng.uniform(-0.4, 0.4)) for _ in range(2))
     radius2 = x * x + (y * y)[:, None]
@@ -124,7 +123,7 @@ def _vignette(light: Light, rng: Rng, strength: float) -> Light:
 
 
 def _blur(light: Light, rng: Rng, strength: float) -> Light:
-    """Defocus, motion, or the pixels of a coarser map."""
+    """Blur by defocus, by motion, or to the pixels of a coarser map."""
     side = light.shape[0]
     scale, kind = side / 192, rng.integers(3)
     if kind == 0:
@@ -142,21 +141,21 @@ def _blur(light: Light, rng: Rng, strength: float) -> Light:
 
 
 def _sharpen(light: Light, rng: Rng, strength: float) -> Light:
-    """The over-sharpened look of processed satellite pictures."""
+    """Give the over-sharpened look of processed satellite pictures."""
     soft = cv2.GaussianBlur(light, (0, 0), rng.uniform(0.7, 2.0))
     by = rng.uniform(0.3, 1.5) * strength
     return np.asarray(cv2.addWeighted(light, 1 + by, soft, -by, 0.0), np.float32)
 
 
 def _noise(light: Light, rng: Rng, strength: float) -> Light:
-    """Sensor noise."""
+    """Add the noise of a sensor."""
     drawn = rng.integers(0, 1 << 64, -(-light.size // 8), np.uint64).view(np.uint8)  # eight bytes at a time
     grain = cv2.LUT(drawn[: light.size].reshape(light.shape), _GRAIN)
     return np.asarray(cv2.scaleAdd(grain, rng.uniform(0.005, 0.05) * strength, light), np.float32)
 
 
 def _objects(picture: Picture, rng: Rng) -> Picture:
-    """Parked cars that come and go: small turned rectangles."""
+    """Park cars that come and go: small turned rectangles."""
     out: Picture = picture.copy()
     side = picture.shape[0]
     for _ in range(int(rng.integers(1, 13))):
@@ -168,13 +167,13 @@ def _objects(picture: Picture, rng: Rng) -> Picture:
 
 
 def _jpeg(picture: Picture, rng: Rng) -> Picture:
-    """Blocks of a compressed stream or a compressed map."""
+    """Leave the blocks of a compressed stream or a compressed map."""
     _, stream = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])
     return np.asarray(cv2.imdecode(stream, cv2.IMREAD_COLOR), np.uint8)
 
 
 def _erased(picture: Picture, rng: Rng) -> Picture:
-    """New buildings, dirt on the lens, a cloud: a block in a colour of the scene."""
+    """Put blocks in a colour of the scene: new buildings, dirt on the lens, a cloud."""
     out: Picture = picture.copy()
     side = picture.shape[0]
     for _ in range(int(rng.integers(1, 4))):
@@ -186,6 +185,7 @@ def _erased(picture: Picture, rng: Rng) -> Picture:
 
 
 def _planes(light: Light) -> list[Plane]:
+    """Split into red, green and blue."""
     return [np.asarray(plane, np.float32) for plane in cv2.split(light)]
 
 
@@ -194,16 +194,17 @@ def _mixed(
     others: Sequence[Plane | float],
     share: Plane,
 ) -> Light:
-    """``others`` in a share of each pixel; by planes, which is several times faster than by pixels of three."""
+    """Mix ``others`` into a share of each pixel, by planes: several times faster than by pixels of three."""
     return np.asarray(cv2.merge([a + (np.float32(b) - a) * share for a, b in zip(planes, others, strict=True)]))
 
 
 def _dimmed(light: Light, gain: Plane) -> Light:
+    """Multiply all colours by a gain."""
     return np.asarray(cv2.multiply(light, cv2.merge([gain, gain, gain])), np.float32)
 
 
 def _ramp(side: int, rng: Rng) -> Plane:
-    """(side, side) 0..1 rising along a random direction."""
+    """Draw (side, side) values 0..1 that rise along a random direction."""
     angle = rng.uniform(0, 2 * np.pi)
     along = np.linspace(-0.5, 0.5, side, dtype=np.float32) / np.float32(np.sqrt(2))
     return np.asarray(
@@ -212,7 +213,7 @@ def _ramp(side: int, rng: Rng) -> Plane:
 
 
 def _patches(side: int, cells: int, rng: Rng) -> Plane:
-    """(side, side) 0..1: soft patches, some ``cells`` across, that cover less or more."""
+    """Draw (side, side) values 0..1: soft patches, some ``cells`` across, that cover less or more."""
     coarse = rng.standard_normal((cells + 1, cells + 1), dtype=np.float32)
     edge, cover = np.float32(rng.uniform(4.0, 12.0)), np.float32(rng.uniform(-0.2, 0.6))
     field = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)

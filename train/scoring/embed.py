@@ -62,7 +62,10 @@ def view_sets(views: PairDataset) -> list[RetrievalSet]:
         ]
 
     drones, tiles = shots("drone"), shots("tile")
-    return [RetrievalSet("drone -> tile", drones, tiles), RetrievalSet("tile -> drone", tiles, drones)]
+    return [
+        RetrievalSet("drone -> tile", drones, tiles, asks_from_drone=True),
+        RetrievalSet("tile -> drone", tiles, drones, asks_from_drone=False),
+    ]
 
 
 def _view(views: PairDataset, scene: int, which: Literal["drone", "tile"]) -> Picture:

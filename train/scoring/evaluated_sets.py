@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from runtime.errors import DataError, SettingsError
-from train.data.benchmarks.registry import BENCHMARKS, Found
+from train.data.benchmarks.registry import BENCHMARKS, BenchmarkFolder
 from train.data.dataset import PairDataset
 from train.data.manifest import Choice
 from train.data.open import Entry, matched_pictures, open_sources
 from train.data.retrieval_set import RetrievalSet
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 from train.scoring.embed import VIEWS_SEED, view_sets
 from train.scoring.evaluate_spec import EvaluateSpec
 
@@ -42,11 +42,11 @@ def _benchmark_sets(spec: EvaluateSpec) -> Iterator[SetGroup]:
         entry = Entry.parse(text)
         if entry.kind not in BENCHMARKS or spec.split not in (None, "test"):
             continue
-        benchmark = Found.parse(entry.kind, entry.where)
+        benchmark = BenchmarkFolder.parse(entry.kind, entry.where)
         sets = benchmark.retrieval_sets()
         if spec.protocol == "sample4geo":
             sets = [retrieval_set.without_distractors() for retrieval_set in sets]
-        lacks = "; ".join(fault for fault in benchmark.deviations() if "train" not in fault)  # the test alone is scored
+        lacks = "; ".join(d.text for d in benchmark.deviations() if d.part != "train")  # the test alone is scored
         yield SetGroup(sets, [f"{entry.kind}:{entry.where} is not the full benchmark: {lacks}"] if lacks else [])
 
 

@@ -3,7 +3,29 @@
 It serves the demo, the documentation and the tests. It never stands for accuracy: its ground is flat, its buildings do
 not lean, and whoever drew the map also drew the flight. Accuracy is measured on real flights alone.
 
-A plan says what stands where: zoning.py draws it on streets.py, with site.py, lots.py, open_land.py and routes.py.
-A picture shows it on a date: picture.py paints it with canvas.py, covers.py, noise.py, objects.py and light.py.
-flight.py flies over the picture and writes it all down.
+How data passes: ``zoning`` draws a plan from a seed; ``picture`` paints the plan on a date; ``flight`` renders frames
+of one date's picture, and shrinks the other's to the map.
+
+A plan says what stands where:
+
+- ``plan``: its records (areas, strips, buildings, trees, parking slots) and the geometry of outlines and lines.
+- ``streets``: a river, roads and the blocks between them, bent.
+- ``site``: a block seen from one of its streets, and the verbs with which it is filled.
+- ``lots``, ``open_land``: uses of a block, built and open.
+- ``routes``: roads with their markings, the river with its banks, the bridge.
+- ``zoning``: from a seed to a whole plan.
+
+A picture shows the plan on a date:
+
+- ``covers``: the two dates: colours of covers, sun and sensor.
+- ``canvas``: colour, roughness and height of the ground, which grow together.
+- ``noise``: patterns laid out in metres.
+- ``objects``: painters of buildings, cars and trees.
+- ``light``: sun, shadows, texture and the sensor.
+- ``picture``: paints a plan in its order, and lights it.
+
+A flight is written down over it:
+
+- ``flight``: poses, frames, telemetry, truth and the map; ``hills``: a terrain for the world to lie on.
+- ``__main__``: the command ``python -m train.world``.
 """

@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from runtime.command import run_command
-from runtime.errors import SettingsError
+from runtime.command import add_verbose, run_command
+from runtime.progress import progress
 
 _EPILOG = """\
 example:
@@ -21,7 +21,7 @@ The world serves demo, documentation and tests; it never stands for accuracy.
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command; 0 when all is written."""
+    """Run the command; returns 0 when all is written, 1 for an error told in one line, 2 for wrong usage."""
     parser = argparse.ArgumentParser(
         prog="python -m train.world",
         description="Write OUT/map.tif and the recorded flight OUT/flight, of two dates of one generated place.",
@@ -33,27 +33,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--frames", type=int, default=60, help="pictures of the flight, one every 2 s (default %(default)s)"
     )
+    add_verbose(parser)
     args = parser.parse_args(argv)
-    return run_command("world", lambda: _make(args.out, args.seed, args.frames))
 
+    def write() -> None:
+        from train.world.flight import FlightSpec, write_world  # NumPy and OpenCV load here: --help stays instant
 
-def _make(out: Path, seed: int, frames: int) -> int:
-    if frames < 1 or seed < 0:
-        raise SettingsError(
-            f"--frames {frames} --seed {seed}: a flight has at least one frame, and a seed is not negative"
-        )
-    from runtime.progress import progress
-    from train.world.flight import FlightSpec, write_world
+        started = time.monotonic()
+        with progress("frames") as tick:
+            write_world(args.out, FlightSpec(seed=args.seed, frames=args.frames), tick)
+        print(f"map     {args.out / 'map.tif'}")
+        print(f"flight  {args.out / 'flight'}, {args.frames} frames")
+        print(f"time    {time.monotonic() - started:.0f} s")
 
-    started = time.monotonic()
-    with progress("frames") as tick:
-        write_world(out, FlightSpec(seed=seed, frames=frames), tick)
-    print(
-        f"map     {out / 'map.tif'}\n"
-        f"flight  {out / 'flight'}, {frames} frames\n"
-        f"time    {time.monotonic() - started:.0f} s"
-    )
-    return 0
+    return run_command("world", write, verbose=args.verbose)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,15 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from runtime.types import FloatArray, FloatImage
+from runtime.types import FloatArray, FloatImage, Mask
 from train.world.covers import Paint
 from train.world.plan import Strip, band, lengths, part
 
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
 
 
-class Window(NamedTuple):
+class CanvasWindow(NamedTuple):
     """A part of the canvas about an object, with the object's own coordinates."""
 
     rows: slice
@@ -25,9 +24,10 @@ class Window(NamedTuple):
 
 
 class Canvas:
-    """Pictures of a ``width_m`` x ``height_m`` world; ``gsd_m`` ground metres a pixel."""
+    """Pictures of a ``width_m`` x ``height_m`` world that are painted together; ``gsd_m`` ground metres a pixel."""
 
     def __init__(self, width_m: float, height_m: float, gsd_m: float) -> None:
+        """Make blank pictures of bare, flat ground."""
         self.gsd_m = gsd_m
         self.shape = round(height_m / gsd_m), round(width_m / gsd_m)
         self.colour = np.zeros((*self.shape, 3), np.uint8)
@@ -48,8 +48,10 @@ class Canvas:
         for piece in _pieces(strip):
             self.fill(band(piece, strip.width_m + widen_m), paint, height_m)
 
-    def window(self, x: float, y: float, along_rad: float, half_length_m: float, half_width_m: float) -> Window | None:
-        """The pixels around a turned rectangle; None where it lies outside."""
+    def window(
+        self, x: float, y: float, along_rad: float, half_length_m: float, half_width_m: float
+    ) -> CanvasWindow | None:
+        """Return the pixels around a turned rectangle; None where it lies outside."""
         c, s = np.cos(along_rad), np.sin(along_rad)
         reach_x = abs(c) * half_length_m + abs(s) * half_width_m + self.gsd_m
         reach_y = abs(s) * half_length_m + abs(c) * half_width_m + self.gsd_m
@@ -58,15 +60,18 @@ class Canvas:
             return None
         dx = ((np.arange(columns.start, columns.stop) + 0.5) * self.gsd_m - x).astype(np.float32)
         dy = ((np.arange(rows.start, rows.stop) + 0.5) * self.gsd_m - y).astype(np.float32)[:, None]
-        return Window(rows, columns, dx * np.float32(c) + dy * np.float32(s), dy * np.float32(c) - dx * np.float32(s))
+        return CanvasWindow(
+            rows, columns, dx * np.float32(c) + dy * np.float32(s), dy * np.float32(c) - dx * np.float32(s)
+        )
 
     def _span(self, centre_m: float, reach_m: float, size_px: int) -> slice:
+        """Return the pixels within ``reach_m`` of a place along one axis."""
         first = int(np.floor((centre_m - reach_m) / self.gsd_m))
         last = int(np.ceil((centre_m + reach_m) / self.gsd_m)) + 1
         return slice(max(first, 0), min(last, size_px))
 
-    def mask(self, outline: FloatArray) -> tuple[slice, slice, NDArray[np.bool_]] | None:
-        """The pixels inside a polygon, in the window that holds it; None where it lies outside."""
+    def mask(self, outline: FloatArray) -> tuple[slice, slice, Mask] | None:
+        """Return the pixels inside a polygon, in the window that holds it; None where it lies outside."""
         low, high = outline.min(axis=0), outline.max(axis=0)
         centre, reach = (low + high) / 2, (high - low) / 2
         columns, rows = self._span(centre[0], reach[0], self.shape[1]), self._span(centre[1], reach[1], self.shape[0])
@@ -79,6 +84,7 @@ class Canvas:
 
 
 def _pieces(strip: Strip) -> list[FloatArray]:
+    """Cut a strip's line into what is painted of it."""
     total = float(lengths(strip.points)[-1])
     start, end = strip.trim_m[0], total - strip.trim_m[1]
     if end - start < 0.2:

@@ -1,4 +1,4 @@
-"""What the land looks like on a date: colours of covers, the sun, and the sensor's colours."""
+"""The look of the land on a date: colours of covers, the sun, and the sensor's colours."""
 
 from __future__ import annotations
 

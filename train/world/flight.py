@@ -5,21 +5,23 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 
+from runtime.errors import SettingsError
 from runtime.files import whole_file, write_text_whole
 from runtime.geo.camera import Attitude, Camera
 from runtime.geo.mercator import LatLon, Metres, ground_scale, to_latlon, to_metres
 from runtime.geo.terrain import FLAT, Terrain
 from runtime.sensors.camera_info import write_camera
-from runtime.types import FloatArray, Picture
+from runtime.types import FloatArray, Picture, Tick
 from train.render.drone_view import Optics, render_view
 from train.world.covers import AUTUMN, SUMMER
 from train.world.picture import paint
@@ -39,7 +41,7 @@ NOTES = (
 
 @dataclass(frozen=True, slots=True)
 class FlightSpec:
-    """How large the world is and how it is flown."""
+    """How large the world is and how it is flown; raises SettingsError for a flight without frames."""
 
     seed: int = 7
     width_m: float = 700.0
@@ -53,12 +55,17 @@ class FlightSpec:
     height_px: int = 720
     hfov_deg: float = 70.0
 
+    def __post_init__(self) -> None:
+        if self.frames < 1 or self.seed < 0:
+            given = f"--frames {self.frames} --seed {self.seed}"
+            raise SettingsError(f"{given}: a flight has at least one frame, and a seed is not negative")
+
 
 SMALL = FlightSpec(width_m=300.0, height_m=280.0, frames=6, alt_agl_m=60.0, margin_m=85.0, width_px=640, height_px=360)
 
 
 @dataclass(frozen=True, slots=True)
-class Pose:
+class DronePose:
     """Where the drone truly is and looks; metres east and south of the map's north-west corner."""
 
     t_us: int
@@ -69,13 +76,13 @@ class Pose:
     velocity_north_east_mps: tuple[float, float]
 
     def ground_xy(self, terrain: Terrain = FLAT) -> tuple[float, float]:
-        """Where the optical axis meets the ground."""
+        """Return where the optical axis meets the ground, metres east and south of the corner."""
         axis = self.attitude.enu_from_camera()[:, 2]
         east, north = terrain.meet(np.array([self.x, -self.y]), self.alt_agl_m, axis[None])[0].tolist()
         return east, -north
 
 
-def write_world(out: Path, spec: FlightSpec, tick: Callable[[int, int], object] = lambda done, total: None) -> None:
+def write_world(out: Path, spec: FlightSpec, tick: Tick = lambda done, total: None) -> None:
     """Write ``out/map.tif`` and the flight ``out/flight``; ``tick(done, total)`` hears of each frame."""
     plan = draw_plan(spec.seed, spec.width_m, spec.height_m)
     camera, poses, folder = camera_of(spec), fly(spec), out / "flight"
@@ -97,21 +104,19 @@ def write_world(out: Path, spec: FlightSpec, tick: Callable[[int, int], object] 
 
 
 def place(x: float, y: float) -> LatLon:
-    """Latitude and longitude of metres east and south of the map's north-west corner."""
+    """Return latitude and longitude of metres east and south of the map's north-west corner."""
     corner, scale = to_metres(NORTH_WEST), ground_scale(NORTH_WEST.lat)
     return to_latlon(Metres(corner.x + x / scale, corner.y - y / scale))
 
 
 def shrunk(picture: Picture, gsd_m: float = MAP_GSD_M) -> Picture:
-    """The map from the finer picture."""
+    """Return the map of ``gsd_m`` a pixel from the finer picture."""
     size = round(picture.shape[1] * PICTURE_GSD_M / gsd_m), round(picture.shape[0] * PICTURE_GSD_M / gsd_m)
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def write_map(path: Path, picture: Picture, gsd_m: float = MAP_GSD_M) -> None:
     """Write a GeoTIFF in Web Mercator, whose metres are longer than the ground's by 1 / cos(latitude)."""
-    import rasterio
-
     corner, step = to_metres(NORTH_WEST), gsd_m / ground_scale(NORTH_WEST.lat)
     profile = {
         "driver": "GTiff",
@@ -134,15 +139,15 @@ def write_map(path: Path, picture: Picture, gsd_m: float = MAP_GSD_M) -> None:
 
 
 def camera_of(spec: FlightSpec) -> Camera:
-    """A lens without distortion."""
+    """Return a lens without distortion."""
     focal_px = spec.width_px / 2 / math.tan(math.radians(spec.hfov_deg) / 2)
     middle = (spec.width_px - 1) / 2, (spec.height_px - 1) / 2
     matrix = np.array([[focal_px, 0.0, middle[0]], [0.0, focal_px, middle[1]], [0.0, 0.0, 1.0]])
     return Camera(spec.width_px, spec.height_px, matrix, np.zeros(5))
 
 
-def fly(spec: FlightSpec) -> list[Pose]:
-    """A figure of eight, with the slow swings of a gimbal and of the wind."""
+def fly(spec: FlightSpec) -> list[DronePose]:
+    """Return the poses of a figure of eight, with the slow swings of a gimbal and of the wind."""
     rng = np.random.default_rng((spec.seed, 30))
     t_s = np.arange(spec.frames) * spec.interval_s
     xy, heading = _track(spec, t_s * spec.speed_mps)
@@ -154,12 +159,12 @@ def fly(spec: FlightSpec) -> list[Pose]:
             1.6 * roll[k], -65.0 + 2.2 * pitch[k], (math.degrees(heading[k]) + crab_deg + 2.5 * yaw[k]) % 360.0
         )
         velocity = spec.speed_mps * math.cos(heading[k]), spec.speed_mps * math.sin(heading[k])
-        poses.append(Pose(int(t_s[k] * 1e6), x, y, spec.alt_agl_m * (1 + 0.03 * up[k]), attitude, velocity))
+        poses.append(DronePose(int(t_s[k] * 1e6), x, y, spec.alt_agl_m * (1 + 0.03 * up[k]), attitude, velocity))
     return poses
 
 
 def _track(spec: FlightSpec, at_m: NDArray[np.floating]) -> tuple[FloatArray, FloatArray]:
-    """(N, 2) positions and (N,) headings clockwise from north, at lengths along the track."""
+    """Return (N, 2) positions and (N,) headings clockwise from north, radians, at lengths along the track."""
     phase = np.linspace(-0.4, 2 * np.pi - 0.4, 4001)
     x = spec.width_m / 2 + (spec.width_m / 2 - spec.margin_m) * np.sin(phase)
     y = spec.height_m / 2 - (spec.height_m / 2 - spec.margin_m) * np.sin(2 * phase + 0.35)
@@ -170,13 +175,15 @@ def _track(spec: FlightSpec, at_m: NDArray[np.floating]) -> tuple[FloatArray, Fl
 
 
 def _swing(t_s: NDArray[np.floating], rng: np.random.Generator) -> FloatArray:
-    """(N,) a smooth wander of strength about 1."""
+    """Draw (N,) a smooth wander of strength about 1."""
     waves = [np.sin(2 * np.pi * t_s / rng.uniform(7, 45) + rng.uniform(0, 2 * np.pi)) for _ in range(4)]
     return np.asarray(np.sum(waves, axis=0) / 2, np.float64)
 
 
-def render(ground: Picture, camera: Camera, pose: Pose, rng: np.random.Generator, terrain: Terrain = FLAT) -> Picture:
-    """The frame that the drone takes at ``pose``; the terrain is about the map's north-west corner."""
+def render(
+    ground: Picture, camera: Camera, pose: DronePose, rng: np.random.Generator, terrain: Terrain = FLAT
+) -> Picture:
+    """Render the frame that the drone takes at ``pose``; the terrain is about the map's north-west corner."""
     under_px = pose.x / PICTURE_GSD_M - 0.5, pose.y / PICTURE_GSD_M - 0.5
     optics = Optics(
         motion_px=float(rng.uniform(0, 2.5)),
@@ -200,16 +207,17 @@ def render(ground: Picture, camera: Camera, pose: Pose, rng: np.random.Generator
 
 
 def jpeg(picture: Picture) -> bytes:
-    """JPEG of an RGB picture, quality 88."""
+    """Encode an RGB picture as JPEG, quality 88."""
     return bytes(cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1])
 
 
 def image_name(k: int) -> str:
+    """Return the path of a frame's picture in the flight's folder."""
     return f"frames/{k:04d}.jpg"
 
 
-def telemetry(poses: Sequence[Pose], rng: np.random.Generator) -> list[dict[str, object]]:
-    """What the aircraft knows: a compass a few degrees off, tilt within a degree, a barometer that drifts."""
+def telemetry(poses: Sequence[DronePose], rng: np.random.Generator) -> list[dict[str, object]]:
+    """Return what the aircraft knows: a compass some degrees off, tilt within a degree, a drifting barometer."""
     yaw_bias, pitch_bias = float(rng.choice([-1, 1]) * rng.uniform(1.5, 4)), float(rng.uniform(-0.8, 0.8))
     scale_bias, drift = float(rng.uniform(-0.02, 0.02)), _swing(np.array([p.t_us / 1e6 for p in poses]), rng)
     lines: list[dict[str, object]] = []
@@ -233,8 +241,8 @@ def telemetry(poses: Sequence[Pose], rng: np.random.Generator) -> list[dict[str,
     return lines
 
 
-def truth(pose: Pose, terrain: Terrain = FLAT) -> dict[str, object]:
-    """What only the scorer reads."""
+def truth(pose: DronePose, terrain: Terrain = FLAT) -> dict[str, object]:
+    """Return the line of the true place, which only the scorer reads."""
     drone, ground = place(pose.x, pose.y), place(*pose.ground_xy(terrain))
     return {
         "t_us": pose.t_us,
@@ -248,6 +256,7 @@ def truth(pose: Pose, terrain: Terrain = FLAT) -> dict[str, object]:
 
 
 def _write_csv(path: Path, lines: Sequence[Mapping[str, object]]) -> None:
+    """Write lines that share the names of the first."""
     with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         writer.writeheader()
@@ -255,6 +264,7 @@ def _write_csv(path: Path, lines: Sequence[Mapping[str, object]]) -> None:
 
 
 def _about(spec: FlightSpec) -> dict[str, str]:
+    """Return what ``flight.json`` says of the flight."""
     return {
         "name": f"generated-{spec.seed}",
         "place": "nowhere: a generated world",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import rasterio
 
 from runtime.files import whole_file
 from runtime.geo.mercator import ground_scale, to_metres
@@ -17,7 +18,7 @@ _ACROSS_M = 250.0, 400.0  # a hill and a valley
 
 
 def draw_hills(spec: FlightSpec, relief_m: float) -> Terrain:
-    """Three waves over the world of a flight, ``relief_m`` from the lowest place to the highest.
+    """Draw three waves over the world of a flight, ``relief_m`` from the lowest place to the highest.
 
     Places are metres east and north of the map's north-west corner.
     """
@@ -34,8 +35,6 @@ def draw_hills(spec: FlightSpec, relief_m: float) -> Terrain:
 
 def write_dem(path: Path, terrain: Terrain) -> None:
     """Write a GeoTIFF of heights in Web Mercator."""
-    import rasterio
-
     corner, scale = to_metres(NORTH_WEST), ground_scale(NORTH_WEST.lat)
     west, north = (at / scale for at in terrain.north_west_en_m)
     step = terrain.step_en_m[0] / scale

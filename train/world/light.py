@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.types import FloatImage
+from runtime.types import FloatImage, Picture
 from train.world.canvas import Canvas
 from train.world.covers import Date
 from train.world.noise import fractal, grain
@@ -27,8 +27,8 @@ class _Land(NamedTuple):
     rise_south: FloatImage
 
 
-def lit(canvas: Canvas, date: Date, seed: int) -> NDArray[np.uint8]:  # (H, W, 3) RGB
-    """The canvas in the light of ``date``; hills and large patches come from ``seed`` alone, fine texture does not."""
+def lit(canvas: Canvas, date: Date, seed: int) -> Picture:
+    """Light the canvas as on ``date``; hills and large patches come from ``seed`` alone, fine texture does not."""
     land = _land(canvas, seed, date)
     sun, around = sunlit(canvas.height, canvas.gsd_m, date), _surroundings(canvas.height, canvas.gsd_m)
     picture = np.empty((*canvas.shape, 3), np.uint8)
@@ -50,6 +50,7 @@ def lit(canvas: Canvas, date: Date, seed: int) -> NDArray[np.uint8]:  # (H, W, 3
 
 
 def _land(canvas: Canvas, seed: int, date: Date) -> _Land:
+    """Draw the noise that makes the ground uneven, some of it lasting and some of the date."""
     lasting, passing = np.random.default_rng((seed, 5)), np.random.default_rng((seed, 6, date.seed))
     shape, gsd_m = canvas.shape, canvas.gsd_m
     texture = _coarse(shape, gsd_m, 9.0, lasting, step=4)
@@ -65,13 +66,13 @@ def _land(canvas: Canvas, seed: int, date: Date) -> _Land:
 def _coarse(
     shape: tuple[int, int], gsd_m: float, scale_m: float, rng: np.random.Generator, *, step: int = 8
 ) -> FloatImage:
-    """Slow noise, worked out on a grid of every ``step``-th pixel."""
+    """Draw slow noise, worked out on a grid of every ``step``-th pixel."""
     small = fractal((shape[0] // step + 1, shape[1] // step + 1), gsd_m * step, scale_m, 3, rng)
     return np.asarray(cv2.resize(small, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _surroundings(height: FloatImage, gsd_m: float) -> FloatImage:
-    """Mean height within about 2.5 m, worked out on a coarse grid: what stands around hides the sky."""
+    """Return the mean height within about 2.5 m, from a coarse grid: what stands around hides the sky."""
     step = max(1, round(0.75 / gsd_m))
     small = cv2.resize(height, (height.shape[1] // step, height.shape[0] // step), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), 2.5 / (gsd_m * step))
@@ -81,7 +82,7 @@ def _surroundings(height: FloatImage, gsd_m: float) -> FloatImage:
 def _slopes(
     height: FloatImage, rise_east: FloatImage, rise_south: FloatImage, gsd_m: float
 ) -> tuple[FloatImage, FloatImage]:
-    """Rise over run eastwards and southwards; walls, where the height jumps from the ground, count as flat."""
+    """Return rise over run eastwards and southwards; walls, where the height jumps from the ground, count as flat."""
     beside = np.ones((3, 3), np.uint8)
     foot = cv2.erode(height, beside)
     walls = (foot < 0.3) & (cv2.dilate(height, beside) - foot > 0.6)
@@ -94,7 +95,7 @@ def _slopes(
 
 
 def shading(slopes: tuple[FloatImage, FloatImage], date: Date) -> FloatImage:
-    """Sunlight on slopes (rise over run eastwards and southwards), 1 on the flat: Lambert's cosine."""
+    """Return the sunlight on slopes (rise over run eastwards and southwards), 1 on the flat: Lambert's cosine."""
     azimuth, elevation = math.radians(date.sun_azimuth_deg), math.radians(date.sun_elevation_deg)
     east, south = slopes
     towards_sun = math.sin(azimuth) * east - math.cos(azimuth) * south
@@ -103,7 +104,7 @@ def shading(slopes: tuple[FloatImage, FloatImage], date: Date) -> FloatImage:
 
 
 def sunlit(height: FloatImage, gsd_m: float, date: Date) -> FloatImage:
-    """1 in the sun, 0 in shadow, soft between.
+    """Return 1 in the sun, 0 in shadow, soft between.
 
     ``horizon`` is the highest that anything towards the sun reaches over a pixel, lowered by the sun's slope on the
     way. Its reach doubles each round: what two pixels see lies twice as far.
@@ -121,15 +122,15 @@ def sunlit(height: FloatImage, gsd_m: float, date: Date) -> FloatImage:
 
 
 def _towards(image: FloatImage, azimuth_rad: float, step_px: int) -> FloatImage:
-    """At each pixel, the value ``step_px`` towards the sun; 0 beyond the edge."""
+    """Return, at each pixel, the value ``step_px`` towards the sun; 0 beyond the edge."""
     dx, dy = math.sin(azimuth_rad) * step_px, -math.cos(azimuth_rad) * step_px
     matrix = np.array([[1, 0, dx], [0, 1, dy]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(image, matrix, image.shape[::-1], flags=flags), np.float32)
 
 
-def _sensed(light: NDArray[np.floating], date: Date) -> NDArray[np.uint8]:
-    """The sensor's colours of a band (h, w, 3)."""
+def _sensed(light: NDArray[np.floating], date: Date) -> Picture:
+    """Turn the light of a band (h, w, 3) into the sensor's colours."""
     grey = light.mean(axis=-1, keepdims=True)
     light = grey + date.saturation * (light - grey)
     light = light * np.array(date.gain, np.float32) * (1 - date.haze) + date.haze * np.array(

@@ -1,4 +1,4 @@
-"""What is built in a block: houses with gardens, flats, shops, halls."""
+"""Uses of a block that are built: houses with gardens, flats, shops, halls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Lot(NamedTuple):
 
 
 def houses(site: Site) -> None:
-    """Lots along both long streets, or along one where the block is thin."""
+    """Fill a block with lots along both long streets, or along one where the block is thin."""
     fronts = site.fronts()
     site.cover("lawn", site.outline())
     deep = fronts[0].depth_m > 36
@@ -42,6 +42,7 @@ def houses(site: Site) -> None:
 
 
 def _lot(front: Site, lot: _Lot, setback: float, roof: str) -> None:
+    """Fill a lot with a house, its drive, its borders and its garden."""
     s0, s1, depth = lot
     front.cover(front.pick("lawn", "lawn", "lawn_dry", "lawn_lush"), front.patch(s0, 0, s1, depth))
     _borders(front, lot)
@@ -67,6 +68,7 @@ def _lot(front: Site, lot: _Lot, setback: float, roof: str) -> None:
 
 
 def _borders(front: Site, lot: _Lot) -> None:
+    """Draw hedges and walls around a lot, by chance."""
     s0, s1, depth = lot
     if front.chance(0.65):
         front.strip("hedge", front.across(s0, 1, depth - 0.5), front.uniform(0.7, 1.3), 1.6)
@@ -77,7 +79,7 @@ def _borders(front: Site, lot: _Lot) -> None:
 
 
 def _house(front: Site, at: tuple[float, float], size: tuple[float, float], roof: str) -> None:
-    """A pitched roof, now and then turned, with a wing or a garage."""
+    """Build a pitched roof, now and then turned, with a wing or a garage."""
     (s, t), (length, width) = at, size
     angle = front.along_rad(s, t) + float(front.rng.normal(0, 0.025))
     if length < width + 1.5 and front.chance(0.4):
@@ -95,7 +97,7 @@ def _house(front: Site, at: tuple[float, float], size: tuple[float, float], roof
 
 
 def _garden(front: Site, lot: _Lot, start: float) -> None:
-    """A pool, a shed, a bed of vegetables, or nothing."""
+    """Put a pool, a shed, a bed of vegetables, or nothing behind a house."""
     s, t = front.uniform(lot.s0 + 3.5, lot.s1 - 3.5), front.uniform(start, lot.depth_m - 3)
     (x, y), angle = front.xy(s, t), front.along_rad(s, t)
     thing = front.uniform(0, 1)
@@ -111,7 +113,7 @@ def _garden(front: Site, lot: _Lot, start: float) -> None:
 
 
 def _plant(front: Site, span: tuple[float, float], depth: tuple[float, float], count: int) -> None:
-    """Trees of gardens and of kerbs, somewhere in a rectangle."""
+    """Plant trees of gardens and of kerbs, somewhere in a rectangle."""
     for _ in range(count):
         if span[1] - span[0] < 4 or depth[1] <= depth[0]:
             return
@@ -121,7 +123,7 @@ def _plant(front: Site, span: tuple[float, float], depth: tuple[float, float], c
 
 
 def flats(site: Site) -> None:
-    """Slabs with flat roofs in lawn, and a row of parking."""
+    """Fill a block with slabs with flat roofs in lawn, and a row of parking."""
     front = site.front()
     site.cover("lawn", site.outline())
     _car_park(front, (2, front.length_m - 2), 1.0, 1)
@@ -139,7 +141,7 @@ def flats(site: Site) -> None:
 
 
 def _car_park(front: Site, span: tuple[float, float], t0: float, lanes: int) -> float:
-    """``lanes`` double rows of bays with their lines, from ``t0`` on; one lane is a single row. Returns its depth."""
+    """Draw ``lanes`` double rows of bays, from ``t0`` on; one lane is a single row. Returns the depth, metres."""
     depth = 16.5 * lanes if lanes > 1 else 11.5
     front.cover("asphalt_old", front.patch(span[0], t0, span[1], t0 + depth))
     rows = [t0 + 2.6] if lanes == 1 else [t0 + 16.5 * lane + at for lane in range(lanes) for at in (2.6, 13.9)]
@@ -151,7 +153,7 @@ def _car_park(front: Site, span: tuple[float, float], t0: float, lanes: int) -> 
 
 
 def shop(site: Site) -> None:
-    """A supermarket behind its car park."""
+    """Fill a block with a supermarket behind its car park."""
     front = site.front()
     site.cover("lawn_dry", site.outline())
     depth = _car_park(front, (3, front.length_m - 3), 2.0, 2 if front.depth_m > 62 else 1)
@@ -164,7 +166,7 @@ def shop(site: Site) -> None:
 
 
 def industry(site: Site) -> None:
-    """Halls of several sizes on a paved yard, with containers and cars."""
+    """Fill a block with halls of several sizes on a paved yard, with containers and cars."""
     front = site.front()
     site.cover(site.pick("concrete", "asphalt_old"), site.outline())
     s = 4.0
@@ -184,7 +186,7 @@ def industry(site: Site) -> None:
 
 
 def _stored(front: Site, s: float, t: float) -> None:
-    """A car or a container on the yard."""
+    """Put a car or a container on the yard."""
     turn = np.pi / 2 * front.rng.integers(2)
     if front.chance(0.5):
         front.slot(s, t, turn)

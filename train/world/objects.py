@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.types import FloatImage
-from train.world.canvas import Canvas, Window
+from runtime.types import FloatImage, Mask
+from train.world.canvas import Canvas, CanvasWindow
 from train.world.covers import CARS, Date, Paint
 from train.world.noise import patches
 from train.world.plan import Building, Plan, Slot, Tree
@@ -20,7 +20,7 @@ _RENEWED = 0.06  # share of roofs that were covered anew between the dates
 
 
 def paint_building(canvas: Canvas, building: Building, date: Date) -> None:
-    """Roof, ridge, gutters, and what stands on the roof."""
+    """Paint roof, ridge, gutters, and what stands on the roof."""
     window = _window(canvas, building)
     if window is None or (date.seed == 1 and building.seed % _BUILT_SINCE == 0):
         return
@@ -45,12 +45,14 @@ def paint_building(canvas: Canvas, building: Building, date: Date) -> None:
     (_on_a_house if building.rise_m > 0 else _on_a_flat_roof)(canvas, building, date, rng)
 
 
-def _window(canvas: Canvas, building: Building) -> Window | None:
+def _window(canvas: Canvas, building: Building) -> CanvasWindow | None:
+    """Return the pixels about a building; None where it lies outside."""
     half = building.length_m / 2, building.width_m / 2
     return canvas.window(building.x, building.y, building.along_rad, *half)
 
 
 def _pitched(building: Building, to_end: NDArray[np.floating], to_eave: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the height of a pitched roof, which falls from the ridge to the eaves, and to the ends if hipped."""
     slope = to_eave / (building.width_m / 2)
     if building.hipped:
         slope = np.minimum(slope, to_end / (building.width_m / 2))
@@ -59,7 +61,7 @@ def _pitched(building: Building, to_end: NDArray[np.floating], to_eave: NDArray[
 
 
 def _on_a_house(canvas: Canvas, house: Building, date: Date, rng: np.random.Generator) -> None:
-    """A chimney, and panels or skylights on one slope."""
+    """Paint a chimney, and panels or skylights on one slope."""
     side = float(rng.choice([-1.0, 1.0]))
     if rng.random() < 0.7:
         at = rng.uniform(-0.3, 0.3) * house.length_m, side * 0.08 * house.width_m
@@ -74,7 +76,7 @@ def _on_a_house(canvas: Canvas, house: Building, date: Date, rng: np.random.Gene
 
 
 def _on_a_flat_roof(canvas: Canvas, hall: Building, date: Date, rng: np.random.Generator) -> None:
-    """Units, and rooflights or panels in rows on the larger ones."""
+    """Paint units, and rooflights or panels in rows on the larger roofs."""
     area_m2 = hall.length_m * hall.width_m
     for _ in range(int(rng.poisson(min(area_m2 / 110, 12)))):
         u, v = rng.uniform(-0.4, 0.4, 2) * (hall.length_m, hall.width_m)
@@ -96,7 +98,7 @@ def _box(
     paint: Paint,
     up_m: float,
 ) -> None:
-    """A small box on a roof, in the building's coordinates."""
+    """Paint a small box on a roof, in the building's coordinates."""
     c, s = np.cos(on.along_rad), np.sin(on.along_rad)
     x, y = on.x + c * at[0] - s * at[1], on.y + s * at[0] + c * at[1]
     window = _window(canvas, replace(on, x=x, y=y, length_m=size[0], width_m=size[1]))
@@ -109,13 +111,14 @@ def _box(
 
 def _put(
     canvas: Canvas,
-    window: Window,
-    inside: NDArray[np.bool_],  # (h, w)
+    window: CanvasWindow,
+    inside: Mask,  # (h, w)
     colour: NDArray[np.floating],  # (h, w, 3), or (3,)
     *,
     height: NDArray[np.floating],  # (h, w)
     rough: int,
 ) -> None:
+    """Write colour, roughness and height into the pixels of an object."""
     at = window.rows, window.columns
     colour = np.broadcast_to(colour, (*inside.shape, 3))
     canvas.colour[at][inside] = np.clip(colour[inside], 0, 255).astype(np.uint8)
@@ -124,7 +127,7 @@ def _put(
 
 
 def paint_cars(canvas: Canvas, slots: Sequence[Slot], date: Date) -> None:
-    """Cars in a share of the slots, others on each date."""
+    """Paint cars in a share of the slots, others on each date."""
     for slot in slots:
         rng = np.random.default_rng((slot.seed, date.seed))
         if rng.random() > date.occupancy:
@@ -144,7 +147,7 @@ def paint_cars(canvas: Canvas, slots: Sequence[Slot], date: Date) -> None:
 
 
 def paint_trees(canvas: Canvas, plan: Plan, date: Date) -> None:
-    """Crowns: lumpy domes, the higher over the lower."""
+    """Paint crowns: lumpy domes, the higher over the lower."""
     rng = np.random.default_rng((plan.seed, 77))
     crowns: dict[int, list[FloatImage]] = {}
     for tree in plan.trees:
@@ -159,7 +162,7 @@ def paint_trees(canvas: Canvas, plan: Plan, date: Date) -> None:
 
 
 def _crown(radius_px: int, gsd_m: float, seed: tuple[int, int]) -> FloatImage:
-    """(2R+1, 2R+1) height of a crown, about 0..1; 0 is outside."""
+    """Return (2R+1, 2R+1) the height of a crown, about 0..1; 0 is outside."""
     rng = np.random.default_rng(seed)
     side = 2 * radius_px + 1
     x = np.linspace(-1, 1, side)
@@ -175,6 +178,7 @@ def _crown(radius_px: int, gsd_m: float, seed: tuple[int, int]) -> FloatImage:
 
 
 def _paint_tree(canvas: Canvas, tree: Tree, crown: FloatImage, paint: Paint, shade: NDArray[np.float64]) -> None:
+    """Paint a crown where it stands above what is there."""
     radius_px = crown.shape[0] // 2
     row, column = round(tree.y / canvas.gsd_m - 0.5) - radius_px, round(tree.x / canvas.gsd_m - 0.5) - radius_px
     top, left = max(row, 0), max(column, 0)

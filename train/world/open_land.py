@@ -1,4 +1,4 @@
-"""What lies open in a block: parks, pitches, gardens, fields, woods, farms."""
+"""Uses of a block that lie open: parks, pitches, gardens, fields, woods, farms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BARNS = (  # along the street, away from it, turn, length, width, roof
 
 
 def park(site: Site) -> None:
-    """Lawn, winding paths, a pond, trees in groups."""
+    """Fill a block with lawn, winding paths, a pond and trees in groups."""
     front = site.fronts()[0]
     long, deep = front.length_m, front.depth_m
     short = min(long, deep)
@@ -44,7 +44,7 @@ def park(site: Site) -> None:
 
 
 def pitch(site: Site) -> None:
-    """A running track around a football field, and a stand."""
+    """Fill a block with a running track around a football field, and a stand."""
     front = site.fronts()[0]
     s, t = front.length_m / 2, front.depth_m / 2
     middle, angle = front.xy(s, t), front.along_rad(s, t)
@@ -65,7 +65,7 @@ def pitch(site: Site) -> None:
 
 
 def allotments(site: Site) -> None:
-    """Small plots, each tilled otherwise, with huts."""
+    """Fill a block with small plots, each tilled otherwise, with huts."""
     front = site.fronts()[0]
     site.cover("grass", site.outline())
     for t in np.arange(2, front.depth_m - 9, 13.0):
@@ -86,7 +86,7 @@ def allotments(site: Site) -> None:
 
 
 def fields(site: Site) -> None:
-    """Up to four parcels, each with its crop and its rows; hedgerows between some."""
+    """Fill a block with up to four parcels, each with its crop and its rows; hedgerows between some."""
     front = site.front()
     cuts = np.sort(site.rng.uniform(0.2, 0.8, int(site.rng.integers(1, 4))))
     site.cover("grass", site.outline())
@@ -104,14 +104,14 @@ def fields(site: Site) -> None:
 
 
 def wood(site: Site) -> None:
-    """Crowns of many sizes close together, with a ragged edge, a clearing and a stand of spruce."""
+    """Fill a block with crowns of many sizes close together, a ragged edge, a clearing and a stand of spruce."""
     outline = site.outline()
     middle = outline.mean(axis=0)
     site.cover("meadow", outline)
-    round_edge = blob(np.zeros(2), 0.62, site.rng) * site.rect.size
-    edge = turned(round_edge, site.bend.along_rad(*site.rect.centre)) + middle
+    round_edge = blob(np.zeros(2), 0.62, site.rng) * site.block.size
+    edge = turned(round_edge, site.bend.along_rad(*site.block.centre)) + middle
     site.cover("floor", edge)
-    clearing, spruces = (middle + site.rng.normal(0, spread, 2) * site.rect.size for spread in (0.18, 0.3))
+    clearing, spruces = (middle + site.rng.normal(0, spread, 2) * site.block.size for spread in (0.18, 0.3))
     low, high = edge.min(axis=0), edge.max(axis=0)
     for x, y in itertools.product(np.arange(low[0], high[0], _SPACING_M), np.arange(low[1], high[1], _SPACING_M)):
         xy = np.array([x, y]) + site.rng.uniform(-1.7, 1.7, 2)
@@ -126,7 +126,7 @@ def wood(site: Site) -> None:
 
 
 def orchard(site: Site) -> None:
-    """Fruit trees in rows on a meadow."""
+    """Fill a block with fruit trees in rows on a meadow."""
     front = site.fronts()[0]
     site.cover("meadow", site.outline(), front.along_rad(front.length_m / 2, front.depth_m / 2))
     for t, s in itertools.product(np.arange(5, front.depth_m - 4, 8.5), np.arange(5, front.length_m - 4, 7.5)):
@@ -137,7 +137,7 @@ def orchard(site: Site) -> None:
 
 
 def farm(site: Site) -> None:
-    """Barns about a yard, in a corner of its fields."""
+    """Fill a block with fields, and barns about a yard in their corner."""
     fields(site)
     front = site.front()
     s, t = min(38.0, front.length_m / 2), min(28.0, front.depth_m / 2)
@@ -153,15 +153,17 @@ def farm(site: Site) -> None:
 
 
 def _radius(site: Site, mean_m: float) -> float:
+    """Draw the radius of a crown, metres."""
     return float(site.rng.gamma(9, mean_m / 9)) + 0.4
 
 
 def _plant(site: Site, xy: FloatArray, mean_radius_m: float) -> None:
+    """Plant a tree of a park or a hedge."""
     site.plant(xy, site.pick("oak", "lime", "beech", "lime", "cherry"), _radius(site, mean_radius_m))
 
 
 def _hedgerow(site: Site, line: FloatArray) -> None:
-    """Bushes and trees along a line."""
+    """Draw bushes and trees along a line."""
     site.strip("scrub", line, 3.0)
     for xy in line[:: int(site.rng.integers(1, 3))]:
         if site.chance(0.85):
@@ -169,7 +171,7 @@ def _hedgerow(site: Site, line: FloatArray) -> None:
 
 
 def _curve(start: FloatArray, end: FloatArray, rng: np.random.Generator) -> FloatArray:  # (20, 2)
-    """A quadratic Bezier curve."""
+    """Draw a quadratic Bezier curve."""
     middle = (start + end) / 2 + rng.normal(0, 0.18, 2) * np.hypot(*(end - start))
     u = np.linspace(0, 1, 20)[:, None]
     curve: FloatArray = (1 - u) ** 2 * start + 2 * u * (1 - u) * middle + u**2 * end
@@ -177,7 +179,7 @@ def _curve(start: FloatArray, end: FloatArray, rng: np.random.Generator) -> Floa
 
 
 def _stadium(length_m: float, width_m: float, angle: float, middle: FloatArray) -> FloatArray:  # (64, 2)
-    """Two straights and two half circles."""
+    """Return the outline of two straights and two half circles."""
     radius, straight = width_m / 2, (length_m - width_m) / 2
     turn = np.linspace(-np.pi / 2, np.pi / 2, 32)
     right = np.column_stack([straight + radius * np.cos(turn), radius * np.sin(turn)])
@@ -185,7 +187,7 @@ def _stadium(length_m: float, width_m: float, angle: float, middle: FloatArray) 
 
 
 def _closed(corners: FloatArray) -> FloatArray:  # (N, 2)
-    """The line around a polygon with a point every half metre, so that corners of its band stay sharp."""
+    """Return the line around a polygon with a point every half metre: corners of its band stay sharp."""
     ring = np.concatenate([corners, corners[:1]])
     length = lengths(ring)
     at = np.arange(0, length[-1] + 0.5, 0.5)
@@ -193,7 +195,7 @@ def _closed(corners: FloatArray) -> FloatArray:  # (N, 2)
 
 
 def _inside(outline: FloatArray, xy: FloatArray) -> bool:
-    """Even-odd rule."""
+    """Tell whether a point (2,) is inside an outline, by the even-odd rule."""
     (x0, y0), (x1, y1) = outline.T, np.roll(outline, -1, axis=0).T
     crosses = (y0 > xy[1]) != (y1 > xy[1])
     right_of = x0 + (x1 - x0) * (xy[1] - y0) / np.where(y1 == y0, 1, y1 - y0) > xy[0]

@@ -1,4 +1,4 @@
-"""A plan on a date, painted and lit."""
+"""A plan of land, painted and lit as on a date."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.types import Picture
 from train.world.canvas import Canvas
 from train.world.covers import Date
 from train.world.light import lit
@@ -38,8 +38,8 @@ _TILLED = {
 }
 
 
-def paint(plan: Plan, date: Date, gsd_m: float) -> NDArray[np.uint8]:  # (H, W, 3) RGB, north up
-    """The world on a date, ``gsd_m`` ground metres a pixel."""
+def paint(plan: Plan, date: Date, gsd_m: float) -> Picture:  # (H, W, 3), north up
+    """Paint the world as on a date, ``gsd_m`` ground metres a pixel."""
     canvas = Canvas(plan.width_m, plan.height_m, gsd_m)
     canvas.colour[:] = date.covers["grass"].rgb
     canvas.rough[:] = date.covers["grass"].rough
@@ -61,6 +61,7 @@ def paint(plan: Plan, date: Date, gsd_m: float) -> NDArray[np.uint8]:  # (H, W, 
 
 
 def _paint_ground(canvas: Canvas, item: Area | Strip, date: Date) -> None:
+    """Paint an area or a strip, tilled where its cover is."""
     if isinstance(item, Strip):
         canvas.draw(item, date.covers[item.cover])
         return
@@ -70,11 +71,11 @@ def _paint_ground(canvas: Canvas, item: Area | Strip, date: Date) -> None:
 
 
 def _till(canvas: Canvas, area: Area, style: _Rows, date: Date) -> None:
-    """Patches of better and worse soil over an area, which last, and rows and tramlines, which are new each time."""
-    found = canvas.mask(area.outline)
-    if found is None:
+    """Paint patches of better and worse soil, which last, and rows and tramlines, which are new on each date."""
+    masked = canvas.mask(area.outline)
+    if masked is None:
         return
-    *at, inside = found
+    *at, inside = masked
     rng = np.random.default_rng((area.seed, date.seed))
     x = (np.arange(at[1].start, at[1].stop, dtype=np.float32) + 0.5) * np.float32(canvas.gsd_m)
     y = (np.arange(at[0].start, at[0].stop, dtype=np.float32)[:, None] + 0.5) * np.float32(canvas.gsd_m)

@@ -1,5 +1,6 @@
-"""What a plan of land is made of. Positions are metres east and south of the north-west corner: (N, 2) as x, y.
+"""The records of a plan of land, and the geometry of outlines and lines.
 
+Positions are metres east and south of the north-west corner: (N, 2) as x, y.
 Angles are radians from east towards south, the sense of y.
 """
 
@@ -24,7 +25,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A road, a stream, a hedge, a painted line: a band along a line."""
+    """A band along a line: a road, a stream, a hedge, a painted line."""
 
     cover: str
     points: FloatArray  # (N, 2)
@@ -52,7 +53,7 @@ class Building:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One crown."""
+    """A tree with its crown."""
 
     x: float
     y: float
@@ -63,7 +64,7 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a car may stand."""
+    """A place where a car may stand."""
 
     x: float
     y: float
@@ -73,7 +74,7 @@ class Slot:
 
 @dataclass(slots=True)
 class Plan:
-    """All of it; ``ground`` is painted in its order."""
+    """A plan of land; ``ground`` is painted in its order."""
 
     width_m: float
     height_m: float
@@ -87,20 +88,20 @@ class Plan:
 
 
 def turned(points: FloatArray, angle_rad: float) -> FloatArray:  # (N, 2)
-    """Points turned about the origin."""
+    """Turn points about the origin."""
     c, s = np.cos(angle_rad), np.sin(angle_rad)
     rotated: FloatArray = points @ np.array([[c, s], [-s, c]])
     return rotated
 
 
 def rectangle(x: float, y: float, along_rad: float, length_m: float, width_m: float) -> FloatArray:  # (4, 2)
-    """Corners of a rectangle about (x, y)."""
+    """Return the corners of a rectangle about (x, y)."""
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * (length_m / 2, width_m / 2)
     return np.add(turned(corners, along_rad), (x, y))
 
 
 def blob(centre: FloatArray, radius_m: float, rng: np.random.Generator, stretch: float = 1.0) -> FloatArray:  # (64, 2)
-    """A round outline with bays about a centre (2,)."""
+    """Draw a round outline with bays about a centre (2,)."""
     angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
     radius = np.full(64, float(radius_m))
     for k in range(2, 6):
@@ -110,13 +111,13 @@ def blob(centre: FloatArray, radius_m: float, rng: np.random.Generator, stretch:
 
 
 def lengths(points: FloatArray) -> FloatArray:  # (N,)
-    """Metres along a line at each of its points."""
+    """Return metres along a line at each of its points."""
     steps = np.diff(points, axis=0)
     return np.concatenate([[0.0], np.cumsum(np.hypot(steps[:, 0], steps[:, 1]))])
 
 
 def part(points: FloatArray, start_m: float, end_m: float) -> FloatArray:  # (K, 2)
-    """The part of a line between two lengths along it."""
+    """Return the part of a line between two lengths along it."""
     length = lengths(points)
     inner = length[(length > start_m) & (length < end_m)]
     at = np.concatenate([[start_m], inner, [end_m]])
@@ -124,7 +125,7 @@ def part(points: FloatArray, start_m: float, end_m: float) -> FloatArray:  # (K,
 
 
 def band(points: FloatArray, width_m: float) -> FloatArray:  # (N, 2) -> (2N, 2)
-    """The outline of a line with a width."""
+    """Return the outline of a line with a width."""
     tangent = np.gradient(points, axis=0)
     tangent /= np.maximum(np.hypot(tangent[:, :1], tangent[:, 1:]), 1e-9)
     normal = np.column_stack([-tangent[:, 1], tangent[:, 0]]) * (width_m / 2)
@@ -132,5 +133,5 @@ def band(points: FloatArray, width_m: float) -> FloatArray:  # (N, 2) -> (2N, 2)
 
 
 def beside(points: FloatArray, side_m: float) -> FloatArray:  # (N, 2)
-    """A line beside a line; positive to the right when walking along it (y grows southwards)."""
+    """Return a line beside a line; positive to the right when walking along it (y grows southwards)."""
     return band(points, 2 * side_m)[: len(points)]

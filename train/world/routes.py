@@ -12,7 +12,7 @@ from train.world.streets import MAIN_ROAD_M, PAVEMENT_M, RIVER_M
 
 
 def lay_river(plan: Plan, river: FloatArray, rng: np.random.Generator) -> None:
-    """Water between banks, bushes and trees along it, a path on one side."""
+    """Lay water between banks, bushes and trees along it, a path on one side."""
     shore_m = RIVER_M / 2
     for cover, width_m in (("meadow", 30.0), ("scrub", 9.0), ("bank", 3.5), ("water", 0.0)):
         plan.ground.append(Strip(cover, river, RIVER_M + width_m))
@@ -26,7 +26,7 @@ def lay_river(plan: Plan, river: FloatArray, rng: np.random.Generator) -> None:
 
 
 def lay_road(plan: Plan, road: Strip, rng: np.random.Generator) -> None:
-    """A road with what is painted on it and stands beside it; tracks have nothing."""
+    """Lay a road with what is painted on it and stands beside it; tracks have nothing."""
     if road.cover == "dirt":
         plan.roads.append(road)
         return
@@ -49,7 +49,7 @@ def lay_road(plan: Plan, road: Strip, rng: np.random.Generator) -> None:
 
 
 def _mark_street(plan: Plan, road: Strip) -> None:
-    """A dashed line in the middle, and a zebra crossing where the street meets the main road."""
+    """Paint a dashed line in the middle, and a zebra crossing where the street meets the main road."""
     start, end = road.trim_m
     plan.markings.append(
         replace(road, cover="line", width_m=0.12, dash_m=(1.5, 4.5), trim_m=(start + 3, end + 3)),
@@ -62,13 +62,15 @@ def _mark_street(plan: Plan, road: Strip) -> None:
 
 
 def _mark_zebra(plan: Plan, points: FloatArray, at_m: float, width_m: float) -> None:
+    """Paint a zebra crossing ``at_m`` along a street."""
     length = lengths(points)
-    here, next_ = (np.array([np.interp(at, length, points[:, k]) for k in (0, 1)]) for at in (at_m, at_m + 1))
-    across = np.array([here[1] - next_[1], next_[0] - here[0]]) * (width_m / 2 - 0.3)
-    plan.markings.append(Strip("line", np.linspace(here - across, here + across, 9), 3.0, dash_m=(0.5, 0.5)))
+    start, ahead = (np.array([np.interp(at, length, points[:, k]) for k in (0, 1)]) for at in (at_m, at_m + 1))
+    across = np.array([start[1] - ahead[1], ahead[0] - start[0]]) * (width_m / 2 - 0.3)
+    plan.markings.append(Strip("line", np.linspace(start - across, start + across, 9), 3.0, dash_m=(0.5, 0.5)))
 
 
 def _park(plan: Plan, kerb: FloatArray, rng: np.random.Generator) -> None:
+    """Place slots for cars along a kerb."""
     for k in range(5, len(kerb) - 5, 2):
         if rng.random() < 0.3:
             (x, y), (dx, dy) = kerb[k], kerb[k + 1] - kerb[k]
@@ -76,7 +78,7 @@ def _park(plan: Plan, kerb: FloatArray, rng: np.random.Generator) -> None:
 
 
 def lay_bridge(plan: Plan, road: FloatArray, river: FloatArray) -> None:
-    """Where the main road meets the river: a deck above the water, with parapets."""
+    """Lay a deck above the water where the main road meets the river, with parapets."""
     apart = road[:, None] - river[None]  # (N, M, 2)
     k = int(np.hypot(apart[..., 0], apart[..., 1]).min(axis=1).argmin())
     span = road[max(k - 5, 0) : k + 6]

@@ -1,4 +1,4 @@
-"""From a seed to a plan: streets first, then a use for each block."""
+"""A whole plan from a seed: streets first, then a use for each block."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from train.world import lots, open_land
 from train.world.plan import Plan
 from train.world.routes import lay_bridge, lay_river, lay_road
 from train.world.site import Site
-from train.world.streets import Rect, Streets, lay_streets
+from train.world.streets import LandBlock, Streets, lay_streets
 
 _Use = Callable[[Site], None]
 
@@ -52,12 +52,12 @@ _COUNTRY: tuple[tuple[_Use, float], ...] = (
 
 
 def draw_plan(seed: int, width_m: float = 700.0, height_m: float = 600.0) -> Plan:
-    """A town at a river with fields and woods around; the same seed gives the same plan."""
+    """Draw a town at a river with fields and woods around; the same seed gives the same plan."""
     rng = np.random.default_rng(seed)
     plan = Plan(width_m, height_m, seed)
     streets = lay_streets(width_m, height_m, rng)
-    for rect, use in _uses(streets, width_m, height_m, rng):
-        use(Site(plan, streets.bend, rect, rng))
+    for block, use in _uses(streets, width_m, height_m, rng):
+        use(Site(plan, streets.bend, block, rng))
     lay_river(plan, streets.river, rng)
     for road in streets.roads:
         lay_road(plan, road, rng)
@@ -65,12 +65,12 @@ def draw_plan(seed: int, width_m: float = 700.0, height_m: float = 600.0) -> Pla
     return plan
 
 
-def _uses(streets: Streets, width_m: float, height_m: float, rng: np.random.Generator) -> list[tuple[Rect, _Use]]:
-    """First the wishes, each on the block that fits it best, then what the place suggests."""
+def _uses(streets: Streets, width_m: float, height_m: float, rng: np.random.Generator) -> list[tuple[LandBlock, _Use]]:
+    """Give the wishes first the blocks that fit them best, then each other block what its place suggests."""
     middles = streets.bend(np.array([block.centre for block in streets.blocks]))
     from_middle = np.abs(middles - (width_m / 2, height_m / 2)) / (width_m, height_m)
     free = [block for block, far in zip(streets.blocks, from_middle.max(axis=1), strict=True) if far < 0.62]
-    chosen: list[tuple[Rect, _Use]] = []
+    chosen: list[tuple[LandBlock, _Use]] = []
     for wish in _WISHES[: len(free) // 3]:
         best = free.pop(int(np.argmin([_misfit(streets, block, wish) for block in free])))
         chosen.append((best, wish.use))
@@ -80,7 +80,8 @@ def _uses(streets: Streets, width_m: float, height_m: float, rng: np.random.Gene
     return chosen
 
 
-def _misfit(streets: Streets, block: Rect, wish: _Wish) -> float:
+def _misfit(streets: Streets, block: LandBlock, wish: _Wish) -> float:
+    """Return how badly a block suits a wish."""
     short, long = sorted(block.size)
     place = 1.5 * abs(streets.townness(block) - wish.townness)
     return float(place + abs(np.log(long / wish.long_m)) + 2 * abs(np.log(short / wish.short_m)))

@@ -35,7 +35,7 @@ def test_starting_from_the_default_takes_its_shape_and_the_small_steps_of_adapti
     assert out.name == "adapt"
     assert spec.view.beside
     assert (spec.encoder.backbone, spec.encoder.dim, spec.encoder.side_px) == tuple(
-        card[name] for name in ("backbone", "dim", "side_px")
+        getattr(card, name) for name in ("backbone", "dim", "side_px")
     )
     shorter, _ = choose_spec(RunRequest({"encoder.init": "default", "encoder.dim": 64}, preset="edge"))
     assert shorter.encoder.dim == 64

@@ -7,12 +7,15 @@ import math
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from runtime.geo.camera import Attitude, Camera, pixels_from_ground
-from runtime.geo.terrain import Terrain
+from runtime.geo.terrain import FLAT, Terrain
 from runtime.model.preprocess import FILL
-from train.render.drone_view import Optics, render_view
+from runtime.types import Picture
+from train.render.drone_view import Optics, expose, render_view
 
 GSD_M = 0.2
 CENTRE_PX = (399.5, 449.5)
@@ -155,3 +158,87 @@ def test_on_hills_a_pixel_shows_what_a_march_along_its_ray_meets() -> None:
             at += step
         column, row = CENTRE_PX[0] + at[0] / GSD_M, CENTRE_PX[1] - at[1] / GSD_M
         assert view[y, x, :2] == pytest.approx((column * 255 / 800, row * 255 / 900), abs=2.0)
+
+
+def grey(level: int = 100) -> Picture:
+    return np.full((120, 160, 3), level, np.uint8)
+
+
+def test_without_optics_a_picture_comes_out_as_it_is() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    assert np.array_equal(expose(picture, Optics(), np.random.default_rng(0)), picture)
+
+
+def test_exposure_and_tint_multiply_and_saturate() -> None:
+    optics = Optics(exposure=1.5, tint=(1.2, 1.0, 0.5))
+    assert expose(grey(), optics, np.random.default_rng(0))[5, 5].tolist() == [180, 150, 75]
+    assert expose(grey(200), optics, np.random.default_rng(0))[5, 5].tolist() == [255, 255, 150]
+
+
+def test_noise_is_as_strong_as_said_and_lies_about_the_light() -> None:
+    noisy = expose(grey(), Optics(noise=4.0), np.random.default_rng(1)).astype(float)
+    assert noisy.std() == pytest.approx(4.0, rel=0.05)
+    assert noisy.mean() == pytest.approx(100.0, abs=0.2)
+
+
+def test_vignetting_takes_light_from_the_corners_by_the_square_of_the_radius() -> None:
+    dim = expose(grey(200), Optics(vignette=0.4), np.random.default_rng(0))[..., 0].astype(float)
+    assert dim[0, 0] == pytest.approx(200 * 0.6, abs=1)
+    assert dim[60, 80] == pytest.approx(200, abs=1)
+    assert dim[60, 0] == pytest.approx(200 * 0.8, abs=2), "half of the square of the corner's radius"
+
+
+@pytest.mark.parametrize(("direction_deg", "along"), [(0.0, 1), (90.0, 0)])
+def test_motion_smears_a_dot_along_its_direction_as_far_as_it_says(direction_deg: float, along: int) -> None:
+    dot = np.zeros((61, 61, 3), np.uint8)
+    dot[30, 30] = 255
+    smeared = expose(dot, Optics(motion_px=12.0, motion_deg=direction_deg), np.random.default_rng(0))[..., 0]
+    reach = [np.ptp(axis) for axis in np.nonzero(smeared)]
+    assert reach[along] == pytest.approx(12, abs=1)
+    assert reach[1 - along] <= 1
+    assert smeared.astype(int).sum() == pytest.approx(255, abs=13)
+
+
+def test_blur_keeps_the_light_and_spreads_it() -> None:
+    dot = np.zeros((61, 61, 3), np.uint8)
+    dot[28:33, 28:33] = 250
+    soft = expose(dot, Optics(blur_px=2.0), np.random.default_rng(0)).astype(float)
+    assert soft.sum() == pytest.approx(dot.astype(float).sum(), rel=0.03)
+    assert soft.max() < 200
+
+
+@given(st.integers(0, 10_000))
+def test_a_drawn_camera_is_plausible(seed: int) -> None:
+    optics = Optics.drawn(np.random.default_rng(seed))
+    assert 0 <= optics.motion_px < 20
+    assert 0.8 <= optics.exposure <= 1.2
+    assert optics.tint[1] == 1.0
+    picture = expose(grey(), optics, np.random.default_rng(seed))
+    assert 50 < picture.mean() < 140
+
+
+def test_pictures_of_other_types_and_bent_lenses_are_refused() -> None:
+    view = {"camera": camera(), "attitude": Attitude(0, -90, 0), "alt_agl_m": 40.0, "rng": np.random.default_rng(0)}
+    for wrong in (np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3), np.float32), np.zeros((9, 9, 4), np.uint8)):
+        with pytest.raises(ValueError, match=r"expected uint8 \(H, W, 3\)"):
+            render_view(wrong, GSD_M, CENTRE_PX, **view)  # type: ignore[arg-type]
+    bent = Camera(320, 240, camera().matrix, np.array([0.1, 0, 0, 0, 0]))
+    with pytest.raises(ValueError, match="whose distortion is zero"):
+        render_view(dotted(9, 9), GSD_M, CENTRE_PX, **{**view, "camera": bent})  # type: ignore[arg-type]
+
+
+def test_a_view_of_nothing_but_sky_is_grey() -> None:
+    view = render_view(dotted(400, 450), GSD_M, CENTRE_PX, camera=camera(), attitude=Attitude(0, 60, 0),
+                       alt_agl_m=40.0, rng=np.random.default_rng(0))  # fmt: skip
+    assert (view == FILL).all()
+
+
+def test_level_terrain_is_flat_ground() -> None:
+    ground = np.random.default_rng(2).integers(0, 256, (900, 800, 3), np.uint8)
+    level = Terrain(np.full((9, 9), 400.0), (-400.0, 400.0), (100.0, 100.0))
+    flat, draped = (
+        render_view(ground, GSD_M, CENTRE_PX, camera=camera(), attitude=Attitude(0, -60, 30), alt_agl_m=50.0,
+                    rng=np.random.default_rng(0), terrain=terrain)
+        for terrain in (FLAT, level)
+    )  # fmt: skip
+    assert np.array_equal(flat, draped)

@@ -22,4 +22,4 @@ def flat_shot(place: int, view: int = 0) -> Shot:
 
 
 def drone_set(queries: Sequence[Shot], gallery: Sequence[Shot]) -> RetrievalSet:
-    return RetrievalSet("drone -> tile", queries, gallery)
+    return RetrievalSet("drone -> tile", queries, gallery, asks_from_drone=True)

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runtime.errors import DataError
-from train.data.benchmarks import folders
-from train.data.benchmarks.folders import Count, Line
-from train.data.benchmarks.two_views import DIRECTIONS, TwoViews, Views, faults
+from train.data.benchmarks import folders, two_views
+from train.data.benchmarks.benchmark import Count, CountLine, Deviation, count_deviations
+from train.data.benchmarks.two_views import DIRECTIONS, TwoViews, ViewFolders
 from train.data.manifest import Choice
 from train.data.retrieval_set import RetrievalSet
 from train.data.sources.whole_pictures import WholeSource, whole_source
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 GPS = "Dense_GPS_ALL.txt"
 HEIGHTS = ("H80", "H90", "H100")
@@ -37,8 +37,9 @@ _RUN = 32  # places held out in a row: numbers follow the flight, and a lone pla
 
 
 def open_train(root: Path, choice: Choice, _view: ViewSpec, parts: Sequence[str] = ()) -> WholeSource:
-    """Pairs of the training places: any height with any height and date, as the authors train; raises DataError.
+    """Return pairs of the training places; raises DataError.
 
+    Any height is paired with any height and date, as the authors train.
     Runs of neighbouring places are held out as ``val``. Neighbours overlap and are negatives all the same: to tell
     them apart is what the benchmark asks.
     """
@@ -48,7 +49,7 @@ def open_train(root: Path, choice: Choice, _view: ViewSpec, parts: Sequence[str]
 
 
 def retrieval_sets(root: Path, parts: Sequence[str] = ()) -> list[RetrievalSet]:
-    """Both directions where their folders are; shots have degrees where the GPS file is there. Raises DataError."""
+    """Return both directions where their folders are; raises DataError. Shots have degrees where the GPS file is."""
     views = LAYOUT.read(root, parts)
     if not (root / GPS).is_file():
         return LAYOUT.retrieval_sets(root, views)
@@ -58,7 +59,7 @@ def retrieval_sets(root: Path, parts: Sequence[str] = ()) -> list[RetrievalSet]:
 
 
 def read_gps(path: Path) -> dict[str, tuple[float, float]]:
-    """(lat, lon) in degrees of each place; of several lines of a place the last counts. Raises DataError."""
+    """Read (lat, lon) in degrees of each place; of several lines of a place the last counts. Raises DataError."""
     lat_lon = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         words = line.replace("\\", "/").split()
@@ -72,36 +73,42 @@ def read_gps(path: Path) -> dict[str, tuple[float, float]]:
     return lat_lon
 
 
-def table(root: Path, parts: Sequence[str] = ()) -> list[Line]:
-    """What was found, against the full benchmark; raises DataError."""
-    return LAYOUT.table(root, parts)
+def count_table(root: Path, parts: Sequence[str] = ()) -> list[CountLine]:
+    """Count what is in the folder, beside the counts of the full benchmark; raises DataError."""
+    return LAYOUT.count_table(root, parts)
 
 
-def check(root: Path, parts: Sequence[str] = ()) -> list[str]:
-    """All that is wrong, in words; raises DataError where ``root`` is no DenseUAV."""
+def faults(root: Path, parts: Sequence[str] = ()) -> list[str]:
+    """Describe all that is wrong; raises DataError where ``root`` is no DenseUAV."""
     views = LAYOUT.read(root, parts)
-    found = faults(views, galleries_hold_train=True)
+    wrong = two_views.faults(views, galleries_hold_train=True)
     for name, view in views.items():
         known = HEIGHTS if name.endswith("drone") else (*HEIGHTS, *(f"{height}_old" for height in HEIGHTS))
         kinds = {place: [path.stem for path in paths] for place, paths in view.pictures.items() if paths}
-        found += folders.mixed(kinds, known, view.folder)
+        wrong += folders.mixed(kinds, known, view.folder)
     if (root / GPS).is_file():
-        found += _unplaced(views, read_gps(root / GPS))
-    return found
+        wrong += _unplaced(views, read_gps(root / GPS))
+    return wrong
 
 
-def is_complete(root: Path, parts: Sequence[str] = ()) -> list[str]:
-    """What differs from the full benchmark; nothing where scores may bear its name."""
-    no_gps = [] if (root / GPS).is_file() else [f"{GPS} is missing: no SDM@K, and no metres"]
-    return folders.deviations(table(root, parts)) + no_gps
+def deviations(root: Path, parts: Sequence[str] = ()) -> list[Deviation]:
+    """List what differs from the full benchmark; empty where scores may bear its name."""
+    no_gps = [] if (root / GPS).is_file() else [Deviation("test", f"{GPS} is missing: no SDM@K, and no metres")]
+    return count_deviations(count_table(root, parts)) + no_gps
 
 
 def pictures(root: Path, parts: Sequence[str] = ()) -> list[Path]:
-    """Every picture that training or the test reads."""
+    """List every picture that training or the test reads."""
     return LAYOUT.pictures(root, parts)
 
 
-def _unplaced(views: Views, lat_lon: Mapping[str, tuple[float, float]]) -> list[str]:
-    asked = {place for _, *names in DIRECTIONS for name in names for place in views[name].pictures}
-    lost = sorted(asked - lat_lon.keys())
-    return [f"{GPS} has no line for {len(lost)} places of the test: {folders.some(lost)}"] if lost else []
+def _unplaced(views: ViewFolders, lat_lon: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Describe the places of the test that have no degrees, if any."""
+    tested = {
+        place
+        for direction in DIRECTIONS
+        for name in (direction.queries, direction.gallery)
+        for place in views[name].pictures
+    }
+    lost = sorted(tested - lat_lon.keys())
+    return [f"{GPS} has no line for {len(lost)} places of the test: {folders.name_few(lost)}"] if lost else []

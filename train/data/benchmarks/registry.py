@@ -4,35 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
 from runtime.errors import DataError
 from train.data.benchmarks import denseuav, sues200, university1652, visloc
-from train.data.benchmarks.folders import Line
+from train.data.benchmarks.benchmark import Benchmark, CountLine, Deviation
 from train.data.manifest import Choice
 from train.data.retrieval_set import RetrievalSet
 from train.data.source import PairSource
-from train.data.view_pair import ViewSpec
-
-
-class Benchmark(Protocol):
-    """What each of the modules has; ``parts`` are heights or flights, all of them where there are none."""
-
-    NAME: str
-
-    def open_train(self, root: Path, choice: Choice, _view: ViewSpec, /, parts: Sequence[str] = ()) -> PairSource: ...
-
-    def retrieval_sets(self, root: Path, parts: Sequence[str] = ()) -> list[RetrievalSet]: ...
-
-    def table(self, root: Path, parts: Sequence[str] = ()) -> list[Line]: ...
-
-    def check(self, root: Path, parts: Sequence[str] = ()) -> list[str]: ...
-
-    def is_complete(self, root: Path, parts: Sequence[str] = ()) -> list[str]: ...
-
-    def pictures(self, root: Path, parts: Sequence[str] = ()) -> list[Path]: ...
-
+from train.data.view_spec import ViewSpec
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "university1652": university1652,
@@ -42,42 +23,46 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 }
 
 
-class Found(NamedTuple):
-    """A benchmark's folder, and the parts of it that are wanted."""
+@dataclass(frozen=True, slots=True)
+class BenchmarkFolder:
+    """A benchmark's folder on this disk, and the parts of it that are wanted."""
 
     benchmark: Benchmark
     root: Path
     parts: Sequence[str]
 
     @classmethod
-    def parse(cls, kind: str, where: str) -> Found:
-        """``where`` is ``ROOT`` or ``ROOT#PART,PART``; raises DataError where ``kind`` is no benchmark."""
+    def parse(cls, kind: str, where: str) -> BenchmarkFolder:
+        """Parse ``ROOT`` or ``ROOT#PART,PART``; raises DataError where ``kind`` is no benchmark."""
         if kind not in BENCHMARKS:
             raise DataError(f"{kind} is no benchmark; expected one of {', '.join(BENCHMARKS)}")
         root, parts = re.fullmatch(r"(.*?)(?:#([\w,]+))?", where, re.DOTALL).groups()  # type: ignore[union-attr]
         return cls(BENCHMARKS[kind], Path(root), parts.split(",") if parts else ())
 
     def open_train(self, choice: Choice, view: ViewSpec) -> PairSource:
-        """Its training data; raises DataError. It is for research: none of it where weights must be free to ship."""
+        """Return the training data, or none of it where weights must be free to ship; raises DataError.
+
+        Every benchmark is for research alone.
+        """
         source = self.benchmark.open_train(self.root, choice, view, self.parts)
         return source.without(source.files) if choice.only_may_ship else source
 
     def retrieval_sets(self) -> list[RetrievalSet]:
-        """Its official queries and galleries; raises DataError."""
+        """Return the official queries and galleries; raises DataError."""
         return self.benchmark.retrieval_sets(self.root, self.parts)
 
-    def table(self) -> list[Line]:
-        """What was found, against the full benchmark; raises DataError."""
-        return self.benchmark.table(self.root, self.parts)
+    def count_table(self) -> list[CountLine]:
+        """Count what is in the folder, beside the counts of the full benchmark; raises DataError."""
+        return self.benchmark.count_table(self.root, self.parts)
 
     def faults(self) -> list[str]:
-        """All that is wrong, in words; raises DataError where the folder is none of the benchmark."""
-        return self.benchmark.check(self.root, self.parts)
+        """Describe all that is wrong with the folder; raises DataError where it is no folder of the benchmark."""
+        return self.benchmark.faults(self.root, self.parts)
 
-    def deviations(self) -> list[str]:
-        """Why scores may not bear the benchmark's name; nothing where they may."""
-        return self.benchmark.is_complete(self.root, self.parts)
+    def deviations(self) -> list[Deviation]:
+        """List why scores may not bear the benchmark's name alone; empty where they may."""
+        return self.benchmark.deviations(self.root, self.parts)
 
     def pictures(self) -> list[Path]:
-        """Every picture that training or the test reads."""
+        """List every picture that training or the test reads."""
         return self.benchmark.pictures(self.root, self.parts)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from runtime.errors import DataError
 from train.data.benchmarks import folders
-from train.data.benchmarks.folders import Count, Line, PlaceFolders
+from train.data.benchmarks.benchmark import BenchmarkPart, Count, CountLine, Deviation, count_deviations
+from train.data.benchmarks.folders import PlaceFolders
 from train.data.manifest import Choice
 from train.data.retrieval_set import RetrievalSet
 from train.data.sources.whole_pictures import WholeScene, WholeSource, held_out
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 NAME = "SUES-200"
 HEIGHTS_M = ("150", "200", "250", "300")
@@ -29,15 +30,15 @@ _TRAIN = """
 """
 TRAIN = frozenset(f"{int(k):04d}" for k in _TRAIN.split())
 TEST = frozenset(f"{k:04d}" for k in range(1, 201)) - TRAIN
-_SCENES = {"train": TRAIN, "test": TEST}
+_SCENES: Mapping[BenchmarkPart, frozenset[str]] = {"train": TRAIN, "test": TEST}
 
 
 def open_train(root: Path, choice: Choice, _view: ViewSpec, parts: Sequence[str] = ()) -> WholeSource:
-    """A scene for each training place and height, one place in eight held out as ``val``; raises DataError."""
+    """Return a scene for each training place and height, one place in eight held out as ``val``; raises DataError."""
     satellite, drones = _read(root, parts)
     satellite = satellite.only(TRAIN)
     drones = {height: drone.only(TRAIN) for height, drone in drones.items()}
-    folders.raise_first(_faults(satellite, drones))
+    folders.raise_first(_folder_faults(satellite, drones))
     scenes = [
         WholeScene(f"{NAME} {place}", drone.pictures[place], satellite.pictures[place])
         for place in held_out(sorted(satellite.pictures), choice)
@@ -47,60 +48,62 @@ def open_train(root: Path, choice: Choice, _view: ViewSpec, parts: Sequence[str]
 
 
 def retrieval_sets(root: Path, parts: Sequence[str] = ()) -> list[RetrievalSet]:
-    """Both directions at each height, all 200 scenes in every gallery; raises DataError."""
+    """Return both directions at each height, all 200 scenes in every gallery; raises DataError."""
     satellite, drones = _read(root, parts)
     sets = []
     for height, drone in drones.items():
         folders.raise_first(folders.missing(satellite.only(TEST), drone.only(TEST)) + folders.empty(satellite, drone))
-        for direction, query, gallery in (
-            ("drone -> satellite", drone, satellite),
-            ("satellite -> drone", satellite, drone),
+        for direction, queries, gallery, asks_from_drone in (
+            ("drone -> satellite", drone, satellite, True),
+            ("satellite -> drone", satellite, drone, False),
         ):
             name = f"{NAME} {height} m {direction}"
-            sets.append(folders.retrieval_set(name, root, query.only(TEST), gallery))
+            tested = queries.only(TEST)
+            sets.append(folders.retrieval_set(name, root, tested, gallery, asks_from_drone=asks_from_drone))
     return sets
 
 
-def table(root: Path, parts: Sequence[str] = ()) -> list[Line]:
-    """What was found, against the full benchmark; raises DataError."""
+def count_table(root: Path, parts: Sequence[str] = ()) -> list[CountLine]:
+    """Count what is in the folder, beside the counts of the full benchmark; raises DataError."""
     satellite, drones = _read(root, parts, whole=True)
     lines = [
-        Line(f"{SATELLITE} ({split})", satellite.only(scenes).count, Count(len(scenes), len(scenes)))
-        for split, scenes in _SCENES.items()
+        CountLine(f"{SATELLITE} ({part})", part, satellite.only(scenes).count, Count(len(scenes), len(scenes)))
+        for part, scenes in _SCENES.items()
     ]
     for height, drone in drones.items():
-        for split, scenes in _SCENES.items():
-            found = drone.only({place for place, paths in drone.pictures.items() if paths and place in scenes})
-            lines.append(Line(f"{DRONE} {height} m ({split})", found.count, Count(len(scenes), 50 * len(scenes))))
+        for part, scenes in _SCENES.items():
+            here = drone.only({place for place, paths in drone.pictures.items() if paths and place in scenes})
+            full = Count(len(scenes), 50 * len(scenes))
+            lines.append(CountLine(f"{DRONE} {height} m ({part})", part, here.count, full))
     return lines
 
 
-def check(root: Path, parts: Sequence[str] = ()) -> list[str]:
-    """All that is wrong, in words; raises DataError where ``root`` is no SUES-200."""
+def faults(root: Path, parts: Sequence[str] = ()) -> list[str]:
+    """Describe all that is wrong; raises DataError where ``root`` is no SUES-200."""
     satellite, drones = _read(root, parts)
     places = next(iter(drones.values())).pictures.keys()
     strange = sorted((satellite.pictures.keys() | places) - TRAIN - TEST)
-    found = [f"{root} has scenes that {NAME} has not: {folders.some(strange)}"] if strange else []
+    wrong = [f"{root} has scenes that {NAME} has not: {folders.name_few(strange)}"] if strange else []
     loose = [place for place in places if folders.pictures_in(root / DRONE / place)]
     if loose:
-        found.append(f"{root / DRONE} has pictures outside the folders of heights in {folders.some(loose)}")
+        wrong.append(f"{root / DRONE} has pictures outside the folders of heights in {folders.name_few(loose)}")
     heights = {place: [p.name for p in (root / DRONE / place).iterdir() if p.is_dir()] for place in places}
-    return found + folders.mixed(heights, HEIGHTS_M, root / DRONE) + _faults(satellite, drones)
+    return wrong + folders.mixed(heights, HEIGHTS_M, root / DRONE) + _folder_faults(satellite, drones)
 
 
-def is_complete(root: Path, parts: Sequence[str] = ()) -> list[str]:
-    """What differs from the full benchmark at these heights; nothing where scores may bear its name."""
-    return folders.deviations(table(root, parts))
+def deviations(root: Path, parts: Sequence[str] = ()) -> list[Deviation]:
+    """List what differs from the full benchmark at these heights; empty where scores may bear its name."""
+    return count_deviations(count_table(root, parts))
 
 
 def pictures(root: Path, parts: Sequence[str] = ()) -> list[Path]:
-    """Every picture that training or the test reads."""
+    """List every picture that training or the test reads."""
     satellite, drones = _read(root, parts)
     return [path for view in (satellite, *drones.values()) for paths in view.pictures.values() for path in paths]
 
 
 def _read(root: Path, parts: Sequence[str], *, whole: bool = False) -> tuple[PlaceFolders, dict[str, PlaceFolders]]:
-    """Satellite pictures, and the drone's at each height; with ``whole`` a height may have none. Raises DataError."""
+    """Read satellite pictures, and the drone's at each height; ``whole`` allows an empty one. Raises DataError."""
     heights = parts or HEIGHTS_M
     if set(heights) - set(HEIGHTS_M):
         raise DataError(f"#{','.join(parts)}: SUES-200 has the heights {', '.join(HEIGHTS_M)}, as #150 or #150,200")
@@ -110,15 +113,17 @@ def _read(root: Path, parts: Sequence[str], *, whole: bool = False) -> tuple[Pla
     drones = {height: folders.read_places(root / DRONE, height) for height in heights}
     there = [height for height, drone in drones.items() if drone.count.pictures]
     if len(there) < len(heights) and not whole:
-        asked = f"; choose, as sues200:{root}#{','.join(there)}" if there else ""
-        raise DataError(f"{root / DRONE} has pictures at {', '.join(there) or 'none'} of {', '.join(heights)} m{asked}")
+        hint = f"; choose, as sues200:{root}#{','.join(there)}" if there else ""
+        raise DataError(f"{root / DRONE} has pictures at {', '.join(there) or 'none'} of {', '.join(heights)} m{hint}")
     return folders.read_places(root / SATELLITE), drones
 
 
-def _faults(satellite: PlaceFolders, drones: Mapping[str, PlaceFolders]) -> list[str]:
-    found = folders.missing(satellite) + folders.empty(satellite)
+def _folder_faults(satellite: PlaceFolders, drones: Mapping[str, PlaceFolders]) -> list[str]:
+    """Describe what is wrong with the folders of places."""
+    wrong = folders.missing(satellite) + folders.empty(satellite)
     for height, drone in drones.items():
         holes = [place for place, paths in drone.pictures.items() if not paths]
         if holes:
-            found.append(f"{len(holes)} scenes of {drone.folder} have no picture at {height} m: {folders.some(holes)}")
-    return found + folders.unpaired(satellite, next(iter(drones.values())))
+            named = folders.name_few(holes)
+            wrong.append(f"{len(holes)} scenes of {drone.folder} have no picture at {height} m: {named}")
+    return wrong + folders.unpaired(satellite, next(iter(drones.values())))

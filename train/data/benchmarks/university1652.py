@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from train.data.benchmarks import folders
-from train.data.benchmarks.folders import Count, Line
-from train.data.benchmarks.two_views import TwoViews, faults
+from train.data.benchmarks import two_views
+from train.data.benchmarks.benchmark import Count, CountLine, Deviation, count_deviations
+from train.data.benchmarks.two_views import TwoViews
 from train.data.manifest import Choice
 from train.data.retrieval_set import RetrievalSet
 from train.data.sources.whole_pictures import WholeSource, whole_source
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 
 NAME = "University-1652"
 LAYOUT = TwoViews(
@@ -32,31 +32,31 @@ LAYOUT = TwoViews(
 
 
 def open_train(root: Path, choice: Choice, _view: ViewSpec, parts: Sequence[str] = ()) -> WholeSource:
-    """Pairs of the training buildings, one in eight of which is held out as ``val``; raises DataError."""
+    """Return pairs of the training buildings, one in eight of which is held out as ``val``; raises DataError."""
     drone, satellite = LAYOUT.train(root, parts)
     return whole_source(drone.pictures, satellite.pictures, choice, name=NAME, drone_turns=False)
 
 
 def retrieval_sets(root: Path, parts: Sequence[str] = ()) -> list[RetrievalSet]:
-    """The official directions, with the 250 buildings in the galleries that nobody asks for; raises DataError."""
+    """Return the official directions, the 250 buildings in the galleries that nobody asks for; raises DataError."""
     return LAYOUT.retrieval_sets(root, LAYOUT.read(root, parts))
 
 
-def table(root: Path, parts: Sequence[str] = ()) -> list[Line]:
-    """What was found, against the full benchmark; raises DataError."""
-    return LAYOUT.table(root, parts)
+def count_table(root: Path, parts: Sequence[str] = ()) -> list[CountLine]:
+    """Count what is in the folder, beside the counts of the full benchmark; raises DataError."""
+    return LAYOUT.count_table(root, parts)
 
 
-def check(root: Path, parts: Sequence[str] = ()) -> list[str]:
-    """All that is wrong, in words; raises DataError where ``root`` is no University-1652."""
-    return faults(LAYOUT.read(root, parts), galleries_hold_train=False)
+def faults(root: Path, parts: Sequence[str] = ()) -> list[str]:
+    """Describe all that is wrong; raises DataError where ``root`` is no University-1652."""
+    return two_views.faults(LAYOUT.read(root, parts), galleries_hold_train=False)
 
 
-def is_complete(root: Path, parts: Sequence[str] = ()) -> list[str]:
-    """What differs from the full benchmark; nothing where scores may bear its name."""
-    return folders.deviations(table(root, parts))
+def deviations(root: Path, parts: Sequence[str] = ()) -> list[Deviation]:
+    """List what differs from the full benchmark; empty where scores may bear its name."""
+    return count_deviations(count_table(root, parts))
 
 
 def pictures(root: Path, parts: Sequence[str] = ()) -> list[Path]:
-    """Every picture that training or the test reads."""
+    """List every picture that training or the test reads."""
     return LAYOUT.pictures(root, parts)

@@ -20,11 +20,11 @@ from train.data.benchmarks.visloc_map import FlightMap, read_parts
 RANGES = ("satellite_coordinates_range.csv", "satellite_ coordinates_range.csv")
 _HIGHEST_M, _SPREAD_M = 1000.0, 100.0
 
-Row = Mapping[str, str]
+CsvRow = Mapping[str, str]
 
 
-class Sighting(NamedTuple):
-    """One drone picture, straight down."""
+class AerialPhoto(NamedTuple):
+    """One drone picture, taken straight down, with its place."""
 
     path: Path
     place: LatLon  # of the picture's middle
@@ -33,12 +33,12 @@ class Sighting(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Flight:
-    """One numbered folder."""
+class VislocFlight:
+    """One numbered flight with its map and its pictures."""
 
     name: str  # "01"
     map: FlightMap
-    sightings: Sequence[Sighting]
+    photos: Sequence[AerialPhoto]
 
     @property
     def why_not(self) -> str | None:
@@ -47,18 +47,18 @@ class Flight:
         The pictures are published as 0.1 to 0.2 m a pixel, which is under 1000 m: heights far above, or that change
         more than a survey's do, are above the sea and not above the ground.
         """
-        heights = [s.height_m for s in self.sightings]
+        heights = [s.height_m for s in self.photos]
         if not self.map.parts:
             return f"satellite{self.name}.tif is missing"
-        if any(s.heading_deg is None for s in self.sightings):
+        if any(s.heading_deg is None for s in self.photos):
             return "its table has no heading (Phi1)"
         if not 0 < min(heights) <= max(heights) <= _HIGHEST_M or max(heights) - min(heights) > _SPREAD_M:
             return f"its heights, {min(heights):.0f} to {max(heights):.0f} m, look like above the sea"
         return None
 
 
-def read_flights(root: Path) -> list[Flight]:
-    """All flights of a folder; raises DataError."""
+def read_flights(root: Path) -> list[VislocFlight]:
+    """Read all flights of a folder; raises DataError."""
     corners = _read_corners(root)
     folders = [p for p in sorted(root.iterdir()) if p.name.isdigit() and (p / f"{p.name}.csv").is_file()]
     if not folders:
@@ -66,16 +66,16 @@ def read_flights(root: Path) -> list[Flight]:
     lost = [folder.name for folder in folders if folder.name not in corners]
     if lost:
         raise DataError(f"{root}: {RANGES[0]} has no line for the map of flight {', '.join(lost)}")
-    return [Flight(p.name, FlightMap(read_parts(p), *corners[p.name]), _read_sightings(p)) for p in folders]
+    return [VislocFlight(p.name, FlightMap(read_parts(p), *corners[p.name]), _read_photos(p)) for p in folders]
 
 
 def find_ranges(root: Path) -> Path | None:
-    """The table of the maps' corners."""
+    """Find the table of the maps' corners; None where there is none."""
     return next((root / name for name in RANGES if (root / name).is_file()), None)
 
 
 def _read_corners(root: Path) -> dict[str, tuple[LatLon, LatLon]]:
-    """North-west and south-east of each flight's map."""
+    """Read north-west and south-east of each flight's map; raises DataError."""
     path = find_ranges(root)
     if path is None:
         places = (*root.resolve().parents[:2], *(root.glob("*") if root.is_dir() else ()))
@@ -94,29 +94,31 @@ def _read_corners(root: Path) -> dict[str, tuple[LatLon, LatLon]]:
     return corners
 
 
-def _read_sightings(folder: Path) -> list[Sighting]:
+def _read_photos(folder: Path) -> list[AerialPhoto]:
+    """Read the table of a flight's pictures; raises DataError."""
     path, drone = folder / f"{folder.name}.csv", folder / "drone"
-    sightings = []
+    photos = []
     for where, row in _rows(path):
         heading = _number(where, row, "Phi1", "heading") if {"Phi1", "heading"} & row.keys() else None
         lat, lon, height_m = (_number(where, row, column) for column in ("lat", "lon", "height"))
-        sightings.append(Sighting(drone / (row.get("filename") or "?"), LatLon(lat, lon), height_m, heading))
+        photos.append(AerialPhoto(drone / (row.get("filename") or "?"), LatLon(lat, lon), height_m, heading))
     there = {p.name for p in drone.iterdir()} if drone.is_dir() else set()
-    lost = [s.path for s in sightings if s.path.name not in there]
-    if lost or not sightings:
+    lost = [s.path for s in photos if s.path.name not in there]
+    if lost or not photos:
         first = f", {lost[0]} first" if lost else ""
-        raise DataError(f"{path} lists {len(sightings)} pictures, of which {len(lost)} are missing{first}")
-    return sightings
+        raise DataError(f"{path} lists {len(photos)} pictures, of which {len(lost)} are missing{first}")
+    return photos
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """Where each row stands, and the row."""
+def _rows(path: Path) -> Iterator[tuple[str, CsvRow]]:
+    """Yield each row with the place where it stands, for messages."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         for number, row in enumerate(csv.DictReader(file, skipinitialspace=True), 2):
             yield f"{path} line {number}", row
 
 
-def _number(where: str, row: Row, *columns: str) -> float:
+def _number(where: str, row: CsvRow, *columns: str) -> float:
+    """Parse the number in the first of these columns that has one; raises DataError."""
     text = next((row[column] for column in columns if row.get(column)), "")
     try:
         return float(text)

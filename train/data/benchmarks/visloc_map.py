@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
 
 from runtime.errors import DataError
 from runtime.geo.local import LocalFrame
@@ -34,7 +37,7 @@ class MapPart(NamedTuple):
 
 @dataclass(frozen=True)
 class FlightMap:
-    """North up, its pixels linear in degrees."""
+    """A map with north up whose pixels are linear in degrees."""
 
     parts: Sequence[MapPart]  # row by row; none where the map is missing
     north_west: LatLon
@@ -42,23 +45,24 @@ class FlightMap:
 
     @property
     def size_px(self) -> tuple[int, int]:
-        """Width and height."""
+        """Width and height of the whole map."""
         last = self.parts[-1]
         return last.left_px + last.width_px, last.top_px + last.height_px
 
     @property
     def centre(self) -> LatLon:
+        """The map's middle in degrees."""
         (north, west), (south, east) = self.north_west, self.south_east
         return LatLon((north + south) / 2, (west + east) / 2)
 
     def gsd_m(self, lat: float) -> tuple[float, float]:
-        """Metres in a pixel, across and down, at a latitude in degrees."""
+        """Return metres in a pixel, across and down, at a latitude in degrees."""
         per_lon_m, per_lat_m = LocalFrame(LatLon(lat, self.north_west.lon)).metres_per_degree()
         (north, west), (south, east), (width_px, height_px) = self.north_west, self.south_east, self.size_px
         return (east - west) * per_lon_m / width_px, (north - south) * per_lat_m / height_px
 
     def holds(self, place: LatLon, margin_m: float) -> bool:
-        """Whether the square that reaches ``margin_m`` from a place to each side lies on the map."""
+        """Tell whether the square that reaches ``margin_m`` from a place to each side lies on the map."""
         if not self.parts:
             return False
         frame = LocalFrame(place)
@@ -67,7 +71,7 @@ class FlightMap:
         return west <= -margin_m and north >= margin_m and east >= margin_m and south <= -margin_m
 
     def window(self, centre: LatLon, side_m: float, side_px: int) -> Picture:  # (side_px, side_px, 3)
-        """The square of ground about ``centre``, north up; grey where the map ends. Raises DataError."""
+        """Read the square of ground about ``centre``, north up; grey where the map ends. Raises DataError."""
         (north, west), (south, east), (width_px, height_px) = self.north_west, self.south_east, self.size_px
         middle = (centre.lon - west) / (east - west) * width_px, (north - centre.lat) / (north - south) * height_px
         width, height = (max(2, round(side_m / gsd)) for gsd in self.gsd_m(centre.lat))
@@ -80,17 +84,17 @@ class FlightMap:
 
 
 def read_parts(folder: Path) -> list[MapPart]:
-    """``NN/satelliteNN.tif``, or ``satelliteNN_<row>-<column>.tif`` row by row, or none; raises DataError."""
+    """Find ``NN/satelliteNN.tif``, or ``satelliteNN_<row>-<column>.tif`` row by row, or none; raises DataError."""
     whole = folder / f"satellite{folder.name}.tif"
     if whole.is_file():
         return [MapPart(whole, 0, 0, *_size_px(whole))]
-    found = {(int(m[1]), int(m[2])): path for path in folder.iterdir() if (m := _PART.match(path.name))}
+    cells = {(int(m[1]), int(m[2])): path for path in folder.iterdir() if (m := _PART.match(path.name))}
     parts, top = [], 0
-    for row in sorted({row for row, _ in found}):
+    for row in sorted({row for row, _ in cells}):
         left, height = 0, 0
-        for cell in sorted(cell for cell in found if cell[0] == row):
-            width, height = _size_px(found[cell])
-            parts.append(MapPart(found[cell], left, top, width, height))
+        for at in sorted(at for at in cells if at[0] == row):
+            width, height = _size_px(cells[at])
+            parts.append(MapPart(cells[at], left, top, width, height))
             left += width
         top += height
     return parts
@@ -98,8 +102,6 @@ def read_parts(folder: Path) -> list[MapPart]:
 
 def _paste(canvas: Picture, part: MapPart, left: int, top: int) -> None:
     """Fill what a part shows of the canvas, whose corner is at (left, top) of the whole map."""
-    from rasterio.windows import Window
-
     x0, x1 = max(left, part.left_px), min(left + canvas.shape[1], part.left_px + part.width_px)
     y0, y1 = max(top, part.top_px), min(top + canvas.shape[0], part.top_px + part.height_px)
     if x0 >= x1 or y0 >= y1:
@@ -110,6 +112,7 @@ def _paste(canvas: Picture, part: MapPart, left: int, top: int) -> None:
 
 
 def _size_px(path: Path) -> tuple[int, int]:
+    """Return width and height of a map's file; raises DataError where it is not in colour."""
     with _opened(path) as dataset:
         if dataset.count < 3 or dataset.dtypes[0] != "uint8":
             raise DataError(f"{path} has {dataset.count} bands of {dataset.dtypes[0]}; expected red, green, blue bytes")
@@ -118,9 +121,7 @@ def _size_px(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
-
+    """Open a map's file, whose missing georeference is as published; raises DataError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # the table places the map

@@ -13,7 +13,8 @@ from runtime.errors import DataError
 from runtime.types import Picture
 from train.data.manifest import Choice
 from train.data.source import Views
-from train.data.view_pair import ViewSpec, render_views
+from train.data.view_pair import render_views
+from train.data.view_spec import ViewSpec
 from train.world.covers import AUTUMN, SUMMER
 from train.world.picture import paint
 from train.world.zoning import draw_plan
@@ -26,7 +27,7 @@ _VAL_EVERY = 4
 
 @dataclass(frozen=True)
 class DrawnSource:
-    """Cells of generated worlds; one date is flown, the other is the map, drawn anew each time."""
+    """A source of cells of generated worlds; one date is flown, the other is the map, drawn anew each time."""
 
     cells: Sequence[tuple[Picture, Picture]]
     names: Sequence[str]
@@ -34,17 +35,20 @@ class DrawnSource:
 
     @property
     def places(self) -> Sequence[str]:
+        """The name of each cell."""
         return self.names
 
     @property
     def files(self) -> Sequence[Path]:
+        """No files: the worlds are drawn."""
         return ()
 
     def without(self, broken: Collection[Path]) -> DrawnSource:
+        """Return the source as it is, since it has no files."""
         return self
 
     def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
-        """A tile and a drone view of a random footprint in the cell."""
+        """Render a tile and a drone view of a random footprint in the cell."""
         flown, mapped = (self.cells[index][i] for i in rng.permutation(2))
         return render_views(flown, _GSD_M, rng, side_px=side_px, spec=self.view, mapped=mapped)
 
@@ -70,5 +74,6 @@ def open_drawn(count: str, choice: Choice, view: ViewSpec) -> DrawnSource:
 
 @lru_cache(maxsize=8)  # train and val are cells of the same worlds
 def _two_dates(seed: int) -> tuple[Picture, Picture]:
+    """Paint a world on both dates."""
     plan = draw_plan(seed)
     return paint(plan, SUMMER, _GSD_M), paint(plan, AUTUMN, _GSD_M)

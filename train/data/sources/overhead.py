@@ -14,7 +14,8 @@ from runtime.errors import DataError
 from runtime.types import Picture
 from train.data.manifest import Choice, read_rows
 from train.data.source import Views, pictures_under, read_picture
-from train.data.view_pair import ViewSpec, render_views
+from train.data.view_pair import render_views
+from train.data.view_spec import ViewSpec
 
 UNKNOWN_GSD_M = (0.3, 0.5)  # drawn anew for each pair
 _NEAR = 12  # places in a list
@@ -31,24 +32,27 @@ class Chip:
 
 @dataclass(frozen=True)
 class OverheadSource:
-    """Every chip is a scene."""
+    """A source whose every chip is a scene."""
 
     chips: Sequence[Chip]
     view: ViewSpec
 
     @property
     def places(self) -> Sequence[str]:
+        """The place of each chip."""
         return [chip.place for chip in self.chips]
 
     @property
     def files(self) -> Sequence[Path]:
+        """Every chip's picture."""
         return [chip.path for chip in self.chips]
 
     def without(self, broken: Collection[Path]) -> OverheadSource:
+        """Return the chips whose pictures are not among ``broken``."""
         return replace(self, chips=[chip for chip in self.chips if chip.path not in broken])
 
     def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
-        """A tile and a drone view of a random footprint in the chip; raises DataError."""
+        """Render a tile and a drone view of a random footprint in the chip; raises DataError."""
         chip = self.chips[index]
         gsd_m = chip.gsd_m or rng.uniform(*UNKNOWN_GSD_M)
         picture = read_picture(chip.path)
@@ -57,7 +61,7 @@ class OverheadSource:
         return render_views(picture, gsd_m, rng, side_px=side_px, spec=self.view)
 
     def _pieces(self, index: int, picture: Picture, rng: np.random.Generator) -> list[Picture]:
-        """Three chips of the same scale, at the size of ``picture``: of those near in the list, often of a kind."""
+        """Read three chips of the same scale, at the size of ``picture``, of those near in the list: often alike."""
         nearest = range(max(0, index - _NEAR), min(len(self.chips), index + _NEAR + 1))
         alike = [k for k in nearest if self.chips[k].gsd_m == self.chips[index].gsd_m]
         size = picture.shape[1], picture.shape[0]
@@ -68,7 +72,7 @@ class OverheadSource:
 def sewn(
     pictures: Sequence[Picture],  # four, (H, W, 3) each
 ) -> Picture:  # (2H - H // 8, 2W - W // 8, 3)
-    """Two by two, overlapping by an eighth and blended there: ground for footprints that one small picture lacks."""
+    """Sew pictures two by two, blended over an eighth: ground for larger footprints than one of them has."""
     height, width = pictures[0].shape[:2]
     down, across = _fading(height), _fading(width)
     canvas = np.zeros((2 * height - height // 8, 2 * width - width // 8, 3), np.float32)
@@ -82,13 +86,16 @@ def sewn(
 
 
 def _fading(length: int) -> NDArray[np.float32]:
-    """1, and down to 0 over the last eighth; with its reverse beside it the sum is 1 everywhere."""
+    """Return 1, and down to 0 over the last eighth; with its reverse beside it the sum is 1 everywhere."""
     seam = length // 8
     return np.concatenate([np.ones(length - seam), 1 - (np.arange(seam) + 0.5) / seam]).astype(np.float32)
 
 
 def open_overhead(path: Path, gsd_m: float | None, choice: Choice) -> list[Chip]:
-    """Chips of a folder, each of another place: those that a manifest lists, else all pictures. Raises DataError."""
+    """List the chips of a folder, each of another place: those that a manifest lists, else all pictures.
+
+    Raises DataError.
+    """
     if not path.is_dir():
         raise DataError(f"{path} is no folder; overhead:FOLDER wants one with pictures, or with a manifest.csv")
     rows = read_rows(path, ("image",), choice)
@@ -98,5 +105,5 @@ def open_overhead(path: Path, gsd_m: float | None, choice: Choice) -> list[Chip]
 
 
 def open_site(path: Path, gsd_m: float | None, choice: Choice) -> list[Chip]:
-    """Overlapping pictures of one site: all of ``train``, all of one place. Raises DataError."""
+    """List overlapping pictures of one site: all of ``train``, all of one place. Raises DataError."""
     return [] if choice.split == "val" else [Chip(p, gsd_m, str(path)) for p in pictures_under(path)]

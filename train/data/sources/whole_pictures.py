@@ -33,7 +33,7 @@ class WholeScene:
 
 @dataclass(frozen=True)
 class WholeSource:
-    """Scenes whose pictures become squares.
+    """A source of scenes whose pictures become squares.
 
     With ``moving``, both views are mirrored together, cropped a little each, and turned by quarters each on its own,
     since no heading is known: the tile always, the drone's only where the camera looks straight down
@@ -47,14 +47,16 @@ class WholeSource:
 
     @property
     def places(self) -> Sequence[str]:
+        """The place of each scene."""
         return [scene.place for scene in self.scenes]
 
     @property
     def files(self) -> Sequence[Path]:
+        """Every picture of every scene."""
         return [path for scene in self.scenes for path in (*scene.drones, *scene.tiles)]
 
     def without(self, broken: Collection[Path]) -> WholeSource:
-        """Scenes that keep a picture of either view."""
+        """Return the scenes that keep a picture of either view."""
         left = []
         for scene in self.scenes:
             drones, tiles = ([p for p in paths if p not in broken] for paths in (scene.drones, scene.tiles))
@@ -63,7 +65,7 @@ class WholeSource:
         return replace(self, scenes=left)
 
     def render(self, index: int, rng: np.random.Generator, side_px: int) -> Views:
-        """A random drone picture and a random tile of the place; raises DataError."""
+        """Draw a random drone picture and a random tile of the place; raises DataError."""
         scene = self.scenes[index]
         drone, tile = (read_picture(paths[int(rng.integers(len(paths)))]) for paths in (scene.drones, scene.tiles))
         if self.moving:
@@ -77,7 +79,7 @@ class WholeSource:
 
 
 def square(picture: Picture, side_px: int) -> Picture:  # (H, W, 3) -> (side_px, side_px, 3)
-    """The whole picture squeezed into a square, by area where it shrinks: how every benchmark reads its own."""
+    """Squeeze the whole picture into a square, by area where it shrinks: how every benchmark reads its own."""
     shrinks = side_px < min(picture.shape[:2])
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=how), np.uint8)
@@ -93,7 +95,7 @@ def whole_source(
     run: int = 1,
     places: Sequence[str] | None = None,
 ) -> WholeSource:
-    """One scene a place; a held-out place has several, each with other drone pictures, so that selection is less noisy.
+    """Make one scene a place; a held-out place has several, each with other drone pictures: selection is less noisy.
 
     ``places`` are those wanted, None: those of :func:`held_out` with ``run``; both mappings have them.
     """
@@ -105,7 +107,7 @@ def whole_source(
 
 
 def held_out(places: Sequence[str], choice: Choice, run: int = 1) -> list[str]:
-    """The training places that ``choice`` wants: of every eight runs of ``run`` places, the last is ``val``."""
+    """Return the training places that ``choice`` wants: of every eight runs of ``run`` places, the last is ``val``."""
     if choice.split is None:
         return list(places)
     is_val = [k // run % _VAL_EVERY == _VAL_EVERY - 1 for k in range(len(places))]
@@ -113,6 +115,7 @@ def held_out(places: Sequence[str], choice: Choice, run: int = 1) -> list[str]:
 
 
 def _cropped(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Cut a random part that keeps most of each side."""
     share = rng.uniform(_CROP, 1.0)
     height, width = (max(1, round(size * share)) for size in picture.shape[:2])
     top, left = (int(rng.integers(size - kept + 1)) for size, kept in zip(picture.shape, (height, width), strict=False))
@@ -120,5 +123,5 @@ def _cropped(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def moved(picture: NDArray[Pixel], mirrored: bool, quarters: int) -> NDArray[Pixel]:
-    """A picture or mask, mirrored left to right and then turned by quarters."""
+    """Mirror a picture or mask left to right, then turn it by quarters."""
     return np.ascontiguousarray(np.rot90(picture[:, ::-1] if mirrored else picture, quarters))

@@ -64,7 +64,7 @@ def sues200(root: Path, train: int = 8, test: int = 2, shots: int = 2, heights: 
     return root
 
 
-class VislocFlight(NamedTuple):
+class DrawnFlight(NamedTuple):
     """Where a drone took pictures over a map of 320 x 240 pixels of a metre."""
 
     name: str
@@ -73,7 +73,7 @@ class VislocFlight(NamedTuple):
     table: str = "num,filename,date,lat,lon,height,Omega,Kappa,Phi1,Phi2"
 
 
-def visloc(root: Path, flights: Sequence[VislocFlight], draw: Callable[[int], Picture], gsd_m: float = 1.0) -> Path:
+def visloc(root: Path, flights: Sequence[DrawnFlight], draw: Callable[[int], Picture], gsd_m: float = 1.0) -> Path:
     """As released, with the blank in a name; flights lie a degree apart. ``draw(k)`` is the map of flight k."""
     corners = ["mapname,LT_lat_map,LT_lon_map,RB_lat_map,RB_lon_map,region"]
     for number, flight in enumerate(flights):

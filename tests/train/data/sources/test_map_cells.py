@@ -1,4 +1,4 @@
-"""A GeoTIFF of any CRS is cut where its coordinates say; held-out cells share no ground with the others."""
+"""Held-out cells of a map share no ground with the others, and a footprint is the ground that its tile shows."""
 
 from __future__ import annotations
 
@@ -9,70 +9,23 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import rasterio
 import torch
-from rasterio.warp import calculate_default_transform, reproject, transform
 
 from runtime.errors import SkyfixError
-from runtime.geo.mercator import LatLon
 from runtime.model.preprocess import FILL
-from runtime.types import Picture
 from tests.train.conftest import EXACT, draw_blots
+from tests.train.data.maps import write_map
 from train.data.dataset import Item, PairDataset, collate
-from train.data.geotiff import GeoMap
 from train.data.manifest import Choice
 from train.data.open import open_sources
 from train.data.sources.map_cells import MapSource, cell_m, open_map
-from train.data.view_pair import ViewSpec
-
-CENTRE = LatLon(47.5, 8.25)  # 9 degrees off the middle of UTM zone 33: north is not up there
-GSD_M = 0.5
-
-
-def write_map(path: Path, picture: Picture, crs: str = "EPSG:32633", **more: Any) -> Path:
-    """``picture`` with its middle at ``CENTRE``, ``GSD_M`` a pixel in UTM, then as it lies in ``crs``."""
-    height, width = picture.shape[:2]
-    ((x,), (y,)) = transform("EPSG:4326", "EPSG:32633", [CENTRE.lon], [CENTRE.lat])
-    west, north = x - width / 2 * GSD_M, y + height / 2 * GSD_M
-    from_px = rasterio.Affine(GSD_M, 0, west, 0, -GSD_M, north)
-    box = (west, north - height * GSD_M, west + width * GSD_M, north)
-    to_px, columns, rows = calculate_default_transform("EPSG:32633", crs, width, height, *box)
-    bands = np.zeros((3, rows, columns), np.uint8)
-    where = {"src_crs": "EPSG:32633", "src_transform": from_px, "dst_crs": crs, "dst_transform": to_px}
-    for source, band in zip(picture.transpose(2, 0, 1), bands, strict=True):
-        reproject(np.ascontiguousarray(source), band, **where)
-    profile = {"driver": "GTiff", "width": columns, "height": rows, "count": 3, "dtype": "uint8", "tiled": True}
-    with rasterio.open(path, "w", **profile, crs=crs, transform=to_px, **more) as file:
-        file.write(bands)
-    return path
+from train.data.view_spec import ViewSpec
 
 
 @pytest.fixture(scope="module")
 def map_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """800 m by 800 m."""
     return write_map(tmp_path_factory.mktemp("map") / "map.tif", draw_blots(4, 1600))
-
-
-@pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:3857", "EPSG:4326"])
-@pytest.mark.parametrize("finest_m", [0.25, 1.0])
-def test_a_window_shows_a_dot_where_its_coordinates_are(crs: str, finest_m: float, tmp_path: Path) -> None:
-    picture = np.full((800, 1000, 3), 70, np.uint8)
-    cv2.circle(picture, (300, 500), 5, (250, 250, 250), -1)
-    found = GeoMap.open(write_map(tmp_path / "map.tif", picture, crs))
-    ((x,), (y,)) = transform("EPSG:4326", "EPSG:32633", [CENTRE.lon], [CENTRE.lat])
-    dot_xy = x + (300.5 - 500) * GSD_M, y + (400 - 500.5) * GSD_M
-    ((lon,), (lat,)) = transform("EPSG:32633", "EPSG:4326", *([value] for value in dot_xy))
-    dot, centre = found.to_plane([LatLon(lat, lon), CENTRE])[:, None]
-    assert np.hypot(*(dot - centre)[0]) == pytest.approx(GSD_M * np.hypot(199.5, 100.5), rel=0.003)  # UTM's 1.002 here
-    middle = dot[0] + (12.0, -7.0)
-    window = found.window(found.pixels_from_plane(dot)[0], middle, 30.0, finest_m)
-    assert window is not None
-    light = np.clip(window.picture[..., 1].astype(float) - 150, 0, None) * window.seen
-    rows, columns = np.mgrid[: light.shape[0], : light.shape[1]]
-    at = np.array([(light * columns).sum(), (light * rows).sum()]) / light.sum()
-    want = (window.pixel_from_plane @ (*dot[0], 1.0))[:2]
-    assert np.hypot(*(at - want)) * window.gsd_m < 0.2
-    assert window.gsd_m == pytest.approx(max(found.gsd_m, finest_m))
 
 
 def test_held_out_cells_lie_together_and_no_ground_is_on_both_sides(map_path: Path) -> None:

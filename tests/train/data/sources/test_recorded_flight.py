@@ -20,7 +20,7 @@ from runtime.sensors.camera_info import write_camera
 from tests.train.conftest import EXACT, draw_blots
 from train.data.manifest import Choice
 from train.data.sources.recorded_flight import FlightSource, open_flight
-from train.data.view_pair import ViewSpec
+from train.data.view_spec import ViewSpec
 from train.render.drone_view import render_view
 from train.world.flight import MAP_GSD_M, SMALL, camera_of, jpeg, place, write_map
 
@@ -121,7 +121,7 @@ def test_a_frame_whose_place_is_known_of_the_drone_alone_is_placed_by_its_tilt(f
     other = changed(flight, tmp_path / "flight", "truth.csv", lambda k, line: line | blank)
     known, reckoned = (open_flight(str(folder), Choice(None), SPEC) for folder in (flight, other))
     assert known.places == [place.replace(str(other), str(flight)) for place in reckoned.places]
-    for a, b in zip(known.shown, reckoned.shown, strict=True):
+    for a, b in zip(known.frames, reckoned.frames, strict=True):
         assert math.dist(a.middle_m, b.middle_m) < 0.005 * ALT_AGL_M * 2  # sphere against ellipsoid
 
 
@@ -155,7 +155,7 @@ def test_a_real_flight_holds_out_one_end_of_its_site(real_flights: Path) -> None
     train, val = (open_flight(str(real_flights / "fengyuan"), Choice(split), ViewSpec()) for split in ("train", "val"))
     assert len(train.places) >= 20
     assert len(val.places) >= 2
-    apart_m = min(math.dist(a.middle_m, b.middle_m) for a in train.shown for b in val.shown)
+    apart_m = min(math.dist(a.middle_m, b.middle_m) for a in train.frames for b in val.frames)
     assert apart_m > 90 * math.sqrt(2)
     views = train.render(0, np.random.default_rng(0), 64)
     assert views.drone_seen.mean() > 0.6

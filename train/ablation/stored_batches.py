@@ -1,10 +1,10 @@
-"""The batches of a seed, rendered once and replayed to every arm, byte for byte."""
+"""The batches of a seed, rendered once, and the same for every arm, byte for byte."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from runtime.errors import SettingsError
+from runtime.types import Tick
 from train.data.batch import Batch
 
 
@@ -19,6 +20,7 @@ class StoredBatches:
     """Batches on disk, memory-mapped; every iteration yields the same."""
 
     def __init__(self, folder: Path, count: int, sha256: str) -> None:
+        """Map the ``count`` batches of a folder; ``sha256`` is of all of them in their order."""
         self._fields = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in Batch._fields]
         self._count = count
         self.sha256 = sha256  # of all batches in their order
@@ -32,10 +34,8 @@ class StoredBatches:
 
 
 @contextmanager
-def stored(
-    batches: Iterable[Batch], count: int, folder: Path, tick: Callable[[int, int], None]
-) -> Iterator[StoredBatches]:
-    """The ``count`` batches in ``folder``, which is gone afterwards; raises SettingsError on a small disk."""
+def store_batches(batches: Iterable[Batch], count: int, folder: Path, tick: Tick) -> Iterator[StoredBatches]:
+    """Store ``count`` batches in ``folder``, which is gone afterwards; raises SettingsError on a small disk."""
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
     folder.mkdir(parents=True)
     try:
@@ -44,7 +44,8 @@ def stored(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(batches: Iterable[Batch], count: int, folder: Path, tick: Callable[[int, int], None]) -> str:
+def _write(batches: Iterable[Batch], count: int, folder: Path, tick: Tick) -> str:
+    """Write each field of the batches as one array, and hash all bytes."""
     digest = hashlib.sha256()
     files: list[np.memmap] = []
     for k, batch in enumerate(batches):
@@ -63,6 +64,7 @@ def _write(batches: Iterable[Batch], count: int, folder: Path, tick: Callable[[i
 
 
 def _check_room(folder: Path, needed: int) -> None:
+    """Raise SettingsError where the disk has no room for so many bytes."""
     free = shutil.disk_usage(folder).free
     if not needed < 0.9 * free:
         raise SettingsError(
