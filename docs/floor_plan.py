@@ -3,8 +3,8 @@
     python docs/floor_plan.py            writes the drawing, and prints what it counted
     python docs/floor_plan.py --check    exit code 1 where the drawing is not of the house as it stands
 
-A box is a room: a package with the lines of its modules. Modules that stand in no room are drawn as two: those that
-need no room, and those that need some. Rooms stand on floors: each above all that it imports, so arrows run downwards.
+A box is a room: a package with the lines of its modules. Modules that stand in no room are drawn as three:
+commands, those that need some room, and those that need none. Rooms stand on floors: each above all that it imports, so arrows run downwards.
 What runs through other rooms anyway is not drawn: an arrow from daemon to geo says nothing new beside daemon ->
 locate -> geo.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DRAWING = Path(__file__).with_name("floor_plan.svg")
 PACKAGES = ("train", "export", "calib", "runtime")
-GROUND, BESIDE = "(ground)", "(beside)"  # modules of a package that stand in no room: what they need decides
+GROUND, BESIDE, COMMANDS = "(ground)", "(beside)", "(commands)"  # modules of a package that stand in no room
 
 _BOX_W, _BOX_H, _GAP_X, _GAP_Y, _MARGIN = 128, 44, 18, 46, 28
 _INK, _LINE, _FILL = (
@@ -49,13 +49,14 @@ def rooms(known: Mapping[str, Path]) -> dict[str, Room]:
     for module in known:
         package, *rest = module.split(".")
         in_room = rest and known[f"{package}.{rest[0]}"].name == "__init__.py"
-        found[module] = package, rest[0] if in_room else GROUND
+        runs = '__name__ == "__main__"' in known[module].read_text(encoding="utf-8")
+        found[module] = package, rest[0] if in_room else COMMANDS if runs else GROUND
     changed = True
     while changed:  # a module beside a room lifts those that need it
         changed = False
         for module, (package, name) in found.items():
             needs = [found[other] for other in imports(known[module], known) if other.split(".")[0] == package]
-            if name == GROUND and any(other[1] != GROUND for other in needs):
+            if name == GROUND and any(other[1] not in (GROUND, COMMANDS) for other in needs):
                 found[module], changed = (package, BESIDE), True
     return found
 
@@ -144,11 +145,11 @@ def draw(lines: Mapping[Room, int], arrows: Mapping[Room, set[Room]]) -> str:
 
 def _box(room: Room, x: float, y: float, lines: int) -> list[str]:
     package, name = room
-    dash = ' stroke-dasharray="4 3"' if name in (GROUND, BESIDE) else ""
+    dash = ' stroke-dasharray="4 3"' if name in (GROUND, BESIDE, COMMANDS) else ""
     shape = f'<rect x="{x:.0f}" y="{y:.0f}" width="{_BOX_W}" height="{_BOX_H}" rx="6" fill="{_FILL[package]}"'
     return [
         f'{shape} stroke="{_INK}"{dash}/>',
-        _text(x + _BOX_W / 2, y + 19, name if name in (GROUND, BESIDE) else f"{name}/", 13),
+        _text(x + _BOX_W / 2, y + 19, name if name in (GROUND, BESIDE, COMMANDS) else f"{name}/", 13),
         _text(x + _BOX_W / 2, y + 35, f"{lines:,} lines", 10),
     ]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FrameLimits:
-    """Which frames can be used at all."""
+    """The limits of frames that can be used at all."""
 
     max_pitch_deg: float = -15.0
     """Nearer to the horizon there is too little ground. Convention."""
@@ -55,7 +55,7 @@ class MountPrior:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalLimits:
-    """Which tiles are looked at."""
+    """The choice of tiles that are looked at."""
 
     well_seen: float = 0.8
     barely_seen: float = 0.5
@@ -198,7 +198,7 @@ class TrackLimits:
 
 @dataclass(frozen=True, slots=True)
 class BeliefLimits:
-    """Which measurements are believed."""
+    """The rules by which measurements are believed."""
 
     remembered: int = 4
     """Measurements not yet believed: two of the last four must agree."""

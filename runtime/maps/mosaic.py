@@ -19,7 +19,7 @@ _MOST_FINER = 2  # zooms: a coarse map is not blown up more than four times for 
 
 
 @dataclass(frozen=True, slots=True)
-class MapSource:
+class MapCredit:
     """A map that an MBTiles file was made of, as its maker describes it."""
 
     name: str
@@ -27,10 +27,10 @@ class MapSource:
     attribution: str
 
 
-def sources_of(imagery: Imagery) -> tuple[MapSource, ...]:
+def sources_of(imagery: Imagery) -> tuple[MapCredit, ...]:
     """Return the maps that an MBTiles file was made of."""
     kept = json.loads(imagery.metadata[_SOURCES]) if _SOURCES in imagery.metadata else [imagery.metadata]
-    return tuple(MapSource(*(str(source.get(key, "")) for key in ("name", "date", "attribution"))) for source in kept)
+    return tuple(MapCredit(*(str(source.get(key, "")) for key in ("name", "date", "attribution"))) for source in kept)
 
 
 def write_mosaic(parts: Sequence[Imagery], out: Path, tick: Tick) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runtime.maps.heights import DemSource, Lattice
-from runtime.maps.mosaic import MapSource
+from runtime.maps.mosaic import MapCredit
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class CacheMetadata:
     levels: tuple[Level, ...]
     bounds_deg: tuple[float, float, float, float]  # west, south, east, north; east beyond 180 over the 180th meridian
     imagery: MapFacts
-    sources: tuple[MapSource, ...]
+    sources: tuple[MapCredit, ...]
     terrain: Lattice | None = None
     format: int = 0
 
@@ -74,7 +74,7 @@ class CacheMetadata:
             levels=tuple(Level(**level) for level in values["levels"]),
             bounds_deg=_exactly(tuple(values["bounds_deg"]), 4),
             imagery=MapFacts(**{**values["imagery"], "corners": _exactly(tuple(values["imagery"]["corners"]), 5)}),
-            sources=tuple(MapSource(**source) for source in values["sources"]),
+            sources=tuple(MapCredit(**source) for source in values["sources"]),
             terrain=None if terrain is None else _lattice(terrain),
             format=values["format"],
         )

@@ -20,7 +20,7 @@ from train.ablation.study import ArmRun, Study, StudySpec, claim
 
 @dataclass(frozen=True, slots=True)
 class AblationSpec:
-    """Which arms to run, on how many seeds, and against which one to compare them."""
+    """An ablation: its arms, how many seeds, and the arm that the others are compared with."""
 
     study: StudySpec
     arms: tuple[str, ...]

@@ -8,6 +8,7 @@ they are); ``dataset`` changes their light and season (``train/render``) and han
 - ``split``: the names of the parts into which places are divided.
 - ``source``: what every kind of data looks like to the trainer: places, and two views of each.
 - ``manifest``: lists of pictures as CSV, and the choice of places for a split.
+- ``view_spec``: how views are rendered, as far as a user may choose.
 - ``view_pair``: a tile and a drone's view of the same ground, rendered from one overhead picture.
 - ``geotiff``: windows of a map of any size and CRS, in metres.
 - ``open``: an entry of ``--data`` becomes a source.

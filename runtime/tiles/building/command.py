@@ -16,7 +16,7 @@ from runtime.maps.dem import read_dem
 from runtime.maps.heights import DemSource, Heights
 from runtime.maps.imagery import Imagery
 from runtime.maps.importing import identity, import_imagery, open_imported
-from runtime.maps.mosaic import MapSource, write_mosaic
+from runtime.maps.mosaic import MapCredit, write_mosaic
 from runtime.model.load import open_engine
 from runtime.progress import progress
 from runtime.tiles.building.build import BuildResult, build
@@ -57,11 +57,11 @@ class BuildCommand:
                     f"{flag} was given {len(texts)} times for {count} maps; expected once, or once a map"
                 )
 
-    def sources(self) -> list[MapSource]:
+    def sources(self) -> list[MapCredit]:
         """Describe each map as the arguments do."""
         count = len(self.imagery)
         dates, attributions = (texts * count if len(texts) == 1 else texts for texts in (self.date, self.attribution))
-        return [MapSource(p.stem, d, a) for p, d, a in zip(self.imagery, dates, attributions, strict=True)]
+        return [MapCredit(p.stem, d, a) for p, d, a in zip(self.imagery, dates, attributions, strict=True)]
 
     def embedder(self) -> Embedder:
         """Choose where blocks are embedded; raises SettingsError where no cluster answers."""
@@ -98,7 +98,7 @@ def run_build(command: BuildCommand) -> None:
     print(f"map: {command.out.with_suffix('.mbtiles')}, zoom {imagery.zoom}; encoder: {engine.name}")
 
 
-def _imported(maps: Sequence[Path], sources: Sequence[MapSource], workspace: Workspace) -> Imagery:
+def _imported(maps: Sequence[Path], sources: Sequence[MapCredit], workspace: Workspace) -> Imagery:
     """Import the maps, or open what was imported before this build was ended.
 
     What cannot be read leaves nothing behind.
@@ -114,7 +114,7 @@ def _imported(maps: Sequence[Path], sources: Sequence[MapSource], workspace: Wor
         raise
 
 
-def _import_mosaic(maps: Sequence[Path], sources: Sequence[MapSource], workspace: Workspace) -> None:
+def _import_mosaic(maps: Sequence[Path], sources: Sequence[MapCredit], workspace: Workspace) -> None:
     parts = [
         _import(path, workspace.map_path.with_name(f"map-{i}.mbtiles"), source, f"map {i + 1}")
         for i, (path, source) in enumerate(zip(maps, sources, strict=True))
@@ -126,7 +126,7 @@ def _import_mosaic(maps: Sequence[Path], sources: Sequence[MapSource], workspace
         part.path.unlink()
 
 
-def _import(path: Path, out: Path, source: MapSource, title: str) -> Imagery:
+def _import(path: Path, out: Path, source: MapCredit, title: str) -> Imagery:
     if out.is_file():  # whole, from before the build was ended
         return open_imported(out, date=source.date, attribution=source.attribution)
     with progress(title) as tick:

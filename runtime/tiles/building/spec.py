@@ -9,7 +9,7 @@ from typing import Any
 
 from runtime.errors import SettingsError
 from runtime.maps.heights import DemSource
-from runtime.maps.mosaic import MapSource
+from runtime.maps.mosaic import MapCredit
 from runtime.model.engine import Engine
 from runtime.tiles.windows import Grid
 
@@ -41,7 +41,7 @@ class BuildSpec:
         return tuple(Grid(i, side_m, self.stride_m or side_m * STRIDE_SHARE) for i, side_m in enumerate(sides_m))
 
     def fingerprint(
-        self, engine: Engine, maps: Sequence[tuple[MapSource, str]], dem: DemSource | None = None
+        self, engine: Engine, maps: Sequence[tuple[MapCredit, str]], dem: DemSource | None = None
     ) -> Mapping[str, Any]:
         """Tell this build from every other: what it is made of and how, as plain values for JSON.
 

@@ -17,7 +17,7 @@ from runtime.geo.mercator import Metres, Tile, metres_per_px, north_west_of
 from runtime.maps.imagery import Imagery
 from runtime.maps.importing import import_imagery
 from runtime.maps.mbtiles import write_mbtiles
-from runtime.maps.mosaic import MapSource, write_mosaic
+from runtime.maps.mosaic import MapCredit, write_mosaic
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
 from runtime.types import Mask, Picture
@@ -95,7 +95,7 @@ def test_each_map_s_date_and_attribution_are_kept(
     command = ["build", "--imagery", str(tmp_path / "a.mbtiles"), str(tmp_path / "b.mbtiles"), "--bundle",
                str(toy_bundle), "--footprints", "64", "--stride", "32"]  # fmt: skip
     assert main([*command, "--out", str(tmp_path / "c.tiles"), "--attribution", "us", "them"]) == 0
-    wanted = (MapSource("a", "2024", "us"), MapSource("b", "2020", "them"))
+    wanted = (MapCredit("a", "2024", "us"), MapCredit("b", "2020", "them"))
     assert TileCache.open(tmp_path / "c.tiles").metadata.sources == wanted
     assert not (tmp_path / "c.tiles.building").exists()
     again = ["build", "--imagery", str(tmp_path / "c.mbtiles"), *command[4:], "--out", str(tmp_path / "d.tiles")]

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.errors import SettingsError
 from runtime.maps.heights import DemSource
-from runtime.maps.mosaic import MapSource
+from runtime.maps.mosaic import MapCredit
 from runtime.tiles.building.spec import BuildSpec
 
 
@@ -21,7 +21,7 @@ class Named:
         self.encoder_sha256, self.precision = sha256, precision
 
 
-MAPS = [(MapSource("town", "2024", "us"), "11" * 32), (MapSource("edge", "2020", "them"), "22" * 32)]
+MAPS = [(MapCredit("town", "2024", "us"), "11" * 32), (MapCredit("edge", "2020", "them"), "22" * 32)]
 SPEC = BuildSpec(footprints_m=(45.0, 64.0), stride_m=None, accuracy_ce90_m=8.5)
 
 
@@ -39,7 +39,7 @@ def test_whatever_changes_a_byte_changes_the_fingerprint() -> None:
         printed(engine=Named(precision="int8")),
         printed(maps=MAPS[:1]),
         printed(maps=MAPS[::-1]),
-        printed(maps=[(MapSource("town", "2025", "us"), "11" * 32), MAPS[1]]),
+        printed(maps=[(MapCredit("town", "2025", "us"), "11" * 32), MAPS[1]]),
         printed(maps=[(MAPS[0][0], "33" * 32), MAPS[1]]),
         printed(dem=DemSource("hills", "44" * 32)),
         printed(dem=DemSource("hills", "55" * 32)),
