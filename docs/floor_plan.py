@@ -3,10 +3,10 @@
     python docs/floor_plan.py            writes the drawing, and prints what it counted
     python docs/floor_plan.py --check    exit code 1 where the drawing is not of the house as it stands
 
-A box is a room: a package with the lines of its modules. Modules that stand in no room are drawn as three:
-commands, those that need some room, and those that need none. Rooms stand on floors: each above all that it imports, so arrows run downwards.
-What runs through other rooms anyway is not drawn: an arrow from daemon to geo says nothing new beside daemon ->
-locate -> geo.
+A box is a room: a package with the lines of its modules. Modules that stand in no room are drawn as three: commands,
+those that need some room, and those that need none. Rooms stand on floors: each above all that it imports, so arrows
+run downwards. What runs through other rooms anyway is not drawn: an arrow from daemon to geo says nothing new beside
+daemon -> locate -> geo.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -46,6 +47,18 @@ def test_every_room_has_a_plan_of_its_modules(package: Path) -> None:
     plan = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8"))) or ""
     unsaid = [path.stem for path in package.glob("*.py") if path.stem not in plan and not path.stem.startswith("__")]
     assert not unsaid, f"{package.relative_to(ROOT)}/__init__.py says nothing of {', '.join(unsaid)}"
+
+
+def test_every_name_on_the_three_trips_is_one_of_the_house() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    trips = text[text.index("## Three trips") : text.index("## Glossary")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in MODULES]
+    defined = {
+        node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    there = defined | {path.stem for path in MODULES}
+    lost = [name for name in re.findall(r"`([A-Za-z_.0-9]+)`", trips) if name.split(".")[-1] not in there]
+    assert not lost
 
 
 def test_a_class_name_stands_once() -> None:
