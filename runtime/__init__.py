@@ -17,7 +17,8 @@
     watch/    how the flight is going
     replay/   a recorded flight, flown and scored
     daemon/   the loop on the aircraft
+    doctor/   checks before the flight
 
-Imports run downwards: ``daemon`` -> ``replay``, ``link``, ``watch`` -> ``locate`` -> ``tiles``, ``flights`` ->
-``maps``, ``model``, ``sensors`` -> ``geo``. import-linter keeps it so.
+Imports run downwards: ``doctor`` -> ``daemon`` -> ``replay``, ``link``, ``watch`` -> ``locate`` -> ``tiles``,
+``flights`` -> ``maps``, ``model``, ``sensors`` -> ``geo``. import-linter keeps it so.
 """

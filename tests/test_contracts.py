@@ -30,6 +30,7 @@ CONTRACT = {  # of the design's contracts; more may come
     "runtime.tiles",
     "runtime.replay",
     "runtime.daemon",
+    "runtime.doctor",
 }
 HEAVY = (
     "torch",

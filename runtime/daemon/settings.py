@@ -63,7 +63,7 @@ class Settings:
 
     @classmethod
     def read(cls, path: Path) -> Settings:
-        """Raise SettingsError naming the key that is missing, misspelt or of the wrong kind."""
+        """Read and check the file; raises SettingsError naming a key that is missing, misspelt or of the wrong kind."""
         try:
             tree = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:

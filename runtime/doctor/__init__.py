@@ -1,0 +1,7 @@
+"""Will it fly? Checks before the flight, each of which says what it found and how to mend it.
+
+    finding  what a check found
+    files    the files that a ``skyfix.toml`` names: map, encoder, local features, camera, source, start
+
+A check never raises: what is wrong is a finding. The command exits with 1 where any is not good.
+"""
