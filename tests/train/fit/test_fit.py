@@ -123,9 +123,9 @@ def test_settings_that_do_not_go_with_several_processes_are_refused_at_once(tiny
         fit(tiny, tmp_path, ranks=Ranks(0, 3))
 
 
-@pytest.mark.parametrize(("content", "told"), [(None, "is missing"), ("{", "is not JSON"), ("{}", "does not fit")])
-def test_a_folder_that_is_no_run_cannot_be_resumed(content: str | None, told: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("content", "message"), [(None, "is missing"), ("{", "is not JSON"), ("{}", "does not fit")])
+def test_a_folder_that_is_no_run_cannot_be_resumed(content: str | None, message: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "spec.json").write_text(content)
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=message):
         read_spec(tmp_path)

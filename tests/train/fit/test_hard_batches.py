@@ -28,9 +28,9 @@ def test_the_table_is_what_a_plain_loop_finds_whatever_the_chunks(
         table = nearest_places(drone, tile, places, count=count + 5, nearest=nearest)
     for i, place in enumerate(places):
         alike = {int(places[j]): float(drone[i] @ tile[j] + tile[i] @ drone[j]) for j in range(count) if j != i}
-        found = [int(other) for other in table[place] if other >= 0]
-        assert len(found) == len(set(found)) == min(nearest, count - 1)
-        assert [alike[other] for other in found] == pytest.approx(sorted(alike.values(), reverse=True)[:nearest])
+        row = [int(other) for other in table[place] if other >= 0]
+        assert len(row) == len(set(row)) == min(nearest, count - 1)
+        assert [alike[other] for other in row] == pytest.approx(sorted(alike.values(), reverse=True)[:nearest])
     assert (np.delete(table, places, axis=0) == -1).all()
 
 

@@ -56,10 +56,10 @@ def test_a_rounding_network_is_near_the_float_one_and_all_of_it_learns() -> None
 
 def test_settings_that_would_undo_the_finish_are_refused() -> None:
     kept = TrainSpec(quantise=True, amp="off", ema=0.9)
-    for wrong, told in (
+    for wrong, message in (
         ({"amp": "bf16"}, "--amp off"),
         ({"train_norms": True}, "--train-norms"),
         ({"ema": 0.0}, "--ema"),
     ):
-        with pytest.raises(SettingsError, match=told):
+        with pytest.raises(SettingsError, match=message):
             replace(kept, **wrong)
