@@ -45,6 +45,7 @@ def evaluate(spec: EvaluateSpec) -> EvaluationReport:
     cv2.setNumThreads(1)  # pictures are read in threads of our own
     started = time.monotonic()
     encoder = open_encoder(spec.encoder, spec.precision, dim=spec.dim, flips=spec.flips)
+    logger.debug("%s: %s, %d px, D = %d", spec.encoder, encoder.card.name, encoder.side_px, encoder.dim)
     groups = open_sets(spec, encoder.side_px)
     results = [result for group in groups for result in _score_sets(spec, encoder, group.sets)]
     report = EvaluationReport(
@@ -69,6 +70,8 @@ def _score_sets(spec: EvaluateSpec, encoder: OpenedEncoder, sets: Sequence[Retri
         rows = embed_sets(encoder.embed, sets, encoder.side_px, workers=spec.workers, tick=tick)
     results = []
     for retrieval_set in sets:
+        queries, gallery = len(retrieval_set.queries), len(retrieval_set.gallery)
+        logger.debug("%s: %d queries, gallery %d", retrieval_set.name, queries, gallery)
         ranking = rank_set(retrieval_set, rows, top=TOP)
         curves = _curves(spec, encoder, retrieval_set, rows) if retrieval_set.asks_from_drone else None
         results.append(EvaluatedSet(retrieval_set, ranking, distance_scores(retrieval_set, ranking.answers), curves))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,12 +97,18 @@ def test_a_run_that_has_only_its_pictures_left_draws_them_when_it_is_resumed(tin
     assert again.summary.r1_last == first.summary.r1_last
 
 
-def test_a_stopped_run_says_so_and_is_saved_where_it_was(tiny: TrainSpec, tmp_path: Path) -> None:
+def test_a_stopped_run_says_so_and_is_saved_where_it_was(
+    tiny: TrainSpec, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "train")
     outcome = fit(tiny, tmp_path, stop=stop_after(2))
+    assert "21 places in 21 scenes to train on, 3 held out" in caplog.messages
     assert outcome is not None
     assert (outcome.stopped, outcome.summary.steps, outcome.summary.r1_best) == (True, 2, None)
     assert load_state(tmp_path / "state.pt")["step"] == 2
     assert not (tmp_path / "best.safetensors").exists()  # no validation since the first step
+    fit(tiny, tmp_path, resume=True, stop=stop_after(1))
+    assert any(line.startswith("goes on at step 2 after") for line in caplog.messages)
 
 
 def test_a_run_without_places_to_choose_by_is_refused_before_a_network_is_built(

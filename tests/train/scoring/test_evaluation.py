@@ -28,13 +28,17 @@ def spec(tmp_path: Path) -> EvaluateSpec:
     return EvaluateSpec(path, (f"university1652:{trees.university1652(tmp_path / 'data')}",), workers=2)
 
 
-def test_without_a_folder_the_report_comes_back_and_nothing_is_written(spec: EvaluateSpec, tmp_path: Path) -> None:
+def test_without_a_folder_the_report_comes_back_and_nothing_is_written(
+    spec: EvaluateSpec, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "train")
     before = sorted(tmp_path.rglob("*"))
     report = evaluate(spec)
     assert sorted(tmp_path.rglob("*")) == before
     assert list(report.sets) == ["University-1652 drone -> satellite", "University-1652 satellite -> drone"]
     assert report.sets["University-1652 drone -> satellite"].scores.queries == 6
     assert report.robustness == {}
+    assert "University-1652 drone -> satellite: 6 queries, gallery 5" in caplog.messages
     assert report.sets["University-1652 drone -> satellite"].distances is None  # it states no coordinates
 
 
