@@ -45,7 +45,8 @@ def load_bundle(encoder: nn.Module, path: Path, norms: Mapping[nn.Module, Any]) 
     A shorter head keeps the first numbers of an embedding.
     """
     weights = _weights(Bundle.open(path))
-    weights.setdefault("head.bias", torch.zeros_like(encoder.get_parameter("head.bias")))  # an export leaves a bias of nothing out
+    # An export leaves a bias of nothing out.
+    weights.setdefault("head.bias", torch.zeros_like(encoder.get_parameter("head.bias")))
     loaded: set[int] = set()  # ids of parameters
     with torch.no_grad():
         for name, module in encoder.named_modules():
