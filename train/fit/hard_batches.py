@@ -25,8 +25,8 @@ def nearest_places(
     """Find for each place the others that look most like it, nearest first; -1 where there are no more.
 
     Alike is what either direction of the loss confuses: the mean of drone-to-tile and tile-to-drone cosine. Rows of the
-    similarity matrix are made and dropped in chunks: memory is bounded by one and two copies of the input. A place
-    without an embedding has no neighbours.
+    similarity matrix are made and dropped in chunks: memory is bounded by one chunk and two copies of the input. A
+    place without an embedding has no neighbours.
     """
     table = np.full((count, nearest), -1, np.int32)
     ask, answer = torch.cat([drone, tile], dim=1), torch.cat([tile, drone], dim=1)  # one product sums both directions
