@@ -57,17 +57,20 @@ def _loop(checkpoint: Path, queries: Path, gallery: Path) -> dict[str, float]:
     encoder, _ = load_encoder(checkpoint)
 
     def rows(folder: Path) -> list[tuple[str, np.ndarray]]:
-        found = []
+        embedded = []
         for path in sorted(folder.glob("*/*")):
             picture = cv2.cvtColor(cv2.resize(cv2.imread(str(path)), (32, 32)), cv2.COLOR_BGR2RGB)
             with torch.no_grad():
-                found.append((path.parent.name, encoder(torch.from_numpy(picture)[None])[0].numpy()))
-        return found
+                embedded.append((path.parent.name, encoder(torch.from_numpy(picture)[None])[0].numpy()))
+        return embedded
 
-    asked, there = rows(queries), rows(gallery)
-    first = [max(there, key=lambda item: (round(float(item[1] @ row), 6), item[0] != place)) for place, row in asked]
-    r1 = sum(found[0] == place for found, (place, _) in zip(first, asked, strict=True)) / len(asked)
-    return {"r1": r1, "queries": len(asked), "gallery": len(there)}
+    query_rows, gallery_rows = rows(queries), rows(gallery)
+    first = [
+        max(gallery_rows, key=lambda item: (round(float(item[1] @ row), 6), item[0] != place))
+        for place, row in query_rows
+    ]
+    hits = sum(answer == place for (answer, _), (place, _) in zip(first, query_rows, strict=True))
+    return {"r1": hits / len(query_rows), "queries": len(query_rows), "gallery": len(gallery_rows)}
 
 
 def test_the_sample4geo_protocol_deletes_distractors_and_bears_its_name(

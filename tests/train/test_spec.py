@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runtime.errors import SettingsError
+from train.choices import DISTANCES, HOSTS, POOLINGS
+from train.data.view_pair import ViewSpec
 from train.losses.dphr import DphrSpec
-from train.spec import PRESETS, TrainSpec, differences
+from train.model.encoder import EncoderSpec
+from train.spec import PRESETS, TrainSpec, differences, flag
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
@@ -59,3 +66,50 @@ def test_differences_tell_both_values_and_leave_out_what_a_resumed_run_may_chang
         "lr is 0.0005 in the run and 0.001 asked",
     ]
     assert len(differences(run, run.changed({"dphr": None}))) > 1
+
+
+def test_settings_that_would_undo_the_finish_for_int8_are_refused() -> None:
+    kept = TrainSpec(quantise=True, amp="off", ema=0.9)
+    for wrong, message in (
+        ({"amp": "bf16"}, "--amp off"),
+        ({"train_norms": True}, "--train-norms"),
+        ({"ema": 0.0}, "--ema"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            replace(kept, **wrong)
+
+
+@given(
+    st.builds(
+        dict,
+        lr=st.floats(1e-6, 1.0),
+        steps=st.integers(1, 10**9),
+        matryoshka=st.lists(st.integers(1, 255), max_size=3).map(tuple),
+        host=st.sampled_from(HOSTS[:-1]),
+        dphr=st.none() | st.builds(DphrSpec, margin=st.floats(0, 10), distance=st.sampled_from(DISTANCES)),
+        data=st.lists(st.text(max_size=20), max_size=3).map(tuple),
+        encoder=st.builds(EncoderSpec, dim=st.just(256), pooling=st.sampled_from(POOLINGS), init=st.text(max_size=9)),
+        view=st.builds(ViewSpec, footprint_m=st.just((30.0, 60.0)), beside=st.booleans()),
+    )
+)
+def test_any_spec_survives_json_and_differs_from_another_by_its_paths(settings: dict[str, Any]) -> None:
+    spec = TrainSpec(**settings)
+    again = TrainSpec.from_json(json.loads(json.dumps(spec.to_json())))
+    assert again == spec
+    assert differences(spec, again) == []
+    other = spec.changed({"seed": spec.seed + 1, "view.tilt_deg": 12.0})
+    assert [line.partition(" ")[0] for line in differences(spec, other)] == ["view.tilt_deg", "seed"]
+
+
+@pytest.mark.parametrize(
+    "spoil", [{"encoder": None}, {"encoder": {"colour": 1}}, {"dphr": {"gamma": 1}}, {"view": 3}, {"colour": "red"}]
+)
+def test_a_spec_that_is_of_another_shape_says_to_start_anew(spoil: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match=r"does not fit this Skyfix.*start the run anew"):
+        TrainSpec.from_json({**TrainSpec().to_json(), **spoil})
+
+
+def test_a_message_names_a_setting_by_its_flag() -> None:
+    assert [flag(path) for path in ("lr", "clip_norm", "encoder.side_px", "dphr.w_min")] == [
+        "--lr", "--clip-norm", "--side", "--w-min"
+    ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -31,6 +32,8 @@ from train.fit.validation import HeldOut, HeldOutRows
 from train.model.checkpoint import BEST, STATE
 from train.scoring.embed import VIEWS_SEED
 from train.spec import TrainSpec, differences
+
+logger = logging.getLogger(__name__)
 
 SPEC, CURVES, HARDNESS, CONFUSIONS = "spec.json", "curves.png", "hardness.png", "confusions.png"
 
@@ -75,6 +78,7 @@ def fit(
         for _ in _steps(run, train, stop):
             pass
         return None
+    _log_start(run, train, val)
     write_text_whole(out / SPEC, json.dumps(spec.to_json(), indent=2) + "\n")
     held_out = HeldOut(val.alone())
     with closing(RunLog(run, on_line, resumed=resume)) as log:
@@ -82,6 +86,18 @@ def fit(
         rows, stopped = _train(run, train, held_out=held_out, log=log, stop=stop, rows=rows)
     pictures = _draw(run, log.lines, held_out, rows) if draw else ()
     return RunOutcome(_summary(run, log.lines), stopped, pictures)
+
+
+def _log_start(run: Run, train: PairDataset, val: PairDataset) -> None:
+    """Log what the run found and chose, for who wants to hear more."""
+    spec, encoder = run.spec, run.encoder
+    logger.debug("%d places in %d scenes to train on, %d held out", len(set(train.places)), len(train), len(val))
+    logger.debug("%s, %d parameters", spec.encoder, sum(p.numel() for p in encoder.parameters()))
+    logger.debug(
+        "on %s, half precision: %s, norms %s", run.device, encoder.amp_dtype, "fixed" if encoder.fixed_norms else "free"
+    )
+    if run.step:
+        logger.debug("goes on at step %d after %.0f s", run.step, run.elapsed_s)
 
 
 def _train(

@@ -12,8 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-_CHUNK_BYTES = 64 * 2**20  # of similarities at a time
-
 
 def nearest_places(
     drone: Tensor,  # (N, D) unit-norm
@@ -22,17 +20,18 @@ def nearest_places(
     *,
     count: int,  # P, of all places, also of those without an embedding
     nearest: int,  # R
+    chunk_bytes: int = 64 * 2**20,  # of similarities that are held at a time
 ) -> NDArray[np.int32]:  # (P, R)
     """Find for each place the others that look most like it, nearest first; -1 where there are no more.
 
     Alike is what either direction of the loss confuses: the mean of drone-to-tile and tile-to-drone cosine. Rows of the
-    similarity matrix are made and dropped in chunks: memory is bounded by 64 MiB and two copies of the input. A place
-    without an embedding has no neighbours.
+    similarity matrix are made and dropped in chunks: memory is bounded by one chunk and two copies of the input. A
+    place without an embedding has no neighbours.
     """
     table = np.full((count, nearest), -1, np.int32)
     ask, answer = torch.cat([drone, tile], dim=1), torch.cat([tile, drone], dim=1)  # one product sums both directions
     kept = min(nearest, len(places) - 1)
-    rows = max(1, _CHUNK_BYTES // (4 * len(places)))
+    rows = max(1, chunk_bytes // (4 * len(places)))
     for first in range(0, len(places), rows):
         alike = ask[first : first + rows] @ answer.T
         alike.diagonal(first).fill_(-torch.inf)  # no place is its own neighbour

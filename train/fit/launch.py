@@ -51,6 +51,7 @@ def choose_spec(request: RunRequest) -> tuple[TrainSpec, Path]:
     init: str = settings.get("encoder.init", "")
     preset: PresetName = request.preset or ("adapt" if bundle_of(init) else "edge")
     settings = {**encoder_settings(init), **settings}
+    logger.debug("preset %s with %s", preset, settings)
     return PRESETS[preset].changed(settings), request.out or Path("runs") / preset
 
 

@@ -39,13 +39,14 @@ def encoder_settings(init: str) -> dict[str, Any]:
     return {f"encoder.{name}": getattr(encoder, name) for name in ("backbone", "dim", "side_px", "pooling")}
 
 
-def load_bundle(encoder: Any, path: Path, norms: Mapping[nn.Module, Any]) -> None:
+def load_bundle(encoder: nn.Module, path: Path, norms: Mapping[nn.Module, Any]) -> None:
     """Give ``encoder`` the weights of a bundle; ``norms`` are the batch norms after convolutions. Raises SkyfixError.
 
     A shorter head keeps the first numbers of an embedding.
     """
     weights = _weights(Bundle.open(path))
-    weights.setdefault("head.bias", torch.zeros_like(encoder.head.bias))  # an export leaves a bias of nothing out
+    # An export leaves a bias of nothing out.
+    weights.setdefault("head.bias", torch.zeros_like(encoder.get_parameter("head.bias")))
     loaded: set[int] = set()  # ids of parameters
     with torch.no_grad():
         for name, module in encoder.named_modules():

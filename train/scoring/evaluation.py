@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 PLACES, ROBUSTNESS = "places.csv", "robustness.png"
 
 
-class SetResult(NamedTuple):
-    """One set with its ranking, and what was measured beside it."""
+class EvaluatedSet(NamedTuple):
+    """A set that was scored: its ranking, and what was measured beside it."""
 
     retrieval_set: RetrievalSet
     ranking: Ranking
@@ -45,6 +45,7 @@ def evaluate(spec: EvaluateSpec) -> EvaluationReport:
     cv2.setNumThreads(1)  # pictures are read in threads of our own
     started = time.monotonic()
     encoder = open_encoder(spec.encoder, spec.precision, dim=spec.dim, flips=spec.flips)
+    logger.debug("%s: %s, %d px, D = %d", spec.encoder, encoder.card.name, encoder.side_px, encoder.dim)
     groups = open_sets(spec, encoder.side_px)
     results = [result for group in groups for result in _score_sets(spec, encoder, group.sets)]
     report = EvaluationReport(
@@ -63,15 +64,17 @@ def evaluate(spec: EvaluateSpec) -> EvaluationReport:
     return report
 
 
-def _score_sets(spec: EvaluateSpec, encoder: OpenedEncoder, sets: Sequence[RetrievalSet]) -> list[SetResult]:
+def _score_sets(spec: EvaluateSpec, encoder: OpenedEncoder, sets: Sequence[RetrievalSet]) -> list[EvaluatedSet]:
     """Embed every picture of the sets once and rank it; raises DataError."""
     with progress("pictures") as tick:
         rows = embed_sets(encoder.embed, sets, encoder.side_px, workers=spec.workers, tick=tick)
     results = []
     for retrieval_set in sets:
+        queries, gallery = len(retrieval_set.queries), len(retrieval_set.gallery)
+        logger.debug("%s: %d queries, gallery %d", retrieval_set.name, queries, gallery)
         ranking = rank_set(retrieval_set, rows, top=TOP)
         curves = _curves(spec, encoder, retrieval_set, rows) if retrieval_set.asks_from_drone else None
-        results.append(SetResult(retrieval_set, ranking, distance_scores(retrieval_set, ranking.answers), curves))
+        results.append(EvaluatedSet(retrieval_set, ranking, distance_scores(retrieval_set, ranking.answers), curves))
         if spec.out is not None:
             draw_failures(spec.out / _failures_name(retrieval_set), retrieval_set, ranking, rows)
     return results
@@ -94,7 +97,7 @@ def _curves(spec: EvaluateSpec, encoder: OpenedEncoder, retrieval_set: Retrieval
         )
 
 
-def _write(out: Path, report: EvaluationReport, results: Sequence[SetResult]) -> None:
+def _write(out: Path, report: EvaluationReport, results: Sequence[EvaluatedSet]) -> None:
     """Write the report, the places and the curves, and log where all files are."""
     written = write_report(out, report)
     write_places(out / PLACES, [(r.retrieval_set, r.ranking) for r in results])

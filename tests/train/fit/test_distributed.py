@@ -109,13 +109,13 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, 
 
 @pytest.mark.parametrize("way", ["whole", "chunks"])
 def test_two_ranks_give_the_losses_and_gradients_of_one_process(way: str, two_ranks: Any) -> None:
-    one = _steps(Ranks(), 0 if way == "whole" else 3)
+    single = _steps(Ranks(), 0 if way == "whole" else 3)
     for rank in (0, 1):
         seen = two_ranks[0][rank][way]
-        assert seen["losses"] == pytest.approx(one["losses"], rel=1e-5)
+        assert seen["losses"] == pytest.approx(single["losses"], rel=1e-5)
         for part in ("gradients", "weights"):
-            assert seen[part].keys() == one[part].keys()
-            for name, value in one[part].items():
+            assert seen[part].keys() == single[part].keys()
+            for name, value in single[part].items():
                 assert torch.allclose(seen[part][name], value, rtol=1e-4, atol=1e-5 * float(value.abs().max())), name
 
 
@@ -150,10 +150,10 @@ def test_torchrun_leaves_the_files_and_losses_of_one_process(pictures: Path, tmp
     assert error.count("R@1 on held-out places") == 1
     names = [{p.relative_to(tmp_path / run).name for p in (tmp_path / run).iterdir()} for run in ("one", "two")]
     assert names[0] == names[1]
-    one, two = (read_log(tmp_path / run / "log.jsonl") for run in ("one", "two"))
-    assert [line.step for line in one] == [line.step for line in two]
+    alone, shared = (read_log(tmp_path / run / "log.jsonl") for run in ("one", "two"))
+    assert [line.step for line in alone] == [line.step for line in shared]
     for name in ("loss", "lambda_t", "r1", "ap"):
-        values = [[line.values[name] for line in log if name in line.values] for log in (one, two)]
+        values = [[line.values[name] for line in log if name in line.values] for log in (alone, shared)]
         assert values[1] == pytest.approx(values[0], rel=1e-3, abs=1e-4)
 
 

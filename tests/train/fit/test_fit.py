@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,12 +97,18 @@ def test_a_run_that_has_only_its_pictures_left_draws_them_when_it_is_resumed(tin
     assert again.summary.r1_last == first.summary.r1_last
 
 
-def test_a_stopped_run_says_so_and_is_saved_where_it_was(tiny: TrainSpec, tmp_path: Path) -> None:
+def test_a_stopped_run_says_so_and_is_saved_where_it_was(
+    tiny: TrainSpec, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "train")
     outcome = fit(tiny, tmp_path, stop=stop_after(2))
+    assert "21 places in 21 scenes to train on, 3 held out" in caplog.messages
     assert outcome is not None
     assert (outcome.stopped, outcome.summary.steps, outcome.summary.r1_best) == (True, 2, None)
     assert load_state(tmp_path / "state.pt")["step"] == 2
     assert not (tmp_path / "best.safetensors").exists()  # no validation since the first step
+    fit(tiny, tmp_path, resume=True, stop=stop_after(1))
+    assert any(line.startswith("goes on at step 2 after") for line in caplog.messages)
 
 
 def test_a_run_without_places_to_choose_by_is_refused_before_a_network_is_built(
@@ -123,9 +130,9 @@ def test_settings_that_do_not_go_with_several_processes_are_refused_at_once(tiny
         fit(tiny, tmp_path, ranks=Ranks(0, 3))
 
 
-@pytest.mark.parametrize(("content", "told"), [(None, "is missing"), ("{", "is not JSON"), ("{}", "does not fit")])
-def test_a_folder_that_is_no_run_cannot_be_resumed(content: str | None, told: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("content", "message"), [(None, "is missing"), ("{", "is not JSON"), ("{}", "does not fit")])
+def test_a_folder_that_is_no_run_cannot_be_resumed(content: str | None, message: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "spec.json").write_text(content)
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=message):
         read_spec(tmp_path)

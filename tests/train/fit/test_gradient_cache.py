@@ -18,14 +18,14 @@ def test_gradients_in_chunks_are_those_of_the_whole_batch(chunk: int) -> None:
     """On a network without batch normalisation; with it, chunks have statistics of their own."""
     spec = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_convnext", pooling="avg")
     pictures = torch.randint(0, 256, (12, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    found = []
+    results = []
     for size in (0, chunk):
         torch.manual_seed(0)
         encoder, objective = Encoder(spec), Objective("info_nce", DphrSpec(palw=False), 0.1, matryoshka=(8,))
         terms = backward(encoder, pictures, lambda rows, o=objective: o(*rows.chunk(2)), scaler=_off(), chunk=size)
         parameters = [*encoder.parameters(), *objective.parameters()]
-        found.append((terms.loss.item(), torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])))
-    (whole_loss, whole), (loss, gradient) = found
+        results.append((terms.loss.item(), torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])))
+    (whole_loss, whole), (loss, gradient) = results
     assert loss == pytest.approx(whole_loss, abs=1e-5)
     assert whole.norm() > 0.1
     assert (gradient - whole).norm() < 1e-5 * whole.norm()
@@ -37,7 +37,7 @@ def test_chunks_agree_with_one_graph_over_them_in_dropout_and_running_statistics
             loss = (rows @ rows.T).exp().mean()  # every row meets every other one
             return Terms(loss, 0.0, 0.0, 0.0, 0.0)
 
-    pictures, found = torch.randn(10, 6), []
+    pictures, results = torch.randn(10, 6), []
     for cached in (True, False):
         torch.manual_seed(3)
         network = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 4))
@@ -45,8 +45,8 @@ def test_chunks_agree_with_one_graph_over_them_in_dropout_and_running_statistics
             backward(network, pictures, Terse(), scaler=_off(), chunk=5)
         else:
             torch.autograd.backward(Terse()(torch.cat([network(part) for part in pictures.split(5)])).loss)
-        found.append([*(p.grad for p in network.parameters()), *network.buffers(), torch.rand(1)])
-    for mine, oracle in zip(*found, strict=True):
+        results.append([*(p.grad for p in network.parameters()), *network.buffers(), torch.rand(1)])
+    for mine, oracle in zip(*results, strict=True):
         assert torch.allclose(mine, oracle, atol=1e-6)
 
 

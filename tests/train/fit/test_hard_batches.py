@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.train.fit.look_alikes import embeddings, table_of
-from train.fit import hard_batches as hard
 from train.fit.hard_batches import hard_batches, nearest_places
 from train.fit.sampler import PlaceSampler
 
@@ -23,14 +22,12 @@ def test_the_table_is_what_a_plain_loop_finds_whatever_the_chunks(
 ) -> None:
     drone, tile = embeddings(count, seed)
     places = np.random.default_rng(seed).permutation(count + 5)[:count]  # five have no embedding
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hard, "_CHUNK_BYTES", chunk_bytes)
-        table = nearest_places(drone, tile, places, count=count + 5, nearest=nearest)
+    table = nearest_places(drone, tile, places, count=count + 5, nearest=nearest, chunk_bytes=chunk_bytes)
     for i, place in enumerate(places):
         alike = {int(places[j]): float(drone[i] @ tile[j] + tile[i] @ drone[j]) for j in range(count) if j != i}
-        found = [int(other) for other in table[place] if other >= 0]
-        assert len(found) == len(set(found)) == min(nearest, count - 1)
-        assert [alike[other] for other in found] == pytest.approx(sorted(alike.values(), reverse=True)[:nearest])
+        row = [int(other) for other in table[place] if other >= 0]
+        assert len(row) == len(set(row)) == min(nearest, count - 1)
+        assert [alike[other] for other in row] == pytest.approx(sorted(alike.values(), reverse=True)[:nearest])
     assert (np.delete(table, places, axis=0) == -1).all()
 
 

@@ -12,10 +12,12 @@ import pytest
 
 from runtime.errors import SettingsError, SkyfixError
 from runtime.model.bundle import Bundle
+from runtime.model.engine_onnx import OnnxEngine
 from train.fit.fit import RunOutcome
 from train.fit.launch import _finish_on_interrupt, _line_logger, _log_outcome, choose_spec
 from train.fit.log_line import LogLine
 from train.fit.run_state import RunSummary
+from train.model.bundle_weights import encoder_settings
 from train.options import RunRequest
 from train.spec import PRESETS, TrainSpec
 
@@ -30,13 +32,12 @@ def test_flags_change_the_settings_that_they_name_and_no_other() -> None:
 
 
 def test_starting_from_the_default_takes_its_shape_and_the_small_steps_of_adapting(default_bundle: Path) -> None:
-    card = Bundle.open(default_bundle).encoder
+    shipped = OnnxEngine(Bundle.open(default_bundle))
     spec, out = choose_spec(RunRequest({"encoder.init": "default", "data": ("overhead:map.tif",)}))
     assert out.name == "adapt"
     assert spec.view.beside
-    assert (spec.encoder.backbone, spec.encoder.dim, spec.encoder.side_px) == tuple(
-        getattr(card, name) for name in ("backbone", "dim", "side_px")
-    )
+    assert (spec.encoder.dim, spec.encoder.side_px) == (shipped.dim, shipped.side_px)
+    assert spec.encoder.backbone == encoder_settings("default")["encoder.backbone"]
     shorter, _ = choose_spec(RunRequest({"encoder.init": "default", "encoder.dim": 64}, preset="edge"))
     assert shorter.encoder.dim == 64
     assert not shorter.view.beside

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
+from train.figures import BLUE, GREEN, PURPLE, VERMILLION
 from train.fit.log_line import LogLine
 from train.fit.plots import _smoothed, plot_hardness, plot_run
 
@@ -46,3 +49,26 @@ def test_hardness_is_drawn_for_any_number_of_times(tmp_path: Path) -> None:
     for name, shown in {"three": batches, "none": {}, "empty": {"step 1": np.empty(0)}}.items():
         plot_hardness(shown, tmp_path / f"{name}.png", w_max=0.5 if name == "empty" else 1.5)
         assert _png(tmp_path / f"{name}.png").std() > 0
+
+
+def _has(picture: NDArray[np.uint8], colour: str) -> bool:
+    return bool((np.abs(picture / 255.0 - to_rgb(colour)).max(axis=2) < 0.01).any())
+
+
+@pytest.mark.parametrize(
+    ("values", "colour"),
+    [({"r1": 0.5}, VERMILLION), ({"host": 1.0}, BLUE), ({"distill": 0.2}, PURPLE), ({"scale": 14.0}, GREEN)],
+)
+def test_each_curve_is_drawn_in_its_own_colour_and_no_other(
+    values: dict[str, float], colour: str, tmp_path: Path
+) -> None:
+    plot_run([LogLine(step, values) for step in range(9)], tmp_path / "curves.png")
+    picture = _png(tmp_path / "curves.png")
+    assert [c for c in (VERMILLION, BLUE, PURPLE, GREEN) if _has(picture, c)] == [colour]
+
+
+def test_a_curve_that_is_nowhere_a_number_or_always_nothing_is_left_out(tmp_path: Path) -> None:
+    silent = {"triplet": math.nan, "lambda_t": 0.0}
+    for name, others in (("plain", {}), ("silent", silent)):
+        plot_run([LogLine(step, {"loss": 1.0, **others}) for step in range(9)], tmp_path / f"{name}.png")
+    assert np.array_equal(_png(tmp_path / "plain.png"), _png(tmp_path / "silent.png"))

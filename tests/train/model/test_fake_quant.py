@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from export.graphs.drawn_ground import land_like
 from export.int8.quantize import quantise_weight
-from runtime.errors import SettingsError
 from train.model.encoder import Encoder, EncoderSpec
 from train.model.fake_quant import quantise, rounded, rounded_channels
-from train.spec import TrainSpec
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -52,14 +48,3 @@ def test_a_rounding_network_is_near_the_float_one_and_all_of_it_learns() -> None
     (1 - cosine.mean()).backward()
     still = [name for name, p in coarse.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert still == []
-
-
-def test_settings_that_would_undo_the_finish_are_refused() -> None:
-    kept = TrainSpec(quantise=True, amp="off", ema=0.9)
-    for wrong, told in (
-        ({"amp": "bf16"}, "--amp off"),
-        ({"train_norms": True}, "--train-norms"),
-        ({"ema": 0.0}, "--ema"),
-    ):
-        with pytest.raises(SettingsError, match=told):
-            replace(kept, **wrong)

@@ -38,9 +38,9 @@ def test_the_surest_mistakes_are_those_a_slow_count_finds(seed: int, queries: in
         if wrong and good and max(wrong) >= max(good):
             rank = 1 + sum(value >= max(good) for value in wrong)
             expected.append((max(good) - max(wrong), q, rank))
-    found = worst_misses(similarity, right, count=3, answers=2)
-    assert [(m.query, m.truth_rank) for m in found] == [(q, rank) for _, q, rank in sorted(expected)[:3]]
-    for miss in found:
+    misses = worst_misses(similarity, right, count=3, answers=2)
+    assert [(m.query, m.truth_rank) for m in misses] == [(q, rank) for _, q, rank in sorted(expected)[:3]]
+    for miss in misses:
         assert right[miss.query, miss.truth]
         assert not right[miss.query, miss.answers[0]], "a wrong one comes before a right one that is as similar"
 

@@ -35,8 +35,8 @@ def test_the_sample4geo_protocol_leaves_no_distractor_in_the_gallery(tmp_path: P
     (group,) = _groups(f"university1652:{trees.university1652(tmp_path)}", protocol="sample4geo")
     for retrieval_set in group.sets:
         assert retrieval_set.name.endswith("(sample4geo)")
-        asked = {shot.place for shot in retrieval_set.queries}
-        assert {shot.place for shot in retrieval_set.gallery} == asked
+        wanted = {shot.place for shot in retrieval_set.queries}
+        assert {shot.place for shot in retrieval_set.gallery} == wanted
 
 
 def test_the_split_of_a_benchmark_is_rendered_as_training_sees_it(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.paths import SHARED
 from tests.train.data.benchmarks import trees
 from train.model.checkpoint import save_encoder
 from train.model.encoder import Encoder, EncoderSpec
@@ -28,13 +29,17 @@ def spec(tmp_path: Path) -> EvaluateSpec:
     return EvaluateSpec(path, (f"university1652:{trees.university1652(tmp_path / 'data')}",), workers=2)
 
 
-def test_without_a_folder_the_report_comes_back_and_nothing_is_written(spec: EvaluateSpec, tmp_path: Path) -> None:
+def test_without_a_folder_the_report_comes_back_and_nothing_is_written(
+    spec: EvaluateSpec, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "train")
     before = sorted(tmp_path.rglob("*"))
     report = evaluate(spec)
     assert sorted(tmp_path.rglob("*")) == before
     assert list(report.sets) == ["University-1652 drone -> satellite", "University-1652 satellite -> drone"]
     assert report.sets["University-1652 drone -> satellite"].scores.queries == 6
     assert report.robustness == {}
+    assert "University-1652 drone -> satellite: 6 queries, gallery 5" in caplog.messages
     assert report.sets["University-1652 drone -> satellite"].distances is None  # it states no coordinates
 
 
@@ -66,3 +71,19 @@ def test_flips_and_a_cut_change_the_figures_and_are_said_of_them(spec: EvaluateS
     assert report.notes()[0] == "protocol sample4geo, test-time flips summed, D = 4"
     assert report.encoder.dim == 4
     assert report.to_json()["sets"] != plain.to_json()["sets"]
+
+
+def test_the_encoder_that_ships_finds_real_places_and_less_well_where_they_are_turned(default_bundle: Path) -> None:
+    pictures = SHARED / "data/overhead/cil_roads"
+    if not pictures.is_dir():
+        pytest.skip(f"{pictures} is missing")
+    report = evaluate(EvaluateSpec(default_bundle, (f"overhead:{pictures}",), workers=2, robustness=8))
+    for scores in report.sets.values():
+        assert scores.scores.r1 > 0.95
+        assert scores.scores.queries >= 20
+    curves = report.robustness["drone -> tile"]
+    turns = dict(zip(curves["turn_deg"].values, curves["turn_deg"].r1, strict=True))
+    scales = dict(zip(curves["altitude"].values, curves["altitude"].r1, strict=True))
+    assert turns[0] == scales[1.0] == curves["shift"].r1[0] == report.sets["drone -> tile"].scores.r1
+    assert turns[10] > 0.9  # as far off as a compass may be
+    assert min(turns.values()) < turns[0]

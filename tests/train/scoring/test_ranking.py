@@ -87,9 +87,9 @@ def test_what_is_equally_alike_ties_at_the_edge_of_a_rounding_in_whichever_order
 
 def test_the_first_answers_are_the_nearest_items_and_wrong_ones_come_first_among_equals() -> None:
     gallery = np.float32([[0, 1], [0.6, 0.8], [1, 0], [1, 0]])
-    found = rank(np.float32([[1, 0]]), gallery, np.array([7]), np.array([1, 2, 7, 3]), top=3)
-    assert found.answers.tolist() == [[3, 2, 1]]
-    assert found.first.tolist() == [1]
+    ranking = rank(np.float32([[1, 0]]), gallery, np.array([7]), np.array([1, 2, 7, 3]), top=3)
+    assert ranking.answers.tolist() == [[3, 2, 1]]
+    assert ranking.first.tolist() == [1]
 
 
 def test_an_encoder_that_maps_all_to_one_point_scores_nothing() -> None:

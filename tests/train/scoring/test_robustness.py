@@ -59,7 +59,7 @@ def test_curves_of_several_sets_are_drawn_with_the_names_of_the_sets(tmp_path: P
     curves = {s.field: SweepCurve(s.values, [0.9 - 0.05 * k for k in range(len(s.values))]) for s in SWEEPS}
     plot_robustness({"A drone -> tile": curves}, tmp_path / "one.png")
     plot_robustness({"A drone -> tile": curves, "B drone -> tile": curves}, tmp_path / "two.png")
-    one, two = (cv2.imread(str(tmp_path / f"{name}.png")) for name in ("one", "two"))
-    assert one is not None
-    assert two is not None
-    assert not np.array_equal(one, two)
+    single, both = (cv2.imread(str(tmp_path / f"{name}.png")) for name in ("one", "two"))
+    assert single is not None
+    assert both is not None
+    assert not np.array_equal(single, both)
