@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.model.manifest import Precision
+
 
 class Engine(Protocol):
     """An encoder ready to run; several threads may use it at once.
@@ -28,7 +30,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> Precision:
         """One of ``fp32``, ``fp16`` and ``int8``."""
         ...
 
