@@ -55,5 +55,5 @@ class Engine(Protocol):
 def check_pictures(pictures: NDArray[np.uint8], side_px: int) -> None:
     """Raise ValueError for anything but a batch of RGB bytes of the encoder's side."""
     expected = (side_px, side_px, 3)
-    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != expected:
+    if pictures.dtype != np.uint8 or pictures.shape[1:] != expected:
         raise ValueError(f"pictures are {pictures.dtype} {pictures.shape}; expected uint8 (B, {expected})")
