@@ -42,7 +42,7 @@ class Query:
 
     @property
     def count(self) -> float:
-        """How many tiles there are, N."""
+        """The number of tiles, N."""
         return float(self.tiles.sum())
 
 

@@ -15,7 +15,7 @@ from runtime.errors import BundleError
 from runtime.files import sha256_of, write_text_whole
 from runtime.flights.flight import Flight
 from runtime.model.bundle import Bundle, file_entry, write_manifest
-from runtime.model.manifest import JsonObject
+from runtime.model.manifest import JsonObject, Precision
 from runtime.model.score_map import FORMAT, SCORE_FILE, read_scores
 from runtime.tiles.cache import TileCache
 
@@ -62,7 +62,7 @@ def write_scores(path: Path, precisions: Mapping[str, JsonObject]) -> None:
     write_text_whole(path, json.dumps({"format": FORMAT, "precisions": precisions}, indent=2) + "\n")
 
 
-def store(path: Path, precision: str, entry: ScoreEntry) -> Path:
+def store(path: Path, precision: Precision, entry: ScoreEntry) -> Path:
     """Add a fit to a bundle, beside those of its other precisions; raises BundleError where there is no bundle."""
     bundle, others = Bundle.open(path), dict[str, JsonObject]()
     if SCORE_FILE in bundle.manifest.files:

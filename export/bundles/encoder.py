@@ -31,10 +31,10 @@ from runtime.model.manifest import JsonObject, Precision
 from train.model.checkpoint import load_encoder
 from train.model.encoder import Encoder, EncoderSpec
 
-MIN_COSINE: Mapping[str, float] = {"fp32": MIN_FLOAT_COSINE, "fp16": MIN_FLOAT_COSINE}
+MIN_COSINE: Mapping[Precision, float] = {"fp32": MIN_FLOAT_COSINE, "fp16": MIN_FLOAT_COSINE}
 _PICTURES = 32  # of --pictures
 _HALVED = 4  # of those: FP16 is slow on a CPU
-_MENDS: Mapping[str, str] = {
+_MENDS: Mapping[Precision, str] = {
     "fp32": "PyTorch and ONNX Runtime disagree: update both, or train another --backbone",
     "fp16": "its activations are too large or too fine for FP16: export with --small, which leaves FP16 out",
 }
@@ -59,7 +59,7 @@ class ExportedEncoder:
 
     out: Path
     spec: EncoderSpec
-    cosines: Mapping[str, float]  # precision -> of the worst picture
+    cosines: Mapping[Precision, float]  # precision -> of the worst picture
 
     def describe(self) -> list[str]:
         """Return what to tell of the bundle, a line a graph after the first."""
@@ -105,7 +105,7 @@ def export_encoder(
     small: bool = False,
     static: Sequence[int] = (),
     pictures: NDArray[np.uint8] | None = None,  # (N, S, S, 3) RGB
-) -> dict[str, float]:
+) -> dict[Precision, float]:
     """Write the bundle ``out``; returns the worst cosine to PyTorch by precision, over ``pictures`` and the golden one.
 
     ``small`` stores weights as FP16 and leaves the FP16 graph out (``export.trt --fp16`` makes it on the device).
@@ -120,7 +120,7 @@ def export_encoder(
         graphs["fp16"] = to_fp16(model)
     proof = _proof(encoder, pictures)
     files: dict[str, JsonObject] = {}
-    cosines: dict[str, float] = {}
+    cosines: dict[Precision, float] = {}
     for precision, graph in graphs.items():
         written = {batch: _write_proved(graph, out, precision, batch, proof) for batch in (None, *static)}
         files |= {_file_name(precision, batch): _entry(out, precision, batch) for batch in written}

@@ -8,13 +8,13 @@ from pathlib import Path
 from export.graphs.parity import embed
 from runtime.model.bundle import ENCODER_FILES, INT8_ON_CPU, Bundle, write_manifest
 from runtime.model.golden import golden_entry, golden_picture
-from runtime.model.manifest import JsonObject
+from runtime.model.manifest import JsonObject, Precision
 
 _SLACK = 0.002  # for an exact graph: libraries sum in other orders, and a GPU's FP32 may be TF32
 _FACTOR = 3  # kernels round where the graph as written does not; saturating ones lose a hundred times as much
 
 
-def golden_of(folder: Path, precisions: Iterable[str], side_px: int) -> JsonObject:
+def golden_of(folder: Path, precisions: Iterable[Precision], side_px: int) -> JsonObject:
     """Return the manifest's ``golden`` for graphs in the folder: FP32's embedding, and how near engines must come.
 
     A graph as it is written loses 1 - c of the cosine; an engine of it may lose three times that, and 0.002. Of INT8's
@@ -31,7 +31,7 @@ def golden_of(folder: Path, precisions: Iterable[str], side_px: int) -> JsonObje
     return golden_entry(exact, min_cosine)
 
 
-def enter_golden(path: Path) -> dict[str, float]:
+def enter_golden(path: Path) -> dict[Precision, float]:
     """Enter the golden embedding into a bundle's manifest; returns the least cosine by precision. Raises BundleError.
 
     An altered graph is refused: it must state nothing.

@@ -15,14 +15,14 @@ from export.engines.device import Device
 from runtime.errors import ExportError
 from runtime.files import sha256_of, whole_file
 from runtime.model.bundle import ENCODER_FILES, Bundle
-from runtime.model.manifest import JsonObject
+from runtime.model.manifest import JsonObject, Precision
 from runtime.model.sidecar import engine_path, must_hold, sidecar_path, write_sidecar
 from runtime.model.trt import TrtLog
 
 _WORKSPACE_BYTES = 1 << 30  # an Orin Nano has 8 GB for everything
 
 
-def build_engine(trt: Any, bundle: Bundle, precision: str, *, batch: int, device: Device) -> Path:
+def build_engine(trt: Any, bundle: Bundle, precision: Precision, *, batch: int, device: Device) -> Path:
     """Build ``engines/encoder.PRECISION.bN.engine`` with its sidecar; raises ExportError with TensorRT's reasons."""
     if device.gpu is None:
         raise ExportError("no GPU is told of here, and an engine belongs to one: pip install cuda-python")
@@ -74,7 +74,7 @@ def _timing_key(trt: Any, device: Device) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _about(bundle: Bundle, precision: str, device: Device) -> JsonObject:
+def _about(bundle: Bundle, precision: Precision, device: Device) -> JsonObject:
     """Return what a sidecar tells people."""
     machine = {key: value for key, value in asdict(device).items() if key != "gpu"}
     # The latency is measured once the engine runs: export.engines.selection.

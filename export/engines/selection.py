@@ -63,20 +63,22 @@ def build_engines(path: Path, precision: ReducedPrecision, batch: int) -> Iterat
     yield f"Build maps in this precision: python -m runtime.tiles build --bundle {bundle.path} --precision {flies} ..."
 
 
-def measure(engines: Mapping[str, TrtEngine], *, clock: Clock = time.perf_counter) -> dict[str, Latency]:
+def measure(
+    engines: Mapping[ReducedPrecision, TrtEngine], *, clock: Clock = time.perf_counter
+) -> dict[ReducedPrecision, Latency]:
     """Measure the latency of each engine at its batch, taken in turn."""
-    taken: dict[str, list[float]] = {name: [] for name in engines}
+    taken: dict[ReducedPrecision, list[float]] = {precision: [] for precision in engines}
     for _ in range(_ROUNDS):
-        for name, engine in engines.items():
+        for precision, engine in engines.items():
             pictures = np.zeros((engine.batch, engine.side_px, engine.side_px, 3), np.uint8)
             for call in range(_WARMUP + _CALLS):
                 started = clock()
                 engine.embed(pictures)
                 if call >= _WARMUP:
-                    taken[name].append((clock() - started) * 1e3)
+                    taken[precision].append((clock() - started) * 1e3)
     return {
-        name: Latency(round(float(np.median(ms)), 3), round(float(np.percentile(ms, 99)), 3), len(ms))
-        for name, ms in taken.items()
+        precision: Latency(round(float(np.median(ms)), 3), round(float(np.percentile(ms, 99)), 3), len(ms))
+        for precision, ms in taken.items()
     }
 
 
@@ -108,11 +110,12 @@ def build_and_keep(
     Returns what to tell, a line an engine and the verdict last. Raises ExportError, or EngineError where FP16 does not
     fly.
     """
-    for precision in ("fp16",) if pictures is None else ("fp16", "int8"):
+    wanted: tuple[ReducedPrecision, ...] = ("fp16",) if pictures is None else ("fp16", "int8")
+    for precision in wanted:
         build_engine(trt, bundle, precision, batch=batch, device=device)
     refused = ""
     with ExitStack() as opened:
-        engines = {"fp16": opened.enter_context(TrtEngine(bundle, "fp16", batch))}
+        engines: dict[ReducedPrecision, TrtEngine] = {"fp16": opened.enter_context(TrtEngine(bundle, "fp16", batch))}
         if pictures is not None:
             try:
                 int8 = opened.enter_context(TrtEngine(bundle, "int8", batch))
@@ -127,7 +130,7 @@ def build_and_keep(
     return lines if pictures is None else [*lines, _verdict(bundle, batch, latencies, refused)]
 
 
-def _verdict(bundle: Bundle, batch: int, latencies: Mapping[str, Latency], refused: str) -> str:
+def _verdict(bundle: Bundle, batch: int, latencies: Mapping[ReducedPrecision, Latency], refused: str) -> str:
     """Keep INT8 or remove it, and say why."""
     fp16, int8 = latencies["fp16"], latencies.get("int8")
     if int8 is not None and int8.p50 < fp16.p50:

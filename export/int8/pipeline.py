@@ -42,7 +42,7 @@ from export.options import Int8Choices, RangeRule
 from runtime.errors import DataError, ExportError
 from runtime.files import whole_file
 from runtime.model.bundle import ENCODER_FILES, INT8_ON_CPU, Bundle
-from runtime.model.manifest import JsonObject
+from runtime.model.manifest import JsonObject, Precision
 from runtime.progress import progress
 
 logger = logging.getLogger(__name__)
@@ -163,10 +163,12 @@ def report_on(
 ) -> Report:
     """Gather all that was measured; FP16 beside INT8 where the bundle has it."""
     reference = prepared.reference
-    has_fp16 = "fp16" in bundle.precisions
-    results = {"fp16": judge(reference, bundle.file(ENCODER_FILES["fp16"]))} if has_fp16 else {}
+    results: dict[Precision, GateResult] = {}
+    if "fp16" in bundle.precisions:
+        results["fp16"] = judge(reference, bundle.file(ENCODER_FILES["fp16"]))
     nodes = {name: name not in best.keep_float for name in quantised_nodes(prepared.model)}
-    sizes = {p: bundle.manifest.files[ENCODER_FILES[p]].size_bytes or 0 for p in ("fp32", *results)}
+    floats: tuple[Precision, ...] = ("fp32", *results)
+    sizes = {p: bundle.manifest.files[ENCODER_FILES[p]].size_bytes or 0 for p in floats}
     with _as_file(graphs_of(best.model, prepared.ranges)[ENCODER_FILES["int8"]]) as path:
         sizes["int8"] = path.stat().st_size
         return Report(

@@ -12,8 +12,9 @@ from export.int8.gates import GateResult, SetResult
 from export.int8.layers import LayerNoise
 from export.int8.report_pictures import draw_embeddings, draw_layers
 from export.int8.sensitivity import Sensitivity
+from export.options import RangeRule
 from runtime.files import write_text_whole
-from runtime.model.manifest import JsonObject
+from runtime.model.manifest import JsonObject, Precision
 
 TEXT, JSON, LAYERS, EMBEDDINGS = "report.txt", "report.json", "layers.png", "embeddings.png"
 _WORST = 5
@@ -24,11 +25,11 @@ class Report:
     """A reduced graph with all that was measured of it."""
 
     bundle: str
-    rule: str  # of export.int8.ranges
+    rule: RangeRule  # of export.int8.ranges
     calibrated_on: int  # pictures
     set_sha256: str  # of the calibration set
-    results: Mapping[str, GateResult]  # precision -> how it was judged
-    megabytes: Mapping[str, float]  # precision -> of its graph, fp32 among them
+    results: Mapping[Precision, GateResult]  # precision -> how it was judged
+    megabytes: Mapping[Precision, float]  # precision -> of its graph, fp32 among them
     layers: Sequence[LayerNoise]  # of the INT8 graph
     kept_float: Sequence[str]
     ranking: Sequence[Sensitivity]  # empty where none had to be measured

@@ -15,7 +15,7 @@ from runtime.errors import BundleError
 from runtime.files import sha256_of, write_text_whole
 from runtime.model.manifest import MANIFEST, PRECISIONS, EncoderSection, JsonObject, Manifest, Precision, parse_manifest
 
-ENCODER_FILES: Mapping[str, str] = {
+ENCODER_FILES: Mapping[Precision, str] = {
     "fp32": "encoder.onnx",
     "fp16": "encoder.fp16.onnx",
     "int8": "encoder.int8.onnx",
@@ -107,7 +107,7 @@ class Bundle:
             )
         return path
 
-    def graph_on_cpu(self, precision: str) -> str:
+    def graph_on_cpu(self, precision: Precision) -> str:
         """Return the name of the file that ONNX Runtime's CPU kernels take: INT8's twin, where the graph has one."""
         name, twin = ENCODER_FILES[precision], self.manifest.files.get(INT8_ON_CPU)
         is_twin = precision == "int8" and twin is not None and twin.twin_of == self.sha256(name)
@@ -118,7 +118,7 @@ class Bundle:
         return self.manifest.files[name].sha256
 
 
-def file_entry(path: Path, precision: str) -> JsonObject:
+def file_entry(path: Path, precision: Precision) -> JsonObject:
     """Return the manifest's line for a file that has just been written."""
     return {"sha256": sha256_of(path), "bytes": path.stat().st_size, "precision": precision}
 

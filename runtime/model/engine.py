@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.model.manifest import Precision
+
 
 class Engine(Protocol):
     """An encoder ready to run; several threads may use it at once.
@@ -28,7 +30,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> Precision:
         """One of ``fp32``, ``fp16`` and ``int8``."""
         ...
 
@@ -53,5 +55,5 @@ class Engine(Protocol):
 def check_pictures(pictures: NDArray[np.uint8], side_px: int) -> None:
     """Raise ValueError for anything but a batch of RGB bytes of the encoder's side."""
     expected = (side_px, side_px, 3)
-    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != expected:
+    if pictures.dtype != np.uint8 or pictures.shape[1:] != expected:
         raise ValueError(f"pictures are {pictures.dtype} {pictures.shape}; expected uint8 (B, {expected})")

@@ -19,7 +19,7 @@ from runtime.model.bundle import ENCODER_FILES, Bundle
 from runtime.model.cuda import Gpu, SharedArray, call, cuda_runtime
 from runtime.model.engine import check_pictures
 from runtime.model.golden import check_golden
-from runtime.model.manifest import Precision, as_precision
+from runtime.model.manifest import Precision
 from runtime.model.sidecar import engine_path, read_sidecar, rebuild_command
 from runtime.model.trt import TrtLog, tensorrt_or_none
 
@@ -27,14 +27,14 @@ from runtime.model.trt import TrtLog, tensorrt_or_none
 class TrtEngine:
     """An :class:`~runtime.model.engine.Engine` on TensorRT; as a context manager it frees what it holds of the GPU."""
 
-    def __init__(self, bundle: Bundle, precision: str, batch: int = 1) -> None:
+    def __init__(self, bundle: Bundle, precision: Precision, batch: int = 1) -> None:
         """Load, record and check the engine; raises EngineError.
 
         It is refused where it is of another graph, TensorRT or GPU, or computes something else.
         """
         trt, self._runtime, gpu = _platform()
         read_sidecar(bundle, precision, batch, tensorrt=trt.__version__, gpu=gpu)
-        self.precision: Precision = as_precision(precision)
+        self.precision: Precision = precision
         self.batch, self.side_px, self.dim = batch, bundle.side_px, bundle.dim
         self.encoder_sha256 = bundle.sha256(ENCODER_FILES[precision])
         self.name = f"{bundle.name} {precision}, TensorRT {trt.__version__} on {gpu.name}"

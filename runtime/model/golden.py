@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import BundleError, EngineError
 from runtime.model.bundle import Bundle
-from runtime.model.manifest import JsonObject
+from runtime.model.manifest import JsonObject, Precision
 from runtime.types import Embed
 
 PICTURE = "waves-1"
@@ -53,7 +53,7 @@ def _wave(t: NDArray[np.int_], half_period: int) -> NDArray[np.int_]:
 
 def golden_entry(
     embedding: NDArray[np.float32],  # (D,) unit-norm, FP32's
-    min_cosine: Mapping[str, float],
+    min_cosine: Mapping[Precision, float],
 ) -> JsonObject:
     """Return the manifest's section ``golden``."""
     return {
@@ -63,7 +63,7 @@ def golden_entry(
     }
 
 
-def has_golden(bundle: Bundle, precision: str) -> bool:
+def has_golden(bundle: Bundle, precision: Precision) -> bool:
     """Tell whether the bundle states what an engine of this precision must compute.
 
     Raises BundleError where that cannot be read.
@@ -71,7 +71,7 @@ def has_golden(bundle: Bundle, precision: str) -> bool:
     return _golden(bundle, precision) is not None
 
 
-def check_golden(embed: Embed, bundle: Bundle, precision: str, what: str) -> str:
+def check_golden(embed: Embed, bundle: Bundle, precision: Precision, what: str) -> str:
     """Embed the golden picture, compare, and return the outcome in a few words; raises EngineError naming ``what``."""
     embedding = embed(golden_picture(bundle.side_px)[None])[0]
     length = float(np.linalg.norm(embedding))
@@ -89,7 +89,7 @@ def check_golden(embed: Embed, bundle: Bundle, precision: str, what: str) -> str
     return f"self-check {cosine:.4f}"
 
 
-def _golden(bundle: Bundle, precision: str) -> _Golden | None:
+def _golden(bundle: Bundle, precision: Precision) -> _Golden | None:
     """Read what the bundle states for a precision: only when an engine opens, so that one can be entered anew."""
     stated = bundle.manifest.document.get("golden")
     if stated is None:

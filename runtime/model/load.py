@@ -9,6 +9,7 @@ from runtime.errors import EngineError
 from runtime.model.bundle import DEFAULT_BUNDLE, Bundle
 from runtime.model.engine import Engine
 from runtime.model.engine_trt import TrtEngine
+from runtime.model.manifest import Precision, as_precision
 from runtime.model.sidecar import batches_at_hand
 from runtime.model.trt import tensorrt_or_none
 
@@ -34,28 +35,30 @@ def choose_engine(bundle: Path | None, precision: str | None, threads: int) -> t
     takes the engine that ``export.trt`` kept, without engines the FP32 graph. Raises BundleError.
     """
     opened = Bundle.open(bundle or DEFAULT_BUNDLE)
+    chosen = None if precision is None else as_precision(precision)
     try:
-        engine, why = _tensorrt_engine(opened, precision)
+        engine, why = _tensorrt_engine(opened, chosen)
     except EngineError as error:
         engine, why = None, str(error)
-    return engine or _onnx_engine(opened, precision, threads), why
+    return engine or _onnx_engine(opened, chosen, threads), why
 
 
-def _onnx_engine(bundle: Bundle, precision: str | None, threads: int) -> Engine:
+def _onnx_engine(bundle: Bundle, precision: Precision | None, threads: int) -> Engine:
     # Imported here: a device that flies a TensorRT engine needs no ONNX Runtime.
     from runtime.model.engine_onnx import OnnxEngine
 
     return OnnxEngine(bundle, precision, threads)
 
 
-def _tensorrt_engine(bundle: Bundle, precision: str | None) -> tuple[Engine | None, str]:
+def _tensorrt_engine(bundle: Bundle, precision: Precision | None) -> tuple[Engine | None, str]:
     """Return the engine, or None and why there is none; raises EngineError for one that does not fit."""
     if tensorrt_or_none() is None:
         return None, ""
-    for chosen in ("int8", "fp16") if precision is None else (precision,):
-        batches = batches_at_hand(bundle, chosen)
+    preferred: tuple[Precision, ...] = ("int8", "fp16") if precision is None else (precision,)
+    for wanted in preferred:
+        batches = batches_at_hand(bundle, wanted)
         if batches:
-            return TrtEngine(bundle, chosen, batches[0]), ""  # a frame is one picture
+            return TrtEngine(bundle, wanted, batches[0]), ""  # a frame is one picture
     if precision == "fp32":
         return None, "TensorRT flies FP16 or INT8 alone, and the map was built in FP32: build it with --precision fp16"
     return (

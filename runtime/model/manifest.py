@@ -84,12 +84,12 @@ class Manifest:
     document: JsonObject = field(default_factory=dict)
     """All of the JSON, in the order of the file; sections for people are read from here alone."""
 
-    def gate(self, precision: str) -> JsonObject | None:
+    def gate(self, precision: Precision) -> JsonObject | None:
         """Return the record of how a graph was judged when it was made, for people; None where there is none."""
         record: JsonObject | None = _section(self.document, "gates").get(precision)
         return record
 
-    def judged_with(self, precision: str) -> str | None:
+    def judged_with(self, precision: Precision) -> str | None:
         """Return the SHA-256 of the calibration set that a graph was made with; None where it is not stated."""
         gate = self.gate(precision)
         sha256 = gate.get("calibration_sha256") if isinstance(gate, Mapping) else None

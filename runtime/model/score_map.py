@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from runtime.errors import BundleError
 from runtime.model.bundle import ENCODER_FILES, Bundle
-from runtime.model.manifest import JsonObject
+from runtime.model.manifest import JsonObject, Precision
 
 FORMAT = 1
 SCORE_FILE = "score.json"
@@ -33,7 +33,7 @@ class ScoreMap:
     outlier_share: float
 
 
-def score_map(bundle: Bundle, precision: str) -> ScoreMap | None:
+def score_map(bundle: Bundle, precision: Precision) -> ScoreMap | None:
     """Return the calibration of a bundle's graph, None where it has none; raises BundleError for one not to trust."""
     if SCORE_FILE not in bundle.manifest.files:
         return None

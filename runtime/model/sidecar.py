@@ -17,13 +17,13 @@ from runtime.errors import EngineError
 from runtime.files import sha256_of, write_text_whole
 from runtime.model.bundle import ENCODER_FILES, Bundle
 from runtime.model.cuda import Gpu
-from runtime.model.manifest import JsonObject
+from runtime.model.manifest import JsonObject, Precision
 
 FORMAT = 2
 ENGINES = "engines"
 
 
-def engine_path(bundle: Bundle, precision: str, batch: int) -> Path:
+def engine_path(bundle: Bundle, precision: Precision, batch: int) -> Path:
     """Return where the engine of a graph for a fixed batch lies."""
     return bundle.path / ENGINES / f"encoder.{precision}.b{batch}.engine"
 
@@ -33,19 +33,21 @@ def sidecar_path(engine: Path) -> Path:
     return engine.with_name(f"{engine.name}.json")
 
 
-def batches_at_hand(bundle: Bundle, precision: str) -> list[int]:
+def batches_at_hand(bundle: Bundle, precision: Precision) -> list[int]:
     """Return the batches of the engines that lie in the bundle, fitting or not; smallest first."""
     engines = (bundle.path / ENGINES).glob(f"encoder.{precision}.b*.engine")
     counts = (path.name.split(".")[2].removeprefix("b") for path in engines)
     return sorted(int(count) for count in counts if count.isdecimal())
 
 
-def rebuild_command(bundle: Bundle, precision: str, batch: int) -> str:
+def rebuild_command(bundle: Bundle, precision: Precision, batch: int) -> str:
     """Return the command that makes the engine anew."""
     return f"python -m export.trt --{precision}{f' --batch {batch}' if batch != 1 else ''} {bundle.path}"
 
 
-def must_hold(bundle: Bundle, precision: str, batch: int, *, engine_sha256: str, tensorrt: str, gpu: Gpu) -> JsonObject:
+def must_hold(
+    bundle: Bundle, precision: Precision, batch: int, *, engine_sha256: str, tensorrt: str, gpu: Gpu
+) -> JsonObject:
     """Return the part of a sidecar that is checked before an engine flies."""
     return {
         "format": FORMAT,
@@ -59,7 +61,7 @@ def must_hold(bundle: Bundle, precision: str, batch: int, *, engine_sha256: str,
     }
 
 
-def read_sidecar(bundle: Bundle, precision: str, batch: int, *, tensorrt: str, gpu: Gpu) -> JsonObject:
+def read_sidecar(bundle: Bundle, precision: Precision, batch: int, *, tensorrt: str, gpu: Gpu) -> JsonObject:
     """Read the sidecar of an engine that belongs here.
 
     Raises EngineError: what differs, and the command that rebuilds.

@@ -9,7 +9,8 @@ import pytest
 from export import trt
 from runtime.model.bundle import Bundle
 from runtime.model.load import open_engine
-from tests.runtime.model.nvidia import Machine, install
+from tests.runtime.model.machine import Machine
+from tests.runtime.model.nvidia import install
 
 
 def test_the_command_builds_times_and_writes_down_where_tensorrt_is(

@@ -128,3 +128,16 @@ def test_pictures_of_two_sizes_are_refused_with_the_odd_ones_named(
     message = refusal([str(good), str(folder)], tmp_path, capsys)
     assert "20 of 640x480, 1 of 480x640" in message
     assert "portrait.png" in message
+
+
+def test_a_camera_that_zoomed_between_pictures_is_refused_after_the_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zoomed = Camera(*SIZE, LENS.matrix * [[1.06, 1, 1], [1, 1.06, 1], [1, 1, 1]], LENS.distortion)
+    shown = [
+        BoardShot(f"{name}{shot.name}", shot.grey)
+        for name, camera, seed in (("near", LENS, 7), ("far", zoomed, 8))
+        for shot in shots(Studio(camera, BOARD), 12, seed)
+    ]
+    message = refusal([str(write_shots(tmp_path / "shots", shown))], tmp_path, capsys)
+    assert "the focal length is known to" in message and "0.5% is wanted to fly" in message

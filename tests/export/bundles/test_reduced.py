@@ -11,7 +11,8 @@ from export.graphs.parity import embed
 from export.int8.gates import MIN_MEAN_COSINE
 from runtime.model.bundle import Bundle, write_manifest
 from runtime.model.load import open_engine
-from tests.runtime.model.nvidia import Machine, install
+from tests.runtime.model.machine import Machine
+from tests.runtime.model.nvidia import install
 
 
 def test_int8_enters_the_bundle_with_its_gates_and_its_place_beside_the_golden_embedding(int8_bundle: Bundle) -> None:

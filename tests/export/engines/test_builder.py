@@ -11,7 +11,8 @@ from export.engines.builder import build_engine
 from runtime.errors import ExportError
 from runtime.model.bundle import Bundle
 from tests.export.engines.orin import ORIN
-from tests.runtime.model.nvidia import Machine, tensorrt_module
+from tests.runtime.model.machine import Machine
+from tests.runtime.model.nvidia import tensorrt_module
 
 
 @pytest.mark.parametrize("version", ["10.3.0", "11.4.1"])

@@ -10,7 +10,8 @@ import pytest
 
 from export.engines.device import Device
 from runtime.model.cuda import Gpu
-from tests.runtime.model.nvidia import Machine, install
+from tests.runtime.model.machine import Machine
+from tests.runtime.model.nvidia import install
 
 NVPMODEL = "#!/bin/sh\necho 'NVPM WARN: fan mode is not set'\necho 'NV Power Mode: MAXN_SUPER'\necho 2\n"
 

@@ -12,7 +12,8 @@ from export.engines.selection import build_and_keep
 from runtime.model.bundle import Bundle
 from runtime.model.load import open_engine
 from tests.export.engines.orin import ORIN
-from tests.runtime.model.nvidia import Machine, install
+from tests.runtime.model.machine import Machine
+from tests.runtime.model.nvidia import install
 
 
 def kept(bundle: Bundle) -> set[str]:

@@ -7,6 +7,9 @@ import onnx
 import pytest
 
 from export import trt
+from export.int8.pipeline import attempt, choose_floats, prepare
+from export.int8.sensitivity import Sensitivity
+from export.options import Int8Choices
 from runtime.model.bundle import Bundle
 from tests.export.toy import BAD, NODES, toy_bundle
 
@@ -51,3 +54,11 @@ def test_a_graph_that_half_of_its_nodes_do_not_save_is_refused_and_the_report_st
     assert "needs 1.1" in error and "python -m calib.int8" in error and error.count("\n") == 1
     assert (toy / "report/report.txt").is_file()
     assert not (toy / "encoder.int8.onnx").exists() and "int8" not in Bundle.open(toy).precisions
+
+
+def test_where_the_ranking_says_too_little_nodes_are_left_float_until_the_gate_passes(toy: Path) -> None:
+    prepared = prepare(Bundle.open(toy), Int8Choices(rule="max"))
+    harmless = [Sensitivity(node, 0.0) for node in (BAD, *(node for node in NODES[1:] if node != BAD))]
+    assert attempt(prepared, ()).result.failure()
+    best = choose_floats(prepared, harmless)
+    assert best.keep_float == (BAD,) and best.result.failure() is None

@@ -10,7 +10,8 @@ import pytest
 
 from runtime.errors import EngineError
 from runtime.model.cuda import Gpu, SharedArray, call, cuda_runtime
-from tests.runtime.model.nvidia import Machine, install
+from tests.runtime.model.machine import Machine
+from tests.runtime.model.nvidia import install
 
 SHAPE = (2, 3)
 NUMBERS = np.arange(6, dtype=np.float32).reshape(SHAPE)

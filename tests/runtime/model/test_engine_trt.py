@@ -12,7 +12,8 @@ from runtime.model.bundle import Bundle
 from runtime.model.engine_onnx import OnnxEngine
 from runtime.model.engine_trt import TrtEngine
 from tests.runtime.model.built import build, change_sidecar, pictures
-from tests.runtime.model.nvidia import Machine, install
+from tests.runtime.model.machine import Machine
+from tests.runtime.model.nvidia import install
 
 
 @pytest.mark.parametrize("version", ["10.3.0", "11.4.1"])

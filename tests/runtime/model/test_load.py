@@ -10,7 +10,8 @@ from runtime.model.engine_onnx import OnnxEngine
 from runtime.model.engine_trt import TrtEngine
 from runtime.model.load import choose_engine, open_engine
 from tests.runtime.model.built import build
-from tests.runtime.model.nvidia import Machine, install
+from tests.runtime.model.machine import Machine
+from tests.runtime.model.nvidia import install
 
 
 def test_the_engine_of_this_device_is_chosen_and_flies_a_cache_that_the_desktop_built(

@@ -12,7 +12,8 @@ from runtime.model.cuda import Gpu
 from runtime.model.engine_trt import TrtEngine
 from runtime.model.sidecar import batches_at_hand, engine_path, must_hold, read_sidecar, rebuild_command, write_sidecar
 from tests.runtime.model.built import build, change_sidecar
-from tests.runtime.model.nvidia import Machine, install
+from tests.runtime.model.machine import Machine
+from tests.runtime.model.nvidia import install
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 from runtime.errors import EngineError
 from runtime.model.trt import TrtLog, tensorrt_or_none
-from tests.runtime.model.nvidia import Machine, install, tensorrt_module
+from tests.runtime.model.machine import Machine
+from tests.runtime.model.nvidia import install, tensorrt_module
 
 
 @pytest.mark.parametrize("version", ["10.0.0", "10.3.0", "11.4.1"])
