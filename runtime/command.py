@@ -25,12 +25,19 @@ def set_up_logging(program: str, *, verbose: bool = False) -> None:
 
     Other libraries' loggers stay as they are.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StderrHandler()
     handler.setFormatter(_OneLine(f"{program}: %(message)s"))
     for name in _PACKAGES:
         logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
         logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+class _StderrHandler(logging.Handler):
+    """Writes each record to what ``sys.stderr`` is then: while a progress bar is drawn, that is above the bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
 
 
 class _OneLine(logging.Formatter):

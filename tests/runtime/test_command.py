@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import subprocess
@@ -76,6 +77,15 @@ def test_verbose_says_more_and_a_second_set_up_says_nothing_twice(capsys: pytest
     set_up_logging("c.d", verbose=True)
     logging.getLogger("export.onnx").debug("opset 18")
     assert capsys.readouterr().err == "c.d: opset 18\n"
+
+
+def test_a_record_goes_where_stderr_is_at_that_moment(capsys: pytest.CaptureFixture[str]) -> None:
+    """A progress bar puts itself in place of stderr, and prints what is written there above the bar."""
+    set_up_logging("a.b")
+    with contextlib.redirect_stderr(io.StringIO()) as bar:
+        logging.getLogger("runtime.tiles").warning("three windows are blank")
+    assert bar.getvalue() == "a.b: three windows are blank\n"
+    assert capsys.readouterr().err == ""
 
 
 def test_other_libraries_loggers_are_left_alone() -> None:
