@@ -13,6 +13,7 @@ import yaml
 from calib.camera.__main__ import main
 from calib.camera.board import Board
 from calib.camera.shots import BoardShot
+from runtime.geo.camera import Camera
 from runtime.sensors.camera_info import read_camera
 from tests.calib.camera.drawn import CHESSBOARD, SIZE, parameters, write_shots
 from tests.calib.camera.rendered import BOARD, LENS, Studio, poses, shots
