@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of a bundle (default: fp32, or fp16 where it has none)",
     )
     add("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="threads that read pictures")
+    add("--report", type=Path, metavar="FILE", help="write the scores alone, as JSON")
     add("--out", type=Path, metavar="FOLDER", help="write scores.json, table.txt, places.csv and pictures of failures")
     add_verbose(parser)
     return parser

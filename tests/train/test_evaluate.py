@@ -35,7 +35,10 @@ def test_a_benchmark_scores_as_a_loop_over_its_files_and_says_what_was_done(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root, out = trees.university1652(tmp_path / "data"), tmp_path / "scores"
-    assert main([str(checkpoint), "--data", f"university1652:{root}", "--out", str(out), "--robustness", "2"]) == 0
+    arguments = [str(checkpoint), "--data", f"university1652:{root}", "--robustness", "2"]
+    alone = tmp_path / "alone.json"
+    assert main([*arguments, "--out", str(out), "--report", str(alone)]) == 0
+    assert alone.read_text() == (out / "scores.json").read_text()
     report, printed = _scores(out), capsys.readouterr().out
     assert (report["protocol"], report["flips_summed"]) == ("official", False)
     assert "protocol official, no test-time flips, D = 16" in printed

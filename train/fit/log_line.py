@@ -34,6 +34,9 @@ class LogLine:
 
 
 def read_log(path: Path) -> list[LogLine]:
-    """Read the lines of a run's ``log.jsonl``; none where there is no file."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    """Read the lines of a run's ``log.jsonl``; none where there is no file.
+
+    A last line without its end was being written when the run was killed, and is left out.
+    """
+    *lines, _ = path.read_text(encoding="utf-8").split("\n") if path.is_file() else [""]
     return [LogLine.from_json(json.loads(line)) for line in lines]

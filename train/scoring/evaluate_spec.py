@@ -23,3 +23,4 @@ class EvaluateSpec:
     precision: str | None = None  # of a bundle; None: its floating graph
     workers: int = 1  # threads that read pictures
     out: Path | None = None  # folder to write to; None: nothing is written
+    report: Path | None = None  # file for the scores alone, as JSON; None: not written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import time
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import cv2
 
+from runtime.files import write_text_whole
 from runtime.progress import progress
 from train.data.retrieval_set import RetrievalSet
 from train.scoring.distances import TOP, DistanceScores, distance_scores
@@ -38,7 +40,7 @@ class EvaluatedSet(NamedTuple):
 
 
 def evaluate(spec: EvaluateSpec) -> EvaluationReport:
-    """Score the encoder on all sets; with ``spec.out`` also write the report, the places and pictures of failures.
+    """Score the encoder on all sets; with ``spec.out`` also write report, places and pictures of failures.
 
     Raises SkyfixError.
     """
@@ -61,6 +63,9 @@ def evaluate(spec: EvaluateSpec) -> EvaluationReport:
     )
     if spec.out is not None:
         _write(spec.out, report, results)
+    if spec.report is not None:
+        write_text_whole(spec.report, json.dumps(report.to_json(), indent=2) + "\n")
+        logger.info("%s", spec.report)
     return report
 
 

@@ -36,3 +36,10 @@ def test_a_log_is_read_line_by_line_and_one_that_is_missing_is_empty(tmp_path: P
     first, second = read_log(tmp_path / "log.jsonl")
     assert (first.is_validation, second.is_validation) == (True, False)
     assert (first.step, first.values, second.elapsed_s) == (0, {"r1": 0.5, "ap": 0.6}, 0.4)
+
+
+def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path: Path) -> None:
+    whole = '{"step": 0, "loss": 2.0, "elapsed_s": 0.1}\n'
+    for cut in range(len(whole) - 1):
+        (tmp_path / "log.jsonl").write_text(whole + whole[:cut])
+        assert [line.step for line in read_log(tmp_path / "log.jsonl")] == [0]
