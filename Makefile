@@ -45,6 +45,7 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks docs
 	$(BIN)/lint-imports
 
 test: lint $(MATCHER)

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from place_recognition import Asked, dense
 from report import median_ms, print_setting
 
 from runtime.model.bundle import Bundle
 from runtime.model.engine_onnx import OnnxEngine
 from train.model.checkpoint import load_encoder
-from train.scoring.embed import shortened
 
 BACKBONES = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
 SIDES_PX, DIMS = (192, 224, 256), (128, 256, 512)
@@ -64,6 +64,12 @@ def _train(backbone: str, data: Path, run: Path, steps: int) -> Path:
     return best
 
 
+def _shortened(embeddings: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """The first numbers of embeddings (N, D), of unit norm again."""
+    kept = embeddings[:, :dim]
+    return np.asarray(kept / np.linalg.norm(kept, axis=1, keepdims=True), np.float32)
+
+
 def _score(backbone: str, checkpoint: Path, side_px: int, data: Path, out: Path) -> list[dict[str, Any]]:
     from export.bundles.encoder import export_encoder
 
@@ -80,7 +86,7 @@ def _score(backbone: str, checkpoint: Path, side_px: int, data: Path, out: Path)
         row: dict[str, Any] = {"backbone": backbone, "side_px": side_px, "dim": dim, "ms": round(took_ms, 2)}
         row["kb_a_km2"] = (dim + BYTES_BESIDE) * TILES_A_KM2 / 1e3
         for one in asked:
-            queries, tiles = (shortened(lambda given: given, dim)(kept) for kept in held[one.name])
+            queries, tiles = (_shortened(kept, dim) for kept in held[one.name])
             first = (queries @ tiles.T).argmax(axis=1)
             row[one.name] = float(one.right[np.arange(len(first)), first].mean())
         rows.append(row)

@@ -74,7 +74,7 @@ def measure(run: Run, data: PairDataset, batches: int, rounds: int) -> None:
     spec = run.spec
     warm = 1 + spec.workers * _QUEUED
     one = next(loaded(spec, data))
-    rates = {"loader": [], "training": [], "together": []}
+    rates: dict[str, list[float]] = {"loader": [], "training": [], "together": []}
     for _ in range(rounds):
         rates["loader"].append(rate(loaded(spec, data), spec, batches, warm))
         rates["training"].append(rate(steps_on(run, repeat(one)), spec, batches, 2))

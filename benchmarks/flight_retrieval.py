@@ -23,7 +23,7 @@ from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
 from runtime.locate.ground_view import ground_views, unusable
 from runtime.locate.mount import MountEstimate
-from runtime.locate.retrieve import Retriever
+from runtime.locate.retrieve import UNFITTED, Retriever
 from runtime.model.engine import Engine
 from runtime.model.load import open_engine
 from runtime.progress import progress
@@ -63,14 +63,17 @@ def main() -> None:
             if level is None:
                 continue
             embedding = retriever.embed([(look, look.axis_en_m, level)])
-            found = retriever.search(embedding, level, None, max(FIRST))
-            ranked["candidates"] += [(one.cosine, distance_m(true, one.place)) for one in found]
+            likelihood = retriever.likelihood(embedding, level, look.axis_en_m)
+            anywhere = np.zeros(len(likelihood.logit), np.float32)
+            found = retriever.search(embedding, level, likelihood, anywhere, max(FIRST))
+            cosines = (tile.log_probability * UNFITTED.temperature for tile in found)
+            ranked["candidates"] += [(c, distance_m(true, tile.place)) for c, tile in zip(cosines, found, strict=True)]
             ranked["rows"] += nearest_rows(cache, level, embedding, true)
             if others is not None:
                 above = [(cosine, np.inf) for cosine in np.sort((embedding @ others.T)[0])[-max(FIRST) :].tolist()]
                 ranked = {name: [*some, *above] for name, some in ranked.items()}
-        for name, some in ranked.items():
-            first = [metres for _, metres in sorted(some, key=lambda one: -one[0])[: max(FIRST)]]
+        for name, answers in ranked.items():
+            first = [metres for _, metres in sorted(answers, key=lambda answer: -answer[0])[: max(FIRST)]]
             off_m[name].append(first + [np.inf] * (max(FIRST) - len(first)))
     beside = "" if others is None else f" and {len(others)} of other places"
     print(f"{flight.name}: {len(off_m['rows'])} frames, {len(cache.centre)} tiles{beside}, {engine.name}")

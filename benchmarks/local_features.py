@@ -24,9 +24,9 @@ from runtime.flights.truth import read_truth
 from runtime.geo.local import LocalFrame
 from runtime.locate.features import LocalFeatures
 from runtime.locate.ground_view import ground_views, unusable
+from runtime.locate.limits import Limits
 from runtime.locate.mount import MountEstimate
 from runtime.locate.registration import FramePoints, Registrar, Registration
-from runtime.locate.verify import Limits
 from runtime.model.bundle import DEFAULT_BUNDLE, Bundle, matcher_home
 from runtime.model.manifest import MANIFEST
 from runtime.tiles.cache import TileCache

@@ -16,6 +16,7 @@ import copy
 import platform
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -77,7 +78,7 @@ def _calls(encoder: Any, path: Path) -> dict[str, Callable[[], object]]:
     return {
         "eager NCHW": lambda: eager(plain),
         "eager": lambda: eager(encoder),
-        **{p: lambda engine=engine: engine.embed(pictures) for p, engine in engines.items()},
+        **{precision: partial(engine.embed, pictures) for precision, engine in engines.items()},
     }
 
 

@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.model.preprocess import encoder_input
-from runtime.types import Embed
+from runtime.types import Embed, Picture
 from train.data.source import read_picture
-from train.data.view_pair import Ground, Picture, render_views, shift, views_of
+from train.data.view_pair import Ground, render_views, shift, views_of
 from train.data.view_spec import ViewSpec
 from train.render.augment import augment
 from train.scoring.open_encoder import open_encoder

@@ -42,11 +42,15 @@ from runtime.sensors.camera_info import write_camera
 from runtime.tiles.building.build import build
 from runtime.tiles.building.spec import BuildSpec
 from runtime.tiles.cache import TileCache
+from runtime.types import Picture
 from train.data.source import pictures_under, read_picture
 from train.data.sources.overhead import sewn
 from train.render.augment import augment
 from train.world import flight as world
+from train.world.covers import AUTUMN, SUMMER
 from train.world.hills import draw_hills, write_dem
+from train.world.picture import paint
+from train.world.zoning import draw_plan
 
 PICTURE_M, PICTURE_PX = 90.0, 400  # what a picture of a folder shows, taken to be; its side
 HEADINGS = "ground median    p90  worst", "position median    p90  worst", "inside 90%", "ms"
@@ -106,14 +110,14 @@ def heights_of(terrain: Terrain, dem: Path, imagery: Imagery) -> Heights:
     return read_dem(dem, imagery)
 
 
-def generated(spec: world.FlightSpec) -> tuple[world.Picture, world.Picture]:
+def generated(spec: world.FlightSpec) -> tuple[Picture, Picture]:
     """A drawn world on two dates."""
-    plan = world.draw_plan(spec.seed, spec.width_m, spec.height_m)
-    summer, autumn = (world.paint(plan, date, world.PICTURE_GSD_M) for date in (world.SUMMER, world.AUTUMN))
+    plan = draw_plan(spec.seed, spec.width_m, spec.height_m)
+    summer, autumn = (paint(plan, date, world.PICTURE_GSD_M) for date in (SUMMER, AUTUMN))
     return summer, autumn
 
 
-def sewn_together(folder: Path, spec: world.FlightSpec, strength: float) -> tuple[world.Picture, world.Picture]:
+def sewn_together(folder: Path, spec: world.FlightSpec, strength: float) -> tuple[Picture, Picture]:
     """A map of a folder's pictures, blended at their seams, and the same ground on another day."""
     rng = np.random.default_rng(spec.seed)
     across = 2 * round(spec.width_m / 2 / PICTURE_M)
@@ -125,18 +129,18 @@ def sewn_together(folder: Path, spec: world.FlightSpec, strength: float) -> tupl
     if pairs:
         other = [turn_of(read_picture(folder / "b" / path.name), turn) for path, turn in chosen]
         return mapped, ground_of(other, spec)
-    square = cv2.resize(mapped, (2048, 2048), interpolation=cv2.INTER_AREA)
+    square = np.asarray(cv2.resize(mapped, (2048, 2048), interpolation=cv2.INTER_AREA), np.uint8)
     changed = cv2.resize(augment(square, rng, strength), mapped.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return mapped, np.asarray(changed, np.uint8)
 
 
-def turn_of(picture: world.Picture, turn: int) -> world.Picture:
+def turn_of(picture: Picture, turn: int) -> Picture:
     """One of a square's eight turns and mirrored turns, at the side that pictures are sewn at."""
     square = cv2.resize(picture, (PICTURE_PX, PICTURE_PX), interpolation=cv2.INTER_AREA)
     return np.rot90(square[:, ::-1] if turn >= 4 else square, turn % 4)
 
 
-def ground_of(grid: list[world.Picture], spec: world.FlightSpec) -> world.Picture:
+def ground_of(grid: list[Picture], spec: world.FlightSpec) -> Picture:
     """Pictures sewn two by two until one is left, at the resolution that flights are rendered from."""
     while len(grid) > 1:
         side = math.isqrt(len(grid))
@@ -152,7 +156,7 @@ def ground_of(grid: list[world.Picture], spec: world.FlightSpec) -> world.Pictur
 def write_variant(
     folder: Path,
     spec: world.FlightSpec,
-    ground: world.Picture,
+    ground: Picture,
     pitch_deg: float,
     alt_agl_m: float,
     *,

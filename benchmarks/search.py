@@ -26,6 +26,7 @@ from report import median_ms, print_setting
 from runtime.model.preprocess import encoder_input
 from runtime.tiles.cache import TileCache
 from runtime.tiles.format import Rows, quantise_rows, write_rows
+from runtime.tiles.metadata import CacheMetadata, EncoderFacts, Level, MapFacts
 from runtime.tiles.search import Searcher, highest
 from train.data.source import pictures_under, read_picture
 from train.data.view_pair import render_views
@@ -117,7 +118,8 @@ def _ours(
 
     found = np.stack([nearest(query) for query in queries])
     took_ms = median_ms(lambda: nearest(queries[0]), calls=31)
-    scan_ms, four_ms = (median_ms(lambda n=n: searcher.scan(queries[:n], whole), calls=15) for n in (1, 4))
+    scan_ms = median_ms(lambda: searcher.scan(queries[:1], whole), calls=15)
+    four_ms = median_ms(lambda: searcher.scan(queries[:4], whole), calls=15)
     print(
         f"  Skyfix                   {took_ms:8.2f} ms; the scan alone {scan_ms:.2f}, of four at once {four_ms:.2f} ms"
     )
@@ -156,10 +158,9 @@ def _cache(path: Path, rows: NDArray[np.float32]) -> TileCache:
     order = np.argsort(code, kind="stable")[: len(rows)]
     held, scale = quantise_rows(rows)
     centre = np.column_stack([y, x])[order] * _STRIDE_DEG
-    metadata = {
-        "levels": [{"footprint_m": 128.0, "stride_m": 32.0, "rows": len(rows)}],
-        "encoder": {"dim": rows.shape[1]},
-    }
+    encoder, facts = EncoderFacts("drawn", "", "fp32", rows.shape[1]), MapFacts(0.0, "", 0, (18, 0, 0, 0, 0))
+    levels = (Level(128.0, 32.0, len(rows), {}),)
+    metadata = CacheMetadata(encoder, levels, (0.0, 0.0, side * _STRIDE_DEG, side * _STRIDE_DEG), facts, ())
     level = np.zeros(len(rows), np.uint8)
     write_rows(path, metadata, [Rows(held, scale, centre.astype(np.float64), level)])
     return TileCache.open(path)

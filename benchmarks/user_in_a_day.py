@@ -44,8 +44,8 @@ from runtime.locate.features import Keypoints, LocalFeatures
 from runtime.locate.ground_view import GroundView, ground_views, unusable_telemetry
 from runtime.locate.load import open_localizer
 from runtime.locate.mount import MountEstimate
-from runtime.locate.registration import mutual_matches
 from runtime.locate.retrieve import Retriever
+from runtime.locate.similarity import mutual_matches
 from runtime.maps.imagery import Imagery
 from runtime.model.bundle import Bundle, matcher_home
 from runtime.model.engine import Engine
@@ -228,8 +228,8 @@ def line(name: str, answers: Sequence[Answer], truth: dict[int, Truth]) -> str:
     shown = [f"{name:<15} {fixes:2d}/{len(answers):2d}"]
     for some in zip(*(errors_m(answer, truth) for answer in answers), strict=True):
         known = [metres for metres in some if not math.isnan(metres)]
-        told = error_summary(known, len(known))
-        shown.append(f"{told['median']:15.2f} {told['p90']:6.1f} {told['worst']:6.1f}" if known else f"{'-':>29}")
+        summary = error_summary(known, len(known))
+        shown.append(f"{summary.median:15.2f} {summary.p90:6.1f} {summary.worst:6.1f}" if known else f"{'-':>29}")
     took_ms = float(np.median([answer.took_ms for answer in answers]))
     return "".join([*shown, f"{wrong(answers, truth):12d} {took_ms:12.0f}"])
 

@@ -44,7 +44,8 @@ class Bundle:
         try:
             document = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
-            raise BundleError(f"{path} has no {MANIFEST}: no bundle; make one: python -m export.onnx") from None
+            make = "export.matcher" if kind == "matcher" else "export.onnx"
+            raise BundleError(f"{path} has no {MANIFEST}: no bundle; make one: python -m {make}") from None
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise BundleError(f"{path / MANIFEST} is not JSON ({error}); export the bundle again") from None
         return cls(path, parse_manifest(document, kind, path))

@@ -135,7 +135,7 @@ def _blur(light: Light, rng: Rng, strength: float) -> Light:
         turn = cv2.getRotationMatrix2D((length // 2, length // 2), rng.uniform(0, 180), 1.0)
         kernel = np.asarray(cv2.warpAffine(kernel, turn, (length, length)), np.float32)
         return np.asarray(cv2.filter2D(light, -1, kernel / max(float(kernel.sum()), 1e-3)), np.float32)
-    coarse = max(8, int(side / rng.uniform(1.2, 1 + 1.8 * strength)))
+    coarse = max(8, int(side / rng.uniform(1.2, max(1.2, 1 + 1.8 * strength))))
     small = cv2.resize(light, (coarse, coarse), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
 

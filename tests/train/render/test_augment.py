@@ -53,6 +53,11 @@ def mean_change(strength: float, seeds: int = 24) -> float:
     return float(np.mean([np.abs(o.astype(int) - picture).mean() for o in out]))
 
 
+@pytest.mark.parametrize("strength", [0.01, 0.05, 0.1, 0.11, 0.12])
+def test_the_weakest_changes_are_drawn_too(strength: float) -> None:
+    assert 0 < mean_change(strength, seeds=60) < mean_change(1.0, seeds=60)
+
+
 def test_more_strength_changes_more() -> None:
     weak, half, full = (mean_change(strength) for strength in (0.2, 0.5, 1.0))
     assert weak < 0.85 * half
