@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -98,9 +99,17 @@ def test_a_run_that_made_nothing_better_or_was_stopped_says_so(caplog: pytest.Lo
     assert caplog.messages[-1] == "stopped; go on with: python -m train.run --resume run"
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Let Ctrl-C interrupt, which a shell's background job ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_the_first_interrupt_asks_to_stop_and_the_second_interrupts(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "train")
-    before = signal.getsignal(signal.SIGINT)
     with _finish_on_interrupt(announce=True) as stop:
         assert not stop()
         os.kill(os.getpid(), signal.SIGINT)
@@ -108,4 +117,4 @@ def test_the_first_interrupt_asks_to_stop_and_the_second_interrupts(caplog: pyte
         assert caplog.messages == ["finishing the step and saving; Ctrl-C again to drop it"]
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
