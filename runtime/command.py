@@ -44,7 +44,7 @@ class _OneLine(logging.Formatter):
     """A record is one line, whatever is in its message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return " ".join(super().format(record).split())
+        return " ".join(super().format(record).splitlines())
 
 
 def run_command(program: str, command: Callable[[], int | None], *, verbose: bool = False) -> int:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Generator
 
 from runtime.daemon.settings import Settings
-from runtime.errors import SettingsError
 from runtime.fix import Verdict
 from runtime.frame import Frame
 from runtime.link.jsonl import JsonLines, open_jsonl
@@ -29,7 +28,6 @@ logger = logging.getLogger(__name__)
 def run_daemon(settings: Settings) -> None:
     """Fly as the settings say until the source ends or a signal asks to; raises SkyfixError."""
     stop = _Stop()
-    source = _frames(settings, stop)
     cache = TileCache.open(settings.tiles, lazy=True)
     check_start_on_map(settings.start, cache.metadata.bounds_deg, settings.tiles)
     localizer = open_localizer(
@@ -41,7 +39,7 @@ def run_daemon(settings: Settings) -> None:
         threads=settings.threads,
     )
     health = Health()
-    with contextlib.closing(source) as frames, open_jsonl(settings.fixes) as link:
+    with contextlib.closing(_frames(settings, stop)) as frames, open_jsonl(settings.fixes) as link:
         for frame in frames:
             step(frame, localizer, health, link)
             if stop.asked:
@@ -64,14 +62,11 @@ def step(frame: Frame, localizer: Localizer, health: Health, link: JsonLines) ->
 
 def _frames(settings: Settings, stop: _Stop) -> Generator[Frame, None, None]:
     source = settings.source
-    if source.is_dir():
-        frames = follow_folder(source, lambda: stop.asked) if settings.follow else folder_frames(source)
-    elif source.is_file():
-        if settings.telemetry is None:
-            raise SettingsError(f"{source} is a video: [camera] telemetry must name its telemetry.csv")
+    if settings.source_kind() == "video":
+        assert settings.telemetry is not None  # source_kind() has seen to it
         frames = video_frames(source, settings.telemetry, settings.every_s)
     else:
-        raise SettingsError(f"[camera] source {source} is missing; expected a folder of frames or a video file")
+        frames = follow_folder(source, lambda: stop.asked) if settings.follow else folder_frames(source)
     return keep_time(frames, lambda: time.monotonic_ns() // 1000, stop.sleep) if settings.realtime else frames
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from runtime.errors import SettingsError
 from runtime.start import Start, checked_start
@@ -91,6 +91,18 @@ class Settings:
         if settings.follow and settings.realtime:
             raise SettingsError(f"{path}: [camera] follow and realtime are two ways to keep time; choose one")
         return settings
+
+    def source_kind(self) -> Literal["folder", "video"]:
+        """Look at what the source is; raises SettingsError where there is none, or a video without telemetry."""
+        if self.source.is_dir():
+            return "folder"
+        if not self.source.is_file():
+            raise SettingsError(
+                f"[camera] source {self.source} is missing; expected a folder of frames or a video file"
+            )
+        if self.telemetry is None:
+            raise SettingsError(f"{self.source} is a video: [camera] telemetry must name its telemetry.csv")
+        return "video"
 
 
 class _Table:

@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
         good = True
         findings = []
         for finding in check_files(args.config):
-            good &= finding.ok
+            good &= finding.ok is True
             if args.json:
                 findings.append(finding.to_json())
             else:

@@ -2,108 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from runtime.daemon.settings import Settings
-from runtime.doctor.finding import Finding
-from runtime.errors import SettingsError, SkyfixError
-from runtime.locate.load import open_localizer
+from runtime.doctor.finding import Finding, look, not_checked
+from runtime.errors import SettingsError
+from runtime.geo.camera import Camera
+from runtime.locate.load import open_features
 from runtime.model.load import open_engine
 from runtime.pictures import read_picture
 from runtime.sensors.camera_info import read_camera
 from runtime.sensors.telemetry import newest_row, read_telemetry
+from runtime.sensors.video import video_frames
 from runtime.start import check_start_on_map
 from runtime.tiles.cache import TileCache
+from runtime.types import Picture
 
 
 def check_files(config: Path) -> Iterator[Finding]:
     """Yield a finding for each thing that a configuration names; the first is the configuration itself.
 
-    Hashes of cache and map are checked whole, which the daemon does piece by piece in flight.
+    What needs another thing, which is wrong, is not checked: one fault is said once.
     """
-    settings: list[Settings] = []
-
-    def read_settings() -> str:
-        settings.append(Settings.read(config))
-        return f"{config} is a configuration"
-
-    yield _checked("settings", read_settings)
-    if settings:
-        yield _checked("map", lambda: _map(settings[0]))
-        yield _checked("encoder", lambda: _encoder(settings[0]))
-        yield _checked("camera", lambda: _camera(settings[0]))
-        yield _checked("source", lambda: _source(settings[0]))
-        yield _checked("start", lambda: _start(settings[0]))
-
-
-def _checked(check: str, look: Callable[[], str]) -> Finding:
-    """Look, and turn what is wrong into a finding."""
-    try:
-        return Finding(check, True, look())
-    except SkyfixError as error:
-        return Finding(check, False, " ".join(str(error).split()))
-    except OSError as error:
-        return Finding(check, False, f"{error.filename or 'a file'}: {error.strerror or error}")
+    settings, finding = look("settings", lambda: (Settings.read(config), f"{config} is a configuration"))
+    yield finding
+    if settings is None:
+        return
+    cache, finding = look("map", lambda: _map(settings))
+    yield finding
+    if cache is None:
+        yield from (not_checked(check, "map") for check in ("hashes", "encoder", "start"))
+    else:
+        yield look("hashes", lambda: _hashes(settings))[1]
+        yield look("encoder", lambda: _encoder(settings, cache))[1]
+        yield look("start", lambda: _start(settings, cache))[1]
+    yield look("features", lambda: _features(settings))[1]
+    camera, finding = look("camera", lambda: _camera(settings))
+    yield finding
+    yield look("source", lambda: _source(settings, camera))[1]
+    yield look("output", lambda: _output(settings))[1]
 
 
-def _map(settings: Settings) -> str:
+def _map(settings: Settings) -> tuple[TileCache, str]:
+    cache = TileCache.open(settings.tiles, lazy=True)
+    cache.open_imagery().close()
+    return cache, f"{settings.tiles}: {cache.metadata.rows} tiles, placed to {cache.accuracy_ce90_m:g} m (CE90)"
+
+
+def _hashes(settings: Settings) -> tuple[None, str]:
+    """Check all hashes of cache and map, which the daemon does piece by piece in flight."""
     cache = TileCache.open(settings.tiles)
     cache.open_imagery().close()
-    placed_m = cache.accuracy_ce90_m
-    return f"{settings.tiles}: {cache.metadata.rows} tiles, all hashes good, placed to {placed_m:g} m (CE90)"
+    return None, f"all of {cache.path.name} and {cache.imagery_path.name} is as it was built"
 
 
-def _encoder(settings: Settings) -> str:
-    """Open encoder and local features together, as the daemon does."""
-    cache = TileCache.open(settings.tiles, lazy=True)
-    open_localizer(
-        cache,
-        read_camera(settings.calibration),
-        bundle=settings.bundle,
-        matcher=settings.matcher,
-        start=None,
-        threads=settings.threads,
-    )
-    return open_engine(settings.bundle, cache.metadata.encoder.precision, settings.threads).name
+def _encoder(settings: Settings, cache: TileCache) -> tuple[None, str]:
+    engine = open_engine(settings.bundle, cache.metadata.encoder.precision, settings.threads)
+    cache.check_engine(engine)
+    return None, engine.name
 
 
-def _camera(settings: Settings) -> str:
+def _start(settings: Settings, cache: TileCache) -> tuple[None, str]:
+    check_start_on_map(settings.start, cache.metadata.bounds_deg, settings.tiles)
+    if settings.start is None:
+        return None, "anywhere on the map"
+    (lat, lon), radius_m = settings.start
+    return None, f"within {radius_m:g} m of {lat:g},{lon:g}, on the map"
+
+
+def _features(settings: Settings) -> tuple[None, str]:
+    features = open_features(settings.bundle, settings.matcher, settings.threads)
+    return None, "none: fixes come from retrieval alone, to tens of metres" if features is None else features.name
+
+
+def _camera(settings: Settings) -> tuple[Camera, str]:
     camera = read_camera(settings.calibration)
-    focal_px = float(camera.matrix[0, 0])
-    return f"{settings.calibration}: {camera.width_px} x {camera.height_px} pixels, focal length {focal_px:.0f} pixels"
+    size = f"{camera.width_px} x {camera.height_px} pixels"
+    return camera, f"{settings.calibration}: {size}, focal length {camera.matrix[0, 0]:.0f} pixels"
 
 
-def _source(settings: Settings) -> str:
-    """Look at the first picture, where there is one, and at the telemetry."""
+def _source(settings: Settings, camera: Camera | None) -> tuple[None, str]:
+    """Read all the telemetry there is and one picture, which must be of the camera's shape."""
     source = settings.source
-    if source.is_file():
-        if settings.telemetry is None:
-            raise SettingsError(f"{source} is a video: [camera] telemetry must name its telemetry.csv")
-        rows, _ = read_telemetry(settings.telemetry, needs_images=False)
-        return f"{source}: a video, {len(rows)} rows of telemetry"
-    if not source.is_dir():
-        raise SettingsError(f"[camera] source {source} is missing; expected a folder of frames or a video file")
     table = source / "telemetry.csv"
-    if settings.follow and not table.is_file():
-        return f"{source}: a folder that has no telemetry.csv yet"
+    if settings.source_kind() == "video":
+        picture, name = _first_of_video(settings), str(source)
+    elif settings.follow and not table.is_file():
+        return None, f"{source}: a folder that has no telemetry.csv yet"
+    else:
+        path = _newest_picture(table) if settings.follow else read_telemetry(table)[1][0]
+        picture, name = read_picture(path), str(path)
+    height, width = picture.shape[:2]
+    if camera is not None and not camera.takes(width, height):
+        raise SettingsError(
+            f"{name} is {width} x {height} pixels, and {settings.calibration} is of {camera.width_px} x "
+            f"{camera.height_px}: give the calibration of this camera (python -m calib.camera)"
+        )
+    return None, f"{source}: pictures of {width} x {height} pixels"
+
+
+def _first_of_video(settings: Settings) -> Picture:
+    assert settings.telemetry is not None  # source_kind() has seen to it
+    with contextlib.closing(video_frames(settings.source, settings.telemetry, settings.every_s)) as frames:
+        for frame in frames:
+            return frame.picture
+    raise SettingsError(f"{settings.source} is a video without a frame that can be read")
+
+
+def _newest_picture(table: Path) -> Path:
     row = newest_row(table)
     if row is None:
         raise SettingsError(f"{table} has no row with a time; expected one a picture")
-    height, width = read_picture(row[1]).shape[:2]
-    camera = read_camera(settings.calibration)
-    if not camera.takes(width, height):
-        raise SettingsError(
-            f"{row[1]} is {width} x {height} pixels, and {settings.calibration} is of {camera.width_px} x "
-            f"{camera.height_px}: give the calibration of this camera (python -m calib.camera)"
-        )
-    return f"{source}: pictures of {width} x {height} pixels"
+    return row[1]
 
 
-def _start(settings: Settings) -> str:
-    cache = TileCache.open(settings.tiles, lazy=True)
-    check_start_on_map(settings.start, cache.metadata.bounds_deg, settings.tiles)
-    if settings.start is None:
-        return "anywhere on the map"
-    (lat, lon), radius_m = settings.start
-    return f"within {radius_m:g} m of {lat:g},{lon:g}, on the map"
+def _output(settings: Settings) -> tuple[None, str]:
+    """Tell where fixes go; a file is not touched before the flight."""
+    path = settings.fixes
+    if path is None:
+        return None, "fixes on standard output"
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise SettingsError(f"[output] fixes {path} cannot be written: expected a file in a folder that takes one")
+    return None, f"fixes in {path}"

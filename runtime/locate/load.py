@@ -35,24 +35,28 @@ def open_localizer(
     Raises BundleError, CacheError or ImageryError.
     """
     engine = open_engine(bundle, cache.metadata.encoder.precision, threads)
-    opened = Bundle.open(bundle or DEFAULT_BUNDLE)
-    features = None if matcher is False else _open_features(opened, matcher, threads)
+    features = None if matcher is False else open_features(bundle, matcher, threads)
     logger.debug("encoder %s; local features %s", engine.name, "none" if features is None else features.name)
-    return Localizer(cache, engine, camera, features, start=start, score_map=score_map(opened, engine.precision))
+    scores = score_map(Bundle.open(bundle or DEFAULT_BUNDLE), engine.precision)
+    return Localizer(cache, engine, camera, features, start=start, score_map=scores)
 
 
-def _open_features(bundle: Bundle, matcher: Path | None, threads: int) -> LocalFeatures | None:
-    """Open the features asked for; else the encoder bundle's own, else XFeat where ``export.matcher`` made it."""
+def open_features(bundle: Path | None, matcher: Path | None, threads: int) -> LocalFeatures | None:
+    """Open the features asked for; else the encoder bundle's own, else XFeat where ``export.matcher`` made it.
+
+    Raises BundleError. None, with a warning, where there are none.
+    """
     if matcher is not None:
         return LocalFeatures(Bundle.open(matcher, _kind(matcher)), threads)
-    if bundle.has_local_features:
-        return LocalFeatures(bundle, threads)
+    own = Bundle.open(bundle or DEFAULT_BUNDLE)
+    if own.has_local_features:
+        return LocalFeatures(own, threads)
     if (matcher_home() / MANIFEST).is_file():
         return LocalFeatures(Bundle.open(matcher_home(), "matcher"), threads)
     logger.warning(
         "no local features in %s: fixes come from retrieval alone, to tens of metres; "
         "make some: python -m train.local, or once: python -m export.matcher",
-        bundle.path,
+        own.path,
     )
     return None
 
