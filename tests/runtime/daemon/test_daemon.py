@@ -155,7 +155,7 @@ def test_a_wrong_setting_is_told_in_one_line(*, old: str, new: str, said: str, s
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert out == ""
-    lines = [line for line in err.splitlines() if not line.startswith("no local features")]
+    lines = [line for line in err.splitlines() if "no local features" not in line]
     assert len(lines) == 1
     assert lines[0].startswith("runtime.daemon: ")
     assert said in lines[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import cv2
@@ -95,6 +96,10 @@ def test_a_cache_across_the_meridian_is_built_verified_searched_and_cropped(
     assert main(["crop", str(fiji), "--around", f"{MIDDLE.lat},-179.9998,40", "--out", str(crop)]) == 0
     kept = TileCache.open(crop)
     assert {True, False} == set((kept.centre[:, 1] > 0).tolist())
+    frame, half_m = LocalFrame(LatLon(MIDDLE.lat, -179.9998)), 45 / 2
+    beyond_m = [np.clip(np.abs(frame.to_en(LatLon(*place))) - half_m, 0, None) for place in cache.centre]
+    near = [math.hypot(*beyond) <= 40 for beyond in beyond_m]  # a loop over places, either side of the meridian
+    assert kept.centre.tolist() == cache.centre[near].tolist()
     assert main(["verify", str(crop), "--bundle", str(toy_bundle)]) == 0
     assert main(["info", str(crop), "--map", str(tmp_path / "cover.png")]) == 0
     drawn = cv2.imread(str(tmp_path / "cover.png"))
