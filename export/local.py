@@ -36,10 +36,10 @@ def main(argv: list[str] | None = None) -> int:
 
     def command() -> None:
         require("torch", "timm", "onnx", "onnxscript", extra="export")
-        from export.bundles.local_features import LocalExport, export_checkpoint
+        from export.bundles.local_features import LocalExport, export_local_features
 
         export = LocalExport(args.checkpoint, args.bundle, args.patch_px)
-        errors = export_checkpoint(export)
+        errors = export_local_features(export)
         graph = export.bundle / MATCHER_FILE
         megabytes = graph.stat().st_size / 1e6
         print(f"{graph}: {megabytes:.1f} MB, {max(errors.values()):.1e} from PyTorch at most")

@@ -30,7 +30,7 @@ of its side; beyond its edges it goes on as its mirror image.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Score an encoder as the command line asks; the exit code is 0 scored, 1 an error told in one line, 2 usage."""
+    """Score an encoder as the command line asks; returns 0 scored, 1 an error reported in one line, 2 usage."""
     parser = _parser()
     args = parser.parse_args(argv)
     for name in ("dim", "robustness", "workers"):
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from train.scoring.evaluation import evaluate  # torch loads here: --help stays instant
         from train.scoring.report import print_report
 
-        print_report(evaluate(spec))
+        evaluate(spec, print_report)
 
     return run_command("train.evaluate", command, verbose=verbose)
 

@@ -119,7 +119,7 @@ class TrainSpec:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TrainSpec:
-        """Return what :meth:`to_json` was made of; raises SettingsError."""
+        """Read the values that :meth:`to_json` returned; raises SettingsError."""
         try:
             fields = _tuples(values)
             fields["encoder"] = EncoderSpec(**_tuples(fields["encoder"]))

@@ -39,7 +39,7 @@ class LocalExport:
             )
 
 
-def export_checkpoint(export: LocalExport) -> dict[str, float]:
+def export_local_features(export: LocalExport) -> dict[str, float]:
     """Export a run's local features into the bundle of its encoder; returns the largest error by output.
 
     Raises BundleError, TrainError or GateError.

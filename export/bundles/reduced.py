@@ -44,7 +44,7 @@ def reduce_bundle(reduction: Reduction) -> list[str]:
     if is_made(bundle, reduction.precision) and not reduction.anew:
         return [f"{bundle.file(path.name)}: in the bundle already"]
     if reduction.precision == "int8":
-        return make_int8(bundle, reduction.int8).describe(path)
+        return add_int8(bundle, reduction.int8).describe(path)
     return [f"{path}: worst cosine to FP32 {make_fp16(bundle):.6f}"]
 
 
@@ -76,13 +76,13 @@ def make_fp16(bundle: Bundle) -> float:
     return cosine
 
 
-def make_int8(bundle: Bundle, choices: Int8Choices) -> MadeInt8:
+def add_int8(bundle: Bundle, choices: Int8Choices) -> MadeInt8:
     """Write ``encoder.int8.onnx`` with its twin and a report, and enter both; raises DataError or GateError."""
     require("onnx", "matplotlib", extra="export")
     # Imported here, as in make_fp16: all of it needs onnx.
-    from export.int8.pipeline import make_int8 as make
+    from export.int8.pipeline import make_int8
 
-    made = make(bundle, choices)
+    made = make_int8(bundle, choices)
     enter(bundle, "int8", made.gate)
     return made
 

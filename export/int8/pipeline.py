@@ -92,6 +92,7 @@ def make_int8(bundle: Bundle, choices: Int8Choices) -> MadeInt8:
     folder = choices.report or bundle.path / "report"
     write_report(report_on(bundle, choices.rule, prepared, best, ranking), folder)
     best.result.check(ENCODER_FILES["int8"])
+    cosine_mean_all_int8 = _cosine_mean_all_int8(prepared)
     written = write_graphs(bundle.path, prepared, best)
     lost = {sensitivity.node: round(sensitivity.lost, 6) for sensitivity in ranking}
     gate = {
@@ -99,7 +100,7 @@ def make_int8(bundle: Bundle, choices: Int8Choices) -> MadeInt8:
         "calibration_sha256": prepared.set_sha256,
         "ranges": choices.rule,
         "kept_float": {node: lost.get(node) for node in best.keep_float},  # what it costs quantised alone
-        "cosine_mean_all_int8": _cosine_mean_all_int8(prepared),
+        "cosine_mean_all_int8": cosine_mean_all_int8,
         "files": {name: {"cosine_mean": r.cosine_mean, "cosine_worst": r.cosine_worst} for name, r in written.items()},
     }
     return MadeInt8(best.result, best.keep_float, folder, gate)

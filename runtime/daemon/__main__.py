@@ -11,7 +11,7 @@ from runtime.daemon.settings import EXAMPLE, Settings
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Fly as a configuration file says. Exit code: 0 ended well, 1 an error told in one line, 2 usage."""
+    """Fly as a configuration file says. Exit code: 0 ended well, 1 an error reported in one line, 2 usage."""
     args = _parser().parse_args(argv)
     if args.example:
         print(EXAMPLE, end="")

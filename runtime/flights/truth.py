@@ -1,4 +1,4 @@
-"""``truth.csv``: where the drone really was. Only the scorer reads it; the localizer never does."""
+"""``truth.csv``: where the drone really was. Scorers and makers of training data read it; nothing that flies does."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class PositionMeasurement:
         seconds = abs(self.t_us - other.t_us) * 1e-6
         sigma_m = float(np.sqrt(np.linalg.eigvalsh(self.cov_m2 + other.cov_m2)[-1]))
         apart_m = float(np.linalg.norm(self.position_en_m - other.position_en_m))
-        reach_m = BELIEF.max_speed_mps * seconds + 3.0 * sigma_m
+        reach_m = BELIEF.max_speed_mps * seconds + BELIEF.agreeing_sigmas * sigma_m
         telling = (self.strong and other.strong) or reach_m <= BELIEF.telling_reach_m
         return telling and apart_m <= reach_m
 
@@ -59,18 +59,18 @@ class PositionEstimate:
 class Belief:
     """Where the drone is, if that is known.
 
-    Of the map a strong measured starts a track alone and corrects one inside its gate. A weak one only corrects a track
-    that is tight enough to vouch for it. What is not believed waits for another that agrees with it: two of the last
+    A strong measurement starts a track alone, and corrects one inside its gate. A weak one only corrects a track that
+    is tight enough to vouch for it. What is not believed waits for another that agrees with it: two of the last
     four. Beside the track a grid over the whole map holds what retrieval says, frame upon frame.
     """
 
     def __init__(self, grid: PlaceGrid, track: Track | None = None, *, registers: bool = True) -> None:
         """``track`` is a start that somebody vouches for. If nothing ``registers``, retrieval vouches for itself."""
         self.track, self.grid, self._registers = track, grid, registers
-        self._cosines: deque[float] = deque(maxlen=BELIEF.remembered)
+        self._cosines: deque[float] = deque(maxlen=BELIEF.recognised_frames)
         self.anchored_us: int | None = None  # when the map last confirmed the track
         self._newest_us: int | None = None
-        self._waiting: deque[PositionMeasurement] = deque(maxlen=BELIEF.remembered)
+        self._waiting: deque[PositionMeasurement] = deque(maxlen=BELIEF.waiting)
         if track is not None:
             grid.see_position(track.position_en_m, track.position_cov_m2, BELIEF.wrong_start)
 
@@ -92,7 +92,7 @@ class Belief:
         self.grid.predict(shift_en_m, float(cov_m2.trace()) / 2)
         if self.track is not None:
             self.track.carry(t_us, shift_en_m, cov_m2)
-        self._waiting = deque((one.moved(t_us, shift_en_m, cov_m2) for one in self._waiting), maxlen=BELIEF.remembered)
+        self._waiting = deque((one.moved(t_us, shift_en_m, cov_m2) for one in self._waiting), maxlen=BELIEF.waiting)
 
     def _seconds_to(self, t_us: int) -> float:
         seconds = 0.0 if self._newest_us is None else (t_us - self._newest_us) * 1e-6
@@ -150,13 +150,13 @@ class Belief:
         if heard and axis_cov_m2 is not None and self._newest_us is not None:
             mode = self.grid.mode()
             if mode.probability >= limits.min_mode_probability:
-                cov_m2, quality = mode.cov_m2 + axis_cov_m2, round(50 * mode.probability)
+                cov_m2, quality = mode.cov_m2 + axis_cov_m2, round(BELIEF.retrieval_quality * mode.probability)
                 estimates.append(PositionEstimate("retrieval", mode.position_en_m, cov_m2, self._newest_us, quality))
         best = min(estimates, key=lambda estimate: estimate.sigma_m, default=None)
         return best if best is not None and best.sigma_m <= limits.max_unregistered_sigma_m else None
 
     def _recognises(self) -> bool:
-        full = len(self._cosines) == BELIEF.remembered
+        full = len(self._cosines) == BELIEF.recognised_frames
         return not self._registers and full and float(np.mean(self._cosines)) >= BELIEF.recognised_cosine
 
     def _confirmed(self, measured: PositionMeasurement) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.locate.ground_view import GroundView
-from runtime.locate.limits import FLOW, REGISTRATION
+from runtime.locate.limits import FLOW
 from runtime.locate.mount import MountEstimate
 from runtime.locate.registration import FramePoints
 from runtime.locate.similarity import fit_similarity, mutual_matches
@@ -59,9 +59,7 @@ def _shift(earlier: FramePoints, later: FramePoints) -> FloatArray | None:
     mine, theirs = mutual_matches(later.keypoints.descriptor, earlier.keypoints.descriptor)
     centre = np.asarray(later.patch.centre_en_m)
     ground_en_m = later.ground_en_m - centre
-    fit = fit_similarity(
-        ground_en_m[mine], earlier.ground_en_m[theirs], later.patch, max_turn_deg=REGISTRATION.max_turn_deg
-    )
+    fit = fit_similarity(ground_en_m[mine], earlier.ground_en_m[theirs], later.patch)
     if fit is None or fit.support < FLOW.min_support or fit.rival_support > FLOW.max_rival * fit.support:
         return None
     common = earlier.patch.sees(ground_en_m @ fit.affine[:, :2].T + fit.affine[:, 2])

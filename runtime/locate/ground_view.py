@@ -61,7 +61,8 @@ def _unusable_picture(frame: Frame, camera: Camera) -> NoFixReason | None:
     height, width = frame.picture.shape[:2]
     if not camera.takes(width, height):
         return "other_camera"
-    return None if float(frame.picture[::8, ::8].std()) >= FRAME.min_contrast else "blank_picture"
+    every = FRAME.contrast_every_px
+    return None if float(frame.picture[::every, ::every].std()) >= FRAME.min_contrast else "blank_picture"
 
 
 def unusable_telemetry(telemetry: Telemetry) -> NoFixReason | None:

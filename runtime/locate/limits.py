@@ -1,7 +1,7 @@
 """Every number that decides what is believed, how surely, and what is said: one record a stage, in a frame's order.
 
 Each has its unit and what chose it. ``log`` is ``docs/log.md``, where the experiment stands under the heading named;
-``convention`` is a choice that nothing was measured for.
+``Convention`` is a choice that nothing was measured for; of a number with neither no experiment is kept.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ class FrameLimits:
     """Standard deviation in grey levels; below it is night, fog or a covered lens. Convention."""
     max_side_heights: float = 3.0
     """Longest side of the ground that is looked at, in altitudes: further away it is too coarse. Convention."""
+    contrast_every_px: int = 8
+    """Between the pixels whose contrast is measured. Convention."""
     sample_every_px: int = 8
     """Between the pixels by which a picture is known again: a camera never takes the same one twice."""
     backwards_until_clock_set: int = 5
@@ -65,6 +67,8 @@ class RetrievalLimits:
     """Twelve brought nothing. log: What was tried on registration and dropped."""
     track_log_probability: float = 20.0
     """A tight track goes before retrieval, which still ranks the headings."""
+    unfitted_temperature: float = 0.03
+    """Of cosines, for an encoder that ``calib.score`` has not seen. Convention."""
     shortlist_rows: int = 256
     """Rows a candidate, for neighbours of the best fill it first."""
 
@@ -133,6 +137,8 @@ class RegistrationLimits:
     """A match below it tells nothing."""
     agreeing_share: float = 0.012
     """Of the patch's side: how near a like must lie to agree with a pose."""
+    like_reaches: float = 4.0
+    """How far from a pose's place a like is looked for, in how near it must lie to agree. Convention."""
     min_telling_points: int = 100
     """Fewer points with any like near by say nothing of a pose."""
     own_share: float = 0.05
@@ -140,9 +146,11 @@ class RegistrationLimits:
     double_every: int = 2
     """Points: half of them tell a pattern. log: What was tried on registration and dropped, repeated ground."""
     chance_agreement: float = 1 / 16
-    """The agreement of a wrong pose: the ratio of two areas, whatever the texture."""
+    """The agreement of a wrong pose: ``like_reaches`` to the power -2, the ratio of two areas, whatever the texture."""
     good_agreement: float = 0.5
     """The agreement where ground is as the map shows it. log: Map and frame years apart."""
+    other_place_share: float = 0.25
+    """Of a view's side: fits of two tiles further apart than this are of two places. Convention."""
     fits_verified: int = 3
     """Of the best supported fits, how many are looked at closely."""
 
@@ -200,17 +208,25 @@ class TrackLimits:
 class BeliefLimits:
     """The rules by which measurements are believed."""
 
-    remembered: int = 4
+    start_sigmas: float = 2.0
+    """The radius of a start. Convention."""
+    waiting: int = 4
     """Measurements not yet believed: two of the last four must agree."""
+    agreeing_sigmas: float = 3.0
+    """Between two measurements of one place, beside what a drone flies meanwhile. Convention."""
+    recognised_frames: int = 4
+    """As many are heard before a map is recognised. log: A grid over the whole map."""
     vouching_sigma_m: float = 20.0
     """A track wider than this cannot vouch for a weak measurement."""
     recognised_cosine: float = 0.62
-    """Mean of the best of four frames; over wrong maps it reaches 0.58. log: A grid over the whole map."""
+    """Mean of the best of these frames; over wrong maps it reaches 0.58. log: A grid over the whole map."""
     wrong_start: float = 0.05
     wrong_measurement: float = 0.01
     """How probable it is that what is vouched for is wrong all the same. Convention."""
     max_speed_mps: float = 30.0
     """Two measurements further apart than a drone flies do not confirm each other."""
+    retrieval_quality: int = 50
+    """Percent, of a fix that rests on retrieval and is certain of its place. Convention."""
     telling_reach_m: float = 300.0
     """Weak measurements that may lie further apart than this and still agree confirm nothing."""
     sigma_of_ce90: float = 1.0 / 2.146

@@ -131,7 +131,7 @@ class Localizer:
         return self._registered(frame, registered)
 
     def _ran_backwards(self, t_us: int) -> bool:
-        """Tell whether a frame is older than the newest one, and says nothing.
+        """Tell whether a frame is older than the newest one: it gives no fix.
 
         Several such frames, each later than the one before, are a clock that was set anew: then all begins anew.
         """
@@ -150,7 +150,9 @@ class Localizer:
             self._flow.forget()
         if self._start is not None:
             place, radius_m = self._start
-            track = Track(frame.t_us, np.array(self._frame.to_en(place)), np.eye(2) * (radius_m / 2.0) ** 2)
+            track = Track(
+                frame.t_us, np.array(self._frame.to_en(place)), np.eye(2) * (radius_m / BELIEF.start_sigmas) ** 2
+            )
             self._belief = Belief(self._retriever.grid(), track, registers=self._verifier is not None)
             self._start = None
 

@@ -76,9 +76,7 @@ class Registrar:
         pixel = ground @ pixels_from_ground(view.camera, view.attitude, view.alt_agl_m).T
         return FramePoints(found, patch, pixel[:, :2] / pixel[:, 2:], ground[:, :2], rung)
 
-    def register(
-        self, points: FramePoints, near: LatLon, *, reach_m: float, max_turn_deg: float
-    ) -> Registration | None:
+    def register(self, points: FramePoints, near: LatLon, *, reach_m: float) -> Registration | None:
         """Fit the points to the map where the patch's centre is within ``reach_m`` of ``near``; None without a fit."""
         around = self._around(points, near, reach_m)
         if min(len(around.place_m), len(points.pixel)) < REGISTRATION.min_matches:
@@ -87,7 +85,7 @@ class Registrar:
         origin = LocalFrame(near)
         place_en_m = _local(around.place_m[theirs], origin)
         ground_en_m = points.ground_en_m[mine] - points.patch.centre_en_m
-        fit = fit_similarity(ground_en_m, place_en_m, points.patch, max_turn_deg=max_turn_deg)
+        fit = fit_similarity(ground_en_m, place_en_m, points.patch)
         if fit is None:
             return None
         return Registration(
@@ -112,14 +110,15 @@ class Registrar:
         A wrong pose scores the areas' ratio, 1/16, whatever the texture; only ground that repeats itself does better.
         """
         near_m = REGISTRATION.agreeing_share * points.patch.side_m
-        around = self._around(points, registration.centre, 4 * near_m)
+        like_m = REGISTRATION.like_reaches * near_m
+        around = self._around(points, registration.centre, like_m)
         if not len(around.place_m):
             return Agreement(0.0, np.empty((0, 2)), np.empty((0, 2)))
         place_en_m = _local(around.place_m, registration.origin).astype(np.float32)
         predicted = predicted_en_m.astype(np.float32)
         distance2 = (predicted[:, :1] - place_en_m[:, 0]) ** 2 + (predicted[:, 1:] - place_en_m[:, 1]) ** 2  # (N, M)
         cosine = points.keypoints.descriptor @ around.descriptor.T
-        cosine[~(distance2 <= (4 * near_m) ** 2)] = -1.0
+        cosine[~(distance2 <= like_m**2)] = -1.0
         best = cosine.argmax(axis=1)
         row = np.arange(len(best))
         has_like = cosine[row, best] > REGISTRATION.min_cosine
@@ -149,9 +148,7 @@ class Registrar:
         best = cosine.argmax(axis=1)
         has_like = cosine[np.arange(len(best)), best] > REGISTRATION.min_cosine
         ground_en_m = points.ground_en_m[some][has_like] - points.patch.centre_en_m
-        fit = fit_similarity(
-            ground_en_m, place_en_m[best[has_like]], points.patch, max_turn_deg=REGISTRATION.max_turn_deg
-        )
+        fit = fit_similarity(ground_en_m, place_en_m[best[has_like]], points.patch)
         return 0 if fit is None else fit.support
 
     def _around(self, points: FramePoints, near: LatLon, reach_m: float) -> MapPoints:

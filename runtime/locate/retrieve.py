@@ -20,7 +20,7 @@ from runtime.tiles.cache import TileCache
 from runtime.tiles.search import Searcher, highest
 from runtime.types import FloatArray
 
-UNFITTED = ScoreMap(temperature=0.03, outlier_share=0.0)  # of a bundle that ``calib.score`` has not seen
+UNFITTED = ScoreMap(RETRIEVAL.unfitted_temperature, outlier_share=0.0)  # of a bundle that ``calib.score`` has not seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,6 @@ def fit_similarity(
     source_en_m: FloatArray,  # (N, 2) of a patch, about its centre
     target_en_m: FloatArray,  # (N, 2)
     patch: Patch,
-    *,
-    max_turn_deg: float,
 ) -> Similarity | None:
     """Fit rotation, scale and shift; None where too few points agree, or only on what no drone does."""
     if len(source_en_m) < REGISTRATION.min_matches:
@@ -41,7 +39,8 @@ def fit_similarity(
         return None
     affine, keep = fit
     scale, turn_deg = math.hypot(*affine[:, 0]), math.degrees(math.atan2(affine[1, 0], affine[0, 0]))
-    if not (REGISTRATION.min_scale <= scale <= REGISTRATION.max_scale and abs(turn_deg) <= max_turn_deg):
+    scaled_well = REGISTRATION.min_scale <= scale <= REGISTRATION.max_scale
+    if not (scaled_well and abs(turn_deg) <= REGISTRATION.max_turn_deg):
         return None
     return Similarity(
         affine,

@@ -130,7 +130,8 @@ class Verifier:
                 continue
             mine = fit.registration
             others = (other.registration for other in fits)
-            elsewhere = [r.support for r in others if _apart_m(mine, r) > fit.view.side_m / 4]
+            apart_m = REGISTRATION.other_place_share * fit.view.side_m
+            elsewhere = [r.support for r in others if _apart_m(mine, r) > apart_m]
             rivalled = max([mine.rival_support, *elsewhere]) > self._limits.max_rival * mine.support
             if not (rivalled or (alone and self._has_double(fit, registered.pose))):
                 return registered
@@ -148,9 +149,7 @@ class Verifier:
             near = LocalFrame(candidate.tile.place).to_latlon(float(shift[0]), float(shift[1]))
             terrain = self._terrain(view, near)
             points = _laid_on(terrain, views[candidate.view].points(), view)
-            registration = self._registrar.register(
-                points, near, reach_m=candidate.footprint_m / 2, max_turn_deg=REGISTRATION.max_turn_deg
-            )
+            registration = self._registrar.register(points, near, reach_m=candidate.footprint_m / 2)
             supported = registration is not None and registration.support >= self._limits.min_support
             if registration is not None and supported and _is_plausible(view, mount, registration):
                 fits.append(_Fit(view, points, registration, terrain))

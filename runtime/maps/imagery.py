@@ -21,7 +21,7 @@ from runtime.geo.mercator import TILE_PX, Metres, Tile, metres_per_px, north_wes
 from runtime.integrity import MapGuard
 from runtime.types import Mask, Picture
 
-_WHOLLY_SEEN = 250  # of 255: a pixel into which what is missing was mixed is darker than the ground
+WHOLLY_SEEN = 250  # of 255: a pixel into which what is missing was mixed is darker than the ground
 _PATCH = 8  # tiles a side
 _KEPT_TILES = 512  # decoded, 256 kB each
 _OVERVIEW_ABOVE = 8.0  # native pixels a pixel asked for: more, and tiles are shrunk before they are put together
@@ -153,7 +153,7 @@ class Imagery:
         if crop_px != side_px:
             picture = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
             seen = cv2.resize(seen, (side_px, side_px), interpolation=cv2.INTER_AREA)
-        return np.asarray(picture, np.uint8), np.asarray(seen) > _WHOLLY_SEEN
+        return np.asarray(picture, np.uint8), np.asarray(seen) > WHOLLY_SEEN
 
     def _pixel_of(self, point: Metres) -> tuple[float, float]:
         """Return continuous pixel column and row of the whole world at the stored zoom."""

@@ -11,7 +11,7 @@ from runtime.start import keep_option_value, parse_start
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Fly a recorded flight. Exit code: 0 done, 1 an error told in one line, 2 usage."""
+    """Fly a recorded flight. Exit code: 0 done, 1 an error reported in one line, 2 usage."""
     args = _parser().parse_args(keep_option_value(argv, "--start"))
 
     def run() -> None:

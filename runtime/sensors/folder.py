@@ -1,4 +1,4 @@
-"""Where the daemon's frames come from: a folder of pictures, perhaps still growing, or a video file."""
+"""Frames of a folder of pictures, perhaps still growing, with its ``telemetry.csv``."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from runtime.start import keep_option_value, parse_start
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one of the subcommands. Exit code: 0 done, 1 an error told in one line, 2 usage."""
+    """Run one of the subcommands. Exit code: 0 done, 1 an error reported in one line, 2 usage."""
     args = _parser().parse_args(keep_option_value(argv, "--around"))
     return run_command("runtime.tiles", lambda: _run(args), verbose=args.verbose)
 

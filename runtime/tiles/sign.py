@@ -114,7 +114,7 @@ def _load(path: Path, *, private: bool) -> Any:
 
 
 def _serialization() -> Any:
-    """Import the package's serialization first of all, so that a missing package is told in one line."""
+    """Import the package's serialization first of all, so that a missing package is reported in one line."""
     try:
         from cryptography.hazmat.primitives import serialization
     except ModuleNotFoundError:

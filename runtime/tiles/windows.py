@@ -36,7 +36,7 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One tile to embed."""
+    """A square of ground to embed."""
 
     level: int
     row: int  # of the level, northwards from the equator
@@ -110,7 +110,7 @@ class Grid:
         return np.stack([self._curve(band, east // BLOCK), _z_order(east % BLOCK, north % BLOCK)], axis=1)
 
     def _columns(self, band: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return windows in each row of bands, round the Earth."""
+        """Return how many windows each row of blocks has, round the Earth."""
         lat = np.stack([band * BLOCK, (band + 1) * BLOCK - 1]) * (self.stride_m / RADIUS_M)
         around = np.ceil(np.cos(lat).max(axis=0) * (_WORLD_M / (BLOCK * self.stride_m)))
         return np.asarray(BLOCK * np.maximum(around, 1).astype(np.int64))
@@ -125,7 +125,7 @@ class Grid:
         return np.asarray((rows[:, None] & columns)[_ROW, _COLUMN])
 
     def _curve(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return places of blocks along the curve over the whole Web Mercator map."""
+        """Return the keys that order blocks along a curve over the whole Web Mercator map."""
         east = (column + 0.5) * BLOCK / self._columns(row)  # of 180 W, in turns
         north = np.arcsinh(np.tan((row + 0.5) * (BLOCK * self.stride_m / RADIUS_M))) / (2 * math.pi) + 0.5
         return _z_order(*((share * (1 << _CURVE_BITS)).astype(np.int64) for share in (east, north)))

@@ -28,7 +28,7 @@ arms: untrained info_nce triplet rda palw dphr dphr_fixed info_nce+dphr info_nce
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns 0 done, 1 an error told in one line, 2 usage, 130 interrupted (the same goes on)."""
+    """Run the command; returns 0 done, 1 an error reported in one line, 2 usage, 130 interrupted (the same goes on)."""
     args = _parser().parse_args(argv)
 
     def ablate() -> int:

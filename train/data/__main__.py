@@ -24,7 +24,7 @@ university1652, sues200 and denseuav) about the same way up.
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns 0 where nothing is wrong, 1 where something is (told in words), 2 for wrong usage."""
+    """Run the command; returns 0 where nothing is wrong, 1 where something is and is said, 2 for wrong usage."""
     parser = argparse.ArgumentParser(
         prog="python -m train.data",
         description="Check data before training on it: what was found, what is wrong with it, what pairs look like.",

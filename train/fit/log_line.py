@@ -28,7 +28,7 @@ class LogLine:
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> LogLine:
-        """Return what :meth:`to_json` was made of."""
+        """Read the values that :meth:`to_json` returned."""
         values = {name: value for name, value in line.items() if name not in ("step", "elapsed_s")}
         return cls(line["step"], values, line["elapsed_s"])
 

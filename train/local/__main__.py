@@ -13,7 +13,7 @@ from train.local.spec import AMP_CHOICES, LocalSpec
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns 0 when trained, 1 for an error told in one line, 2 for wrong usage."""
+    """Run the command; returns 0 when trained, 1 for an error reported in one line, 2 for wrong usage."""
     args = _parser().parse_args(argv)
 
     def train() -> None:

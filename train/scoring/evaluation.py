@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,10 +39,12 @@ class EvaluatedSet(NamedTuple):
     curves: Curves | None
 
 
-def evaluate(spec: EvaluateSpec) -> EvaluationReport:
+def evaluate(
+    spec: EvaluateSpec, on_scores: Callable[[EvaluationReport], None] = lambda report: None
+) -> EvaluationReport:
     """Score the encoder on all sets; with ``spec.out`` also write report, places and pictures of failures.
 
-    Raises SkyfixError.
+    ``on_scores`` is given the report before files are written: a full disk loses no scores. Raises SkyfixError.
     """
     cv2.setNumThreads(1)  # pictures are read in threads of our own
     started = time.monotonic()
@@ -61,6 +63,7 @@ def evaluate(spec: EvaluateSpec) -> EvaluationReport:
         robustness_queries=spec.robustness,
         seconds=round(time.monotonic() - started, 1),
     )
+    on_scores(report)
     if spec.out is not None:
         _write(spec.out, report, results)
     if spec.report is not None:

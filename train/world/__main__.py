@@ -21,7 +21,7 @@ The world serves demo, documentation and tests; it never stands for accuracy.
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns 0 when all is written, 1 for an error told in one line, 2 for wrong usage."""
+    """Run the command; returns 0 when all is written, 1 for an error reported in one line, 2 for wrong usage."""
     parser = argparse.ArgumentParser(
         prog="python -m train.world",
         description="Write OUT/map.tif and the recorded flight OUT/flight, of two dates of one generated place.",
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"flight  {args.out / 'flight'}, {args.frames} frames")
         print(f"time    {time.monotonic() - started:.0f} s")
 
-    return run_command("world", write, verbose=args.verbose)
+    return run_command("train.world", write, verbose=args.verbose)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ _LOOK_EVERY_S = 0.2
 
 
 class Embedder(Protocol):
-    """Embeds blocks somewhere: ``keep`` gets each, ``tick`` is told of windows that were done."""
+    """Embeds blocks somewhere: ``keep`` gets each, ``tick`` counts the windows that were done."""
 
     def __call__(
         self,

@@ -8,13 +8,12 @@ import cv2
 import numpy as np
 
 from runtime.geo.mercator import Metres
-from runtime.maps.imagery import Imagery
+from runtime.maps.imagery import WHOLLY_SEEN, Imagery
 from runtime.tiles.windows import Grid, Window
 from runtime.types import Mask, Picture
 
 OVERSAMPLED = 2  # a window is cut to the nearest pixel of the raster, a quarter of one of its own at most
 _MOST_PX = 4096  # across a raster
-_WHOLLY_SEEN = 250  # of 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class _Raster:
         if self.seen is None:
             return picture, np.ones(size, np.bool_)
         seen = cv2.resize(self.seen[part], size, interpolation=cv2.INTER_AREA)
-        return picture, np.asarray(seen) > _WHOLLY_SEEN
+        return picture, np.asarray(seen) > WHOLLY_SEEN
 
 
 class WindowCutter:

@@ -42,7 +42,7 @@ def test_the_ground_is_found_and_the_drone_with_it(
     registrar: Registrar, scene: Scene, guess_off_m: tuple[float, float]
 ) -> None:
     points = registrar.points(scene.view, scene.axis_en_m, SIDE_M, lat=scene.ground.lat)
-    fit = registrar.register(points, moved(scene.ground, *guess_off_m), reach_m=25.0, max_turn_deg=30.0)
+    fit = registrar.register(points, moved(scene.ground, *guess_off_m), reach_m=25.0)
     assert fit is not None
     assert fit.support >= 22
     assert distance_m(fit.centre, scene.ground) < 4.0  # a similarity bears no perspective
@@ -65,7 +65,7 @@ def test_points_know_their_pixels_and_their_ground(registrar: Registrar, scene: 
 def test_another_place_supports_less_than_the_right_one(registrar: Registrar, scene: Scene) -> None:
     points = registrar.points(scene.view, scene.axis_en_m, SIDE_M, lat=scene.ground.lat)
     for east_m, north_m in ((120.0, 0.0), (0.0, 110.0), (-90.0, 80.0)):
-        fit = registrar.register(points, moved(scene.ground, east_m, north_m), reach_m=15.0, max_turn_deg=30.0)
+        fit = registrar.register(points, moved(scene.ground, east_m, north_m), reach_m=15.0)
         assert fit is None or fit.support < 16
 
 
@@ -73,7 +73,7 @@ def test_points_agree_with_the_true_pose_and_with_a_wrong_one_by_chance(
     registrar: Registrar, features: LocalFeatures, scene: Scene
 ) -> None:
     points = registrar.points(scene.view, scene.axis_en_m, SIDE_M, lat=scene.ground.lat)
-    fit = registrar.register(points, scene.ground, reach_m=25.0, max_turn_deg=30.0)
+    fit = registrar.register(points, scene.ground, reach_m=25.0)
     assert fit is not None
     pose = solved(scene, fit)
     ground = ground_from_pixels(scene.view.camera, pose.rotation, pose.height_m, points.pixel)
@@ -90,4 +90,4 @@ def test_points_agree_with_the_true_pose_and_with_a_wrong_one_by_chance(
 
 def test_beyond_the_map_there_is_no_fit(registrar: Registrar, scene: Scene) -> None:
     points = registrar.points(scene.view, scene.axis_en_m, SIDE_M, lat=scene.ground.lat)
-    assert registrar.register(points, moved(scene.ground, 5000.0, 0.0), reach_m=25.0, max_turn_deg=30.0) is None
+    assert registrar.register(points, moved(scene.ground, 5000.0, 0.0), reach_m=25.0) is None

@@ -41,12 +41,6 @@ def test_a_run_that_was_killed_between_two_files_is_mended_by_its_state(tiny: Tr
         run.restore(places[:-1])
 
 
-def _places(spec: TrainSpec) -> list[int]:
-    from train.fit.fit import _datasets
-
-    return _datasets(spec)[0].places
-
-
 def test_averaged_weights_follow_the_last_ones_and_are_what_is_scored(tiny: TrainSpec, tmp_path: Path) -> None:
     run = Run(replace(tiny, ema=0.5), tmp_path)
     weight, want = run.encoder.head.weight, None
