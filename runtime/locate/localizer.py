@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,19 @@ from runtime.model.manifest import XFEAT_AGREEMENT
 from runtime.model.score_map import ScoreMap
 from runtime.start import Start
 from runtime.tiles.cache import TileCache
+
+
+@dataclass(slots=True)
+class _FlightState:
+    """What the frames so far have taught; all of it goes when a clock was set anew."""
+
+    belief: Belief
+    mount: MountEstimate = field(default_factory=MountEstimate)
+    flow: Flow = field(default_factory=Flow)
+    session: str | None = None
+    newest_us: int | None = None
+    backwards_us: list[int] = field(default_factory=list)
+    sample: NDArray[np.uint8] | None = None  # of the newest picture
 
 
 class Localizer:
@@ -78,17 +92,14 @@ class Localizer:
         self._min_agreement_alone = usual[0] if alone is None else alone
         self._min_agreement_tracked = usual[1] if tracked is None else tracked
         self._start = start
-        self.forget()
+        self._flight = self._new_flight()
 
     def forget(self) -> None:
         """Forget where the drone is; the map's features that were found are kept."""
-        self._belief = Belief(self._retriever.grid(), registers=self._verifier is not None)
-        self._mount = MountEstimate()
-        self._flow = Flow()
-        self._session: str | None = None
-        self._newest_us: int | None = None
-        self._backwards_us: list[int] = []
-        self._sample: NDArray[np.uint8] | None = None
+        self._flight = self._new_flight()
+
+    def _new_flight(self) -> _FlightState:
+        return _FlightState(Belief(self._retriever.grid(), registers=self._verifier is not None))
 
     @property
     def stages_ms(self) -> dict[str, float]:
@@ -106,15 +117,15 @@ class Localizer:
     def _verdict(self, frame: Frame) -> Verdict:
         if self._ran_backwards(frame.t_us):
             return NoFix(frame.t_us, "time_ran_backwards")
-        last_us, self._newest_us = self._newest_us, frame.t_us
+        last_us, self._flight.newest_us = self._flight.newest_us, frame.t_us
         self._begin_session(frame)
         reason = unusable(frame, self._camera) or self._frozen(frame)
         if reason is not None:
-            self._flow.forget()
+            self._flight.flow.forget()
             self._predict(frame, None)
             return self._unregistered(frame, reason)
         with self._stages.timed("rectify"):
-            views = ground_views(frame, self._camera, self._mount)
+            views = ground_views(frame, self._camera, self._flight.mount)
         keypoints = [] if self._verifier is None else [self._verifier.keypoints(view) for view in views]
         self._predict(frame, self._shift(frame, last_us, views, keypoints))
         candidates = self._candidates(frame, views)
@@ -123,9 +134,9 @@ class Localizer:
         likeliest = views[candidates[0].view]
         if self._verifier is None:
             return self._unregistered(frame, "unconfirmed", likeliest)
-        tracking = self._belief.sigma_m <= BELIEF.vouching_sigma_m
+        tracking = self._flight.belief.sigma_m <= BELIEF.vouching_sigma_m
         min_agreement = self._min_agreement_tracked if tracking else self._min_agreement_alone
-        registered = self._verifier.best(keypoints, candidates, self._mount, min_agreement, alone=not tracking)
+        registered = self._verifier.best(keypoints, candidates, self._flight.mount, min_agreement, alone=not tracking)
         if isinstance(registered, str):
             return self._unregistered(frame, registered, likeliest)
         return self._registered(frame, registered)
@@ -135,31 +146,31 @@ class Localizer:
 
         Several such frames, each later than the one before, are a clock that was set anew: then all begins anew.
         """
-        if self._newest_us is None or t_us > self._newest_us:
-            self._backwards_us = []
+        if self._flight.newest_us is None or t_us > self._flight.newest_us:
+            self._flight.backwards_us = []
             return False
-        self._backwards_us = [*(one_us for one_us in self._backwards_us if one_us < t_us), t_us]
-        if len(self._backwards_us) < FRAME.backwards_until_clock_set:
+        self._flight.backwards_us = [*(one_us for one_us in self._flight.backwards_us if one_us < t_us), t_us]
+        if len(self._flight.backwards_us) < FRAME.backwards_until_clock_set:
             return True
         self.forget()
         return False
 
     def _begin_session(self, frame: Frame) -> None:
-        if frame.telemetry.session != self._session:
-            self._session, self._mount = frame.telemetry.session, MountEstimate()
-            self._flow.forget()
+        if frame.telemetry.session != self._flight.session:
+            self._flight.session, self._flight.mount = frame.telemetry.session, MountEstimate()
+            self._flight.flow.forget()
         if self._start is not None:
             place, radius_m = self._start
             track = Track(
                 frame.t_us, np.array(self._frame.to_en(place)), np.eye(2) * (radius_m / BELIEF.start_sigmas) ** 2
             )
-            self._belief = Belief(self._retriever.grid(), track, registers=self._verifier is not None)
+            self._flight.belief = Belief(self._retriever.grid(), track, registers=self._verifier is not None)
             self._start = None
 
     def _frozen(self, frame: Frame) -> NoFixReason | None:
         """Tell whether the picture is the one before, to the last bit: a feed that hangs shows it for ever."""
         sample = frame.picture[:: FRAME.sample_every_px, :: FRAME.sample_every_px].copy()
-        before, self._sample = self._sample, sample
+        before, self._flight.sample = self._flight.sample, sample
         return "frozen_picture" if before is not None and np.array_equal(before, sample) else None
 
     def _shift(
@@ -167,27 +178,27 @@ class Localizer:
     ) -> Shift | None:
         """Find how far the drone came since the last frame, by the pictures, where the aircraft tells no velocity."""
         if len(keypoints) != 1 or math.isfinite(frame.telemetry.vel_north_mps):
-            self._flow.forget()
+            self._flight.flow.forget()
             return None
         with self._stages.timed("register"):
             points = keypoints[0].points()
         with self._stages.timed("flow"):
-            return self._flow.since(last_us, frame.t_us, views[0], points, self._mount)
+            return self._flight.flow.since(last_us, frame.t_us, views[0], points, self._flight.mount)
 
     def _predict(self, frame: Frame, shift: Shift | None) -> None:
         """Carry what is believed to the frame's time."""
         if shift is None:
             telemetry = frame.telemetry
-            self._belief.predict(frame.t_us, np.array([telemetry.vel_east_mps, telemetry.vel_north_mps]))
+            self._flight.belief.predict(frame.t_us, np.array([telemetry.vel_east_mps, telemetry.vel_north_mps]))
         else:
-            self._belief.carry(frame.t_us, shift.en_m, shift.cov_m2)
+            self._flight.belief.carry(frame.t_us, shift.en_m, shift.cov_m2)
 
     def _candidates(self, frame: Frame, views: list[GroundView]) -> list[ViewCandidate]:
         """Choose where on the map to register, best first; first where a tight track points.
 
         What retrieval says of the frame is taken into the belief.
         """
-        track = self._belief.track if self._belief.sigma_m <= BELIEF.vouching_sigma_m else None
+        track = self._flight.belief.track if self._flight.belief.sigma_m <= BELIEF.vouching_sigma_m else None
         most = RETRIEVAL.candidates_lost if track is None else RETRIEVAL.candidates_tracking
         levels = [self._retriever.level_for(view, view.axis_en_m) for view in views]
         seen = [(i, views[i], level) for i, level in enumerate(levels) if level is not None]
@@ -200,7 +211,7 @@ class Localizer:
         with self._stages.timed("search"):
             for (i, view, level), embedding in zip(seen, embeddings, strict=True):
                 likelihood = self._retriever.likelihood(embedding[None], level, view.axis_en_m)
-                log_prior = self._belief.grid.log_prior(likelihood)
+                log_prior = self._flight.belief.grid.log_prior(likelihood)
                 tiles = self._retriever.search(embedding[None], level, likelihood, log_prior, most)
                 if track is not None:
                     axis_en_m = track.position_en_m + view.axis_en_m
@@ -209,7 +220,7 @@ class Localizer:
                     tiles.append(Candidate(place, log_probability))
                 likelihoods.append(likelihood)
                 candidates += [ViewCandidate(i, tile, likelihood.footprint_m) for tile in tiles]
-            self._belief.see_retrieval(likelihoods, self._score_map, frame.telemetry.alt_agl_m)
+            self._flight.belief.see_retrieval(likelihoods, self._score_map, frame.telemetry.alt_agl_m)
         return sorted(candidates, key=lambda candidate: -candidate.tile.log_probability)[:most]
 
     def _registered(self, frame: Frame, registered: RegisteredView) -> Verdict:
@@ -217,13 +228,15 @@ class Localizer:
         cov = pose.cov[:2, :2] + np.eye(2) * POSE.ground_sigma_m**2
         supported = registered.registration.support >= self._limits.min_support_alone
         strong = supported and registered.agreement >= self._min_agreement_alone
-        if not self._belief.weigh(PositionMeasurement(frame.t_us, registered.position(self._frame), cov, strong)):
+        if not self._flight.belief.weigh(
+            PositionMeasurement(frame.t_us, registered.position(self._frame), cov, strong)
+        ):
             return self._unregistered(frame, "unconfirmed", registered.view)
         if strong:
-            self._mount.learn(registered.view.uncertainty, pose.offset, pose.cov[2:, 2:])
+            self._flight.mount.learn(registered.view.uncertainty, pose.offset, pose.cov[2:, 2:])
         ground = registered.axis_ground()
         quality = round(100 * min(registered.agreement / POSE.full_agreement, 1.0))
-        return self._fix(frame, self._belief.registered(quality), ground=ground, yaw_deg=yaw_of(pose.rotation))
+        return self._fix(frame, self._flight.belief.registered(quality), ground=ground, yaw_deg=yaw_of(pose.rotation))
 
     def _unregistered(self, frame: Frame, reason: NoFixReason, likeliest: GroundView | None = None) -> Verdict:
         """Say a position that no registration of this frame bears out, or why there is none.
@@ -232,8 +245,8 @@ class Localizer:
         """
         axis_cov_m2 = None
         if likeliest is not None:
-            axis_cov_m2 = likeliest.axis_cov_m2(self._mount.frame_cov(likeliest.uncertainty))
-        estimate = self._belief.unregistered(self._limits, axis_cov_m2)
+            axis_cov_m2 = likeliest.axis_cov_m2(self._flight.mount.frame_cov(likeliest.uncertainty))
+        estimate = self._flight.belief.unregistered(self._limits, axis_cov_m2)
         return NoFix(frame.t_us, reason) if estimate is None else self._fix(frame, estimate)
 
     def _fix(

@@ -140,6 +140,7 @@ def start_ranks() -> Iterator[Ranks]:
     store, ranks = _meet()
     try:
         yield ranks
+        dist.barrier()  # all leave together: torchrun ends the first, which still draws, if another dies on its way out
     except BaseException:
         if not _fails_first(store):
             raise SystemExit(1) from None
