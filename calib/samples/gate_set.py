@@ -21,8 +21,8 @@ from runtime.geo.rectify import rectify, seen_share
 from runtime.locate.limits import RETRIEVAL
 from runtime.maps.imagery import Imagery
 from runtime.model.preprocess import encoder_input
-from runtime.tiles.building.spec import FOOTPRINTS_M, STRIDE_SHARE
 from runtime.tiles.building.window_filter import LeftOut, window_picture
+from runtime.tiles.options import FOOTPRINTS_M, STRIDE_SHARE
 from runtime.tiles.windows import windows_over
 from runtime.types import FloatArray, Picture
 

@@ -18,8 +18,8 @@ from runtime.locate.mount import MountEstimate
 from runtime.maps.imagery import Imagery
 from runtime.model.preprocess import encoder_input
 from runtime.pictures import read_picture
-from runtime.tiles.building.spec import FOOTPRINTS_M, STRIDE_SHARE
 from runtime.tiles.building.window_filter import LeftOut, window_picture
+from runtime.tiles.options import FOOTPRINTS_M, STRIDE_SHARE
 from runtime.tiles.windows import windows_over
 from runtime.types import Picture
 

@@ -6,6 +6,7 @@
     windows   the one grid of windows for the whole Earth
     search    cosines of a query with every row
     crop, merge, sign, verify, info, coverage   what one does with a finished cache
+    options   defaults of ``build``, which ``--help`` shows
     commands  the library calls behind ``python -m runtime.tiles``, but for ``build``
     building/ from a map to a cache
 

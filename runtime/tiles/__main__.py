@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from runtime.command import add_verbose, run_command
+from runtime.model.manifest import PRECISIONS
 from runtime.start import keep_option_value, parse_start
+from runtime.tiles.options import ACCURACY_CE90_M, FOOTPRINTS_M
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -52,8 +54,11 @@ def _add_build(commands: Any) -> None:
     )
     build.add_argument("--out", type=Path, required=True, metavar="AREA.tiles")
     build.add_argument("--bundle", type=Path, help="encoder bundle; left out: the default encoder")
-    build.add_argument("--precision", choices=("fp32", "fp16", "int8"), help="left out: the bundle's floating graph")
-    build.add_argument("--footprints", type=float, nargs="+", metavar="M", help="tile sides in metres, one a level")
+    build.add_argument("--precision", choices=PRECISIONS, help="left out: the bundle's floating graph")
+    usual = " ".join(f"{side_m:g}" for side_m in FOOTPRINTS_M)
+    build.add_argument(
+        "--footprints", type=float, nargs="+", metavar="M", help=f"tile sides in metres, one a level (default {usual})"
+    )
     build.add_argument("--stride", type=float, metavar="M", help="between tiles; left out: a quarter of each footprint")
     build.add_argument("--date", nargs="+", default=[""], help="when the imagery was taken: once, or once a map")
     build.add_argument(
@@ -65,9 +70,9 @@ def _add_build(commands: Any) -> None:
     build.add_argument(
         "--accuracy",
         type=float,
-        default=8.5,
+        default=ACCURACY_CE90_M,
         metavar="M",
-        help="how well the map is placed on Earth, CE90 in metres (default 8.5); it bounds every fix's covariance",
+        help="how well the map is placed on Earth, CE90 in metres (default %(default)s); bounds every fix's covariance",
     )
     build.add_argument(
         "--dem",

@@ -11,11 +11,8 @@ from runtime.errors import SettingsError
 from runtime.maps.heights import DemSource
 from runtime.maps.mosaic import MapCredit
 from runtime.model.engine import Engine
+from runtime.tiles.options import ACCURACY_CE90_M, FOOTPRINTS_M, STRIDE_SHARE
 from runtime.tiles.windows import Grid
-
-FOOTPRINTS_M = (45.0, 64.0, 90.0, 128.0)  # sqrt(2) apart: any scale is within 19% of a level
-STRIDE_SHARE = 0.25
-ACCURACY_CE90_M = 8.5  # what is commonly stated for satellite mosaics made without ground control
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
-"""From a map to a cache: the same bytes twice, nothing left behind, wrong arguments told in a line."""
+"""From a map to a cache: the same bytes twice, and nothing left behind."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import rasterio
 
 from runtime.geo.mercator import LatLon, to_metres
 from runtime.tiles.__main__ import main
-from runtime.tiles.cache import TileCache
 
 
 def build(tmp_path: Path, *arguments: str) -> int:
@@ -23,19 +21,6 @@ def test_two_builds_write_the_same_bytes(small_world: Path, toy_bundle: Path, to
     assert main(["build", "--out", str(tmp_path / "town.tiles"), *again]) == 0
     for name in ("town.tiles", "town.mbtiles"):
         assert (tmp_path / name).read_bytes() == (toy_tiles.parent / name).read_bytes()
-
-
-def test_a_build_from_its_own_mbtiles_keeps_them_and_takes_the_date(
-    toy_tiles: Path, toy_bundle: Path, tmp_path: Path
-) -> None:
-    source = Path(shutil.copy(toy_tiles.with_suffix(".mbtiles"), tmp_path / "a.mbtiles"))
-    before = source.read_bytes()
-    assert build(tmp_path, "--imagery", str(source), "--bundle", str(toy_bundle), "--footprints", "64",
-                 "--date", "2024-07-01", "--accuracy", "2.5") == 0  # fmt: skip
-    assert source.read_bytes() == before
-    cache = TileCache.open(tmp_path / "a.tiles")
-    assert [source.date for source in cache.metadata.sources] == ["2024-07-01"]
-    assert cache.accuracy_ce90_m == 2.5
 
 
 def flat_map(path: Path, shade: int, side_px: int = 300) -> Path:
@@ -84,27 +69,3 @@ def test_a_failed_rebuild_keeps_the_cache_that_was_there(cache_copy: Path, toy_b
     source = flat_map(cache_copy.parent / "map.tif", 128)
     assert main(["build", "--imagery", str(source), "--bundle", str(toy_bundle), "--out", str(cache_copy)]) == 1
     assert main(["verify", str(cache_copy), "--bundle", str(toy_bundle)]) == 0
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--footprints", "0"),
-        ("--footprints", "nan"),
-        ("--accuracy", "-1"),
-        ("--precision", "int8"),
-        ("--out", "town.cache"),
-        ("--out", "/proc/none/a.tiles"),
-        ("--bundle", "no.bundle"),
-        ("--imagery", "no.tif"),
-    ],
-)
-def test_a_wrong_argument_is_told_in_one_line(
-    arguments: tuple[str, str], small_world: Path, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    usual = ("--imagery", str(small_world / "map.tif"), "--bundle", str(toy_bundle), "--footprints", "128")
-    assert build(tmp_path, *usual, *arguments) == 1
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert error.startswith("runtime.tiles: ")
-    assert not list(tmp_path.iterdir())
