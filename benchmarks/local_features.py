@@ -113,7 +113,7 @@ def flown(told: Told, flight: Flight, registrar: Registrar, lat: float) -> Told:
                 [math.cos(towards), math.sin(towards)]
             )
             near = LocalFrame(true).to_latlon(float(shift[0]), float(shift[1]))
-            fit = registrar.register(points, near, reach_m=PRIOR_M, max_turn_deg=30.0)
+            fit = registrar.register(points, near, reach_m=PRIOR_M)
             if fit is None or fit.support < _LIMITS.min_support_alone:
                 continue
             if fit.rival_support <= _LIMITS.max_rival * fit.support and fit.support > best[0]:

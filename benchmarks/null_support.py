@@ -41,7 +41,7 @@ def main() -> None:
             for _ in range(args.rounds):
                 b = imagery.bounds
                 near = to_latlon(Metres(rng.uniform(b.west, b.east), rng.uniform(b.south, b.north)))
-                fit = registrar.register(points, near, reach_m=45.0, max_turn_deg=30.0)
+                fit = registrar.register(points, near, reach_m=45.0)
                 support.append(0 if fit is None else fit.support)
     quantiles = ", ".join(f"{q}%: {np.percentile(support, q):.0f}" for q in (50, 90, 99, 99.9))
     print(f"{flight.name} on {args.tiles.name}: {len(support)} wrong places; support {quantiles}, max {max(support)}")
