@@ -60,6 +60,12 @@ def _add_build(commands: Any) -> None:
         "--footprints", type=float, nargs="+", metavar="M", help=f"tile sides in metres, one a level (default {usual})"
     )
     build.add_argument("--stride", type=float, metavar="M", help="between tiles; left out: a quarter of each footprint")
+    _add_map_facts(build)
+    _add_workers(build)
+
+
+def _add_map_facts(build: argparse.ArgumentParser) -> None:
+    """Add what a map does not say of itself."""
     build.add_argument("--date", nargs="+", default=[""], help="when the imagery was taken: once, or once a map")
     build.add_argument(
         "--attribution",
@@ -80,6 +86,10 @@ def _add_build(commands: Any) -> None:
         metavar="DEM.tif",
         help="heights of the ground in metres, a GeoTIFF of any CRS: on hills positions are off without",
     )
+
+
+def _add_workers(build: argparse.ArgumentParser) -> None:
+    """Add where windows are embedded."""
     build.add_argument("--workers", type=int, default=0, help="read and embed side by side; 0: one a core")
     build.add_argument(
         "--ray",
