@@ -87,7 +87,7 @@ def test_more_seeds_are_added_to_those_that_are_there(
     for seeds, new in (("1", "seed 0"), ("2", "seed 1")):
         assert main(command(pictures, out, "--seeds", seeds, arms="info_nce")) == 0
         lines = [line for line in capsys.readouterr().err.splitlines() if " at lr " in line]
-        assert [line.split(" at lr ")[0] for line in lines] == [f"train.ablation: {new} info_nce"]
+        assert [" ".join(line.split(" at lr ")[0].split()) for line in lines] == [f"train.ablation: {new} info_nce"]
     same = [(out / f"seed-{k}/info_nce.json", done / f"seed-{k}/info_nce.json") for k in (0, 1)]
     assert all(read_result(a).scores == read_result(b).scores for a, b in same)
 
