@@ -48,6 +48,11 @@ def swap_last_rows(path: Path) -> None:
     path.write_text("\n".join([*rows, b, a]) + "\n")
 
 
+def swap_bundle(config: Path) -> None:
+    """Name the default encoder, with which the map was not built."""
+    config.write_text(config.read_text().replace('bundle = "toy.bundle"\n', ""))
+
+
 def set_matcher(config: Path, value: str) -> None:
     config.write_text(re.sub('matcher = ".*"', f'matcher = "{value}"', config.read_text()))
 
@@ -84,6 +89,7 @@ def test_what_can_fly_is_found_good(config: Path, capsys: pytest.CaptureFixture[
         (lambda f: swap_last_rows(f / "flight/telemetry.csv"), ["source"], "sort the rows by time"),
         (lambda f: shutil.rmtree(f / "flight"), ["camera", "source"], "is missing"),
         (lambda f: (f / "toy.bundle/manifest.json").unlink(), ["encoder"], "manifest.json"),
+        (lambda f: swap_bundle(f / "skyfix.toml"), ["encoder"], "was built with"),
         (lambda f: set_matcher(f / "skyfix.toml", "nowhere.bundle"), ["features"], "nowhere.bundle"),
         (
             lambda f: append(f / "skyfix.toml", '[output]\nfixes = "none/fixes.jsonl"\n'),
