@@ -105,7 +105,7 @@ def fly_over(ground: Path | None, args: argparse.Namespace) -> None:
 
 
 def heights_of(terrain: Terrain, dem: Path, imagery: Imagery) -> Heights:
-    """As a user's DEM of the hills tells them."""
+    """Write the hills as a DEM, and read them back as a build does."""
     write_dem(dem, terrain)
     return read_dem(dem, imagery)
 
@@ -185,7 +185,7 @@ def write_variant(
 
 
 def tilted(pose: world.DronePose, pitch_deg: float) -> world.DronePose:
-    """The same pose about another nominal pitch; the world's own flight swings about -65."""
+    """Turn a pose to another nominal pitch; the world's own flight swings about -65 degrees."""
     true = pose.attitude
     return replace(pose, attitude=Attitude(true.roll_deg, pitch_deg + true.pitch_deg + 65.0, true.yaw_deg))
 

@@ -113,7 +113,7 @@ def copies(imagery: Imagery, out: Path, across: int) -> Path:
 
 
 def memory_and_size(maps: list[Path], workers: int) -> None:
-    """Of a build of each map, one level."""
+    """Build each map on one level, and print the memory and the disk that it takes."""
     for path in maps:
         out = path.with_name(f"{path.stem}_{SIZE_STRIDE_M:g}.tiles")
         command = ["build", "--imagery", str(path), "--out", str(out), "--footprints", f"{FOOTPRINT_M:g}"]

@@ -208,7 +208,7 @@ def answered(verdict: Verdict) -> Answer:
 
 
 def errors_m(answer: Answer, truth: dict[int, Truth]) -> tuple[float, float]:
-    """Of ground and of drone; NaN where either side of it is unknown."""
+    """Return the errors of ground and of drone; NaN where the answer or the truth has none."""
     true = truth.get(answer.t_us, Truth(None, None, verified=False))
     return _apart_m(answer.ground, true.ground), _apart_m(answer.drone, true.drone)
 

@@ -70,7 +70,7 @@ def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same graph with other weights."""
+    """A bundle with the toy encoder's graph and other weights."""
     return write_toy_bundle(tmp_path_factory.mktemp("bundles") / "other.bundle", seed=1)
 
 

@@ -60,7 +60,3 @@ def test_a_start_must_reach_the_map(place: LatLon, radius_m: float, reaches: boo
     else:
         with pytest.raises(SettingsError, match=r"km off the map of a\.tiles, whose middle is 47\.0500,8\.0500"):
             check_start_on_map(Start(place, radius_m), MAP_DEG, Path("a.tiles"))
-
-
-def test_no_start_is_anywhere() -> None:
-    check_start_on_map(None, MAP_DEG, Path("a.tiles"))

@@ -54,7 +54,7 @@ def imagery(ground: world.Picture, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def cache_over(imagery: Imagery, toy_bundle: Path, relief_m: float) -> TileCache:
-    """Of the map with a DEM of hills that high."""
+    """Build the map's cache with a DEM of hills that high."""
     write_dem(imagery.path.with_name("dem.tif"), draw_hills(SPEC, relief_m))
     out = imagery.path.with_suffix(".tiles")
     build(imagery, open_engine(toy_bundle, None, 2), out, BuildSpec(footprints_m=(64.0, 90.0)),

@@ -31,7 +31,7 @@ def draw_place(seed: int, side_px: int = 128) -> Picture:
 
 
 def draw_blots(seed: int, side_px: int, blot_px: int = 20) -> Picture:
-    """As large as a map: blots that differ all over, none of them black."""
+    """Draw a picture as large as a map: blots that differ all over, none of them black."""
     across = side_px // blot_px + 1
     coarse = np.random.default_rng(seed).integers(30, 256, (across, across, 3), dtype=np.uint8)
     blots = np.asarray(cv2.resize(coarse, (side_px, side_px), interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -5,23 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from calib.camera.intrinsics import Calibration, calibrate
 from calib.camera.pictures import coverage_picture, residual_picture
 from calib.camera.views import BoardView
 from tests.calib.camera.drawn import SIZE, drawn_views
 from tests.calib.camera.rendered import LENS
-
-
-@pytest.fixture(scope="module")
-def views() -> list[BoardView]:
-    return drawn_views(LENS, 18, 0)
-
-
-@pytest.fixture(scope="module")
-def calibration(views: list[BoardView]) -> Calibration:
-    return calibrate(views, SIZE)
 
 
 def red(picture: np.ndarray) -> int:

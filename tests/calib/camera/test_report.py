@@ -8,22 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calib.camera.intrinsics import Calibration, calibrate
+from calib.camera.intrinsics import Calibration
 from calib.camera.report import notes, summary
-from calib.camera.views import BoardView
 from runtime.geo.camera import Camera
-from tests.calib.camera.drawn import SIZE, drawn_views
-from tests.calib.camera.rendered import LENS
-
-
-@pytest.fixture(scope="module")
-def views() -> list[BoardView]:
-    return drawn_views(LENS, 18, 0)
-
-
-@pytest.fixture(scope="module")
-def calibration(views: list[BoardView]) -> Calibration:
-    return calibrate(views, SIZE)
+from tests.calib.camera.drawn import SIZE
 
 
 def number(text: str, before: str) -> float:

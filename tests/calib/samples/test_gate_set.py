@@ -1,9 +1,10 @@
+"""Sets on which a graph is judged: pairs of like names, and patches of a flight over its map."""
+
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from runtime.errors import DataError
 from runtime.geo.mercator import Tile
 from runtime.maps.importing import import_imagery
 from runtime.maps.mbtiles import write_mbtiles
+from tests.calib.samples.made import write_pictures
 
 LARGE = 10**12  # multiply-accumulates of a network whose set is kept small
 
@@ -26,14 +28,6 @@ def test_a_set_is_known_by_its_pixels_and_by_what_is_right() -> None:
 
 
 SIDE_PX = 48
-
-
-def write_pictures(folder: Path, count: int, seed: int = 0) -> Path:
-    folder.mkdir()
-    rng = np.random.default_rng(seed)
-    for i in range(count):
-        cv2.imwrite(str(folder / f"{i:02d}.png"), rng.integers(0, 256, (90, 120, 3), dtype=np.uint8))
-    return folder
 
 
 def test_pairs_of_like_names_make_a_retrieval_set_and_the_rest_distracts(tmp_path: Path) -> None:

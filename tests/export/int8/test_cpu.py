@@ -26,7 +26,7 @@ from export.options import DEFAULT_RANGE_RULE
 
 @pytest.fixture(scope="module")
 def graphs(exported: Path) -> tuple[ModelProto, ModelProto]:
-    """As for TensorRT, and its twin."""
+    """An INT8 graph for TensorRT, and its twin for CPUs."""
     model = load_graph(exported / "encoder.onnx")
     measured = measure(model, measured_activations(model), read_set(exported).pictures[:16])
     ranges = {name: one.range_by(DEFAULT_RANGE_RULE) for name, one in measured.items()}

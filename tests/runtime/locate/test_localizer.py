@@ -137,7 +137,8 @@ def test_a_cache_of_another_encoder_is_refused(toy_tiles: Path, other_bundle: Pa
         localizer(toy_tiles, open_engine(other_bundle, None, 1), flight, None)
 
 
-def test_a_known_start_leads_to_fixes_where_the_drone_is(
+@pytest.fixture
+def started(
     *,
     toy_tiles: Path,
     engine: Engine,
@@ -145,10 +146,16 @@ def test_a_known_start_leads_to_fixes_where_the_drone_is(
     features: LocalFeatures,
     frames: list[Frame],
     drones: dict[int, LatLon],
+) -> Localizer:
+    """A localizer that is told where the first frame was taken."""
+    return localizer(toy_tiles, engine, flight, features, start=drones[frames[0].t_us])
+
+
+def test_a_known_start_leads_to_fixes_where_the_drone_is(
+    started: Localizer, frames: list[Frame], drones: dict[int, LatLon]
 ) -> None:
     """The toy encoder knows nothing: what finds the place is the start, and what says so is registration."""
-    flown = localizer(toy_tiles, engine, flight, features, start=drones[frames[0].t_us])
-    fixes = [v for v in map(flown.step, frames) if isinstance(v, Fix) and v.source == "registration"]
+    fixes = [v for v in map(started.step, frames) if isinstance(v, Fix) and v.source == "registration"]
     assert len(fixes) >= 3
     for fix in fixes:
         away = np.array(LocalFrame(drones[fix.t_us]).to_en(LatLon(fix.lat, fix.lon)))
@@ -160,20 +167,13 @@ def test_a_known_start_leads_to_fixes_where_the_drone_is(
 
 
 def test_a_blackout_is_bridged_with_growing_uncertainty_and_then_admitted(
-    *,
-    toy_tiles: Path,
-    engine: Engine,
-    flight: Flight,
-    features: LocalFeatures,
-    frames: list[Frame],
-    drones: dict[int, LatLon],
+    started: Localizer, frames: list[Frame]
 ) -> None:
-    flown = localizer(toy_tiles, engine, flight, features, start=drones[frames[0].t_us])
-    seen = [flown.step(frame) for frame in frames[:3]]
+    seen = [started.step(frame) for frame in frames[:3]]
     assert any(isinstance(v, Fix) for v in seen)
     dark = np.zeros_like(frames[0].picture)
     blind = [
-        flown.step(Frame(Telemetry(frames[2].t_us + k * 2_000_000, NAN, NAN, NAN, NAN), dark)) for k in range(1, 20)
+        started.step(Frame(Telemetry(frames[2].t_us + k * 2_000_000, NAN, NAN, NAN, NAN), dark)) for k in range(1, 20)
     ]
     carried = [v for v in blind if isinstance(v, Fix)]
     assert [v.source for v in carried] == ["dead_reckoning"] * len(carried)
@@ -186,7 +186,7 @@ def test_a_blackout_is_bridged_with_growing_uncertainty_and_then_admitted(
 def test_a_place_that_is_not_on_the_map_gives_no_fix(
     *, toy_tiles: Path, engine: Engine, flight: Flight, features: LocalFeatures, frames: list[Frame]
 ) -> None:
-    """The same houses, mirrored: everything looks like the map, and nothing is there."""
+    """Mirrored houses look like the map, and are not on it."""
     flown = localizer(toy_tiles, engine, flight, features)
     mirrored = [replace(frame, picture=np.ascontiguousarray(frame.picture[:, ::-1])) for frame in frames]
     assert [v for v in map(flown.step, mirrored) if isinstance(v, Fix)] == []

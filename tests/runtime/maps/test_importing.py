@@ -50,7 +50,7 @@ def write_map(path: Path, picture: Picture, crs: str | None = "EPSG:3857", **pro
 
 
 def place_of(column: float, row: float, crs: str = "EPSG:3857") -> LatLon:
-    """Of a pixel's centre, by PROJ."""
+    """Return the place of a pixel's centre, by PROJ."""
     west, north, dx, dy = GRIDS[crs]
     (lon,), (lat,) = transform(crs, "EPSG:4326", [west + (column + 0.5) * dx], [north - (row + 0.5) * dy])
     return LatLon(lat, lon)

@@ -66,7 +66,7 @@ class Machine:
 
 
 def cuda_module(machine: Machine) -> ModuleType:
-    """As much of cuda-python as we use: every call returns a tuple with its status first."""
+    """Make the part of cuda-python that we use: every call returns a tuple with its status first."""
     module = ModuleType("cuda.bindings.runtime")
     module.cudaHostAllocMapped, module.cudaStreamNonBlocking = 2, 1
     module.cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal=1)

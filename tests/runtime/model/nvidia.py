@@ -88,7 +88,7 @@ class Parser:
 def tensorrt_module(
     version: str, machine: Machine, *, parse_errors: tuple[str, ...] = (), builds: bool = True
 ) -> ModuleType:
-    """As much of ``tensorrt`` as we use, with the enums of its major version: 11 has no precision flags."""
+    """Make the part of ``tensorrt`` that we use, with the enums of its major version: 11 has no precision flags."""
     module = ModuleType("tensorrt")
     module.__version__ = version
     flags = {"STRONGLY_TYPED": 1} if version.startswith("11") else {"EXPLICIT_BATCH": 0, "STRONGLY_TYPED": 1}

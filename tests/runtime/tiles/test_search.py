@@ -19,7 +19,7 @@ ALL = slice(None)
 
 @given(st.integers(1, 3000), st.integers(1, 4), st.integers(1, 20), st.integers(0, 10**6))
 def test_the_best_rows_are_those_of_exact_float_arithmetic(count: int, asked: int, k: int, seed: int) -> None:
-    """As a frame is searched for: scan all rows, then take the exact cosine of a shortlist."""
+    """A frame is searched for in two steps: scan all rows, then take the exact cosine of a shortlist."""
     cache = cache_of(3000, 64)
     rows, queries, searcher = slice(0, count), queries_near(cache, asked, seed), Searcher(cache, threads=1)
     wanted = -np.sort(-similarities(cache, queries, rows), axis=1)[:, :k]

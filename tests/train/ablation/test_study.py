@@ -68,7 +68,10 @@ def test_an_arm_that_takes_its_lambda_from_another_needs_that_ones_run(tiny: Tra
 def test_a_study_that_has_all_results_opens_no_data(study_spec: StudySpec, tmp_path: Path) -> None:
     run = ArmRun(ARMS["dphr"], 1e-3, tmp_path)
     write_result(run.path, made_run("dphr", 0, {HELD_OUT: made_scores()}))
-    Study(study_spec, tmp_path).run([run], 0, lambda: pytest.fail("data was opened"))
+    opened: list[object] = []
+    Study(study_spec, tmp_path).run([run], 0, lambda: opened.append("data") or open_places(study_spec.base, (), 1))
+    assert opened == []
+    assert [path.name for path in tmp_path.iterdir()] == [run.path.name], "nothing was trained"
 
 
 def test_the_untrained_arm_takes_no_step_and_is_scored(study_spec: StudySpec, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_the_table_is_what_a_plain_loop_finds_whatever_the_chunks(
 def _slow_hard_batches(
     times: NDArray[np.int64], neighbours: NDArray[np.int32], batch: int, rng: np.random.Generator
 ) -> list[list[int]]:
-    """The same again with lists; draws from ``rng`` in the same order."""
+    """Choose hard batches with lists, slowly; draws from ``rng`` in the order of the fast one."""
     left = dict(enumerate(times.tolist()))
     queue = rng.permutation([place for place, count in left.items() for _ in range(count)]).tolist()
     rows = []

@@ -82,7 +82,7 @@ def slots(count: int) -> list[Slot]:
 
 
 def cars(date_seed: int, occupancy: float = 0.5) -> np.ndarray:
-    """Which of 400 slots have a car."""
+    """Tell which of 400 slots have a car."""
     canvas = Canvas(125.0, 90.0, 0.25)
     paint_cars(canvas, slots(400), replace(SUMMER, seed=date_seed, occupancy=occupancy))
     return np.array([canvas.height[int(slot.y / 0.25), int(slot.x / 0.25)] > 0 for slot in slots(400)])

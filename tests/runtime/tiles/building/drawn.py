@@ -10,8 +10,8 @@ from pathlib import Path
 from tests.paths import ROOT
 
 
-def command(small_world: Path, bundle: Path, out: Path) -> list[str]:
-    """As the cache ``toy_tiles`` was built."""
+def build_like_toy_tiles(small_world: Path, bundle: Path, out: Path) -> list[str]:
+    """Return the arguments that the cache ``toy_tiles`` was built with, for another ``out``."""
     return ["build", "--imagery", str(small_world / "map.tif"), "--bundle", str(bundle), "--out", str(out),
             "--footprints", "32", "45"]  # fmt: skip
 

@@ -18,7 +18,7 @@ from runtime.tiles.__main__ import main
 from runtime.tiles.building.embed_block import EmbedJob
 from runtime.tiles.building.ray_cluster import _piece
 from runtime.tiles.windows import Grid
-from tests.runtime.tiles.building.drawn import check_same, command
+from tests.runtime.tiles.building.drawn import build_like_toy_tiles, check_same
 
 # Ray warns of its own older names, and leaves sockets and log files to the garbage collector.
 QUIET = pytest.mark.filterwarnings(
@@ -62,7 +62,7 @@ def test_a_ray_cluster_writes_the_same_bytes(
 ) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'skyfix[ray]'")
     out = tmp_path / "town.tiles"
-    assert main([*command(small_world, toy_bundle, out), "--ray", "local"]) == 0
+    assert main([*build_like_toy_tiles(small_world, toy_bundle, out), "--ray", "local"]) == 0
     check_same(out, toy_tiles)
 
 
@@ -74,7 +74,7 @@ def test_a_missing_ray_is_told_with_the_command_that_mends_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    assert main([*command(small_world, toy_bundle, tmp_path / "town.tiles"), "--ray", "local"]) == 1
+    assert main([*build_like_toy_tiles(small_world, toy_bundle, tmp_path / "town.tiles"), "--ray", "local"]) == 1
     error = capsys.readouterr().err
     assert "pip install 'skyfix[ray]'" in error
     assert error.count("\n") == 1
@@ -87,7 +87,7 @@ def test_a_cluster_that_does_not_answer_is_told_at_once(
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'skyfix[ray]'")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-    assert main([*command(small_world, toy_bundle, tmp_path / "town.tiles"), "--ray", address]) == 1
+    assert main([*build_like_toy_tiles(small_world, toy_bundle, tmp_path / "town.tiles"), "--ray", address]) == 1
     error = capsys.readouterr().err
     assert f"no Ray cluster answers at --ray {address}" in error
     assert error.count("\n") == 1

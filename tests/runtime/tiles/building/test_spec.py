@@ -26,7 +26,7 @@ SPEC = BuildSpec(footprints_m=(45.0, 64.0), stride_m=None, accuracy_ce90_m=8.5)
 
 
 def printed(spec: BuildSpec = SPEC, engine: Named | None = None, maps: object = MAPS, dem: object = None) -> str:
-    """As the workspace keeps it."""
+    """Return a fingerprint as the workspace keeps it."""
     return json.dumps(spec.fingerprint(engine or Named(), maps, dem), sort_keys=True)  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.tiles.__main__ import main
-from tests.runtime.tiles.building.drawn import check_same, command
+from tests.runtime.tiles.building.drawn import build_like_toy_tiles, check_same
 
 
 @pytest.mark.parametrize("options", [("--workers", "1"), ("--workers", "5"), ("--workers", "3", "--threads", "2")])
@@ -15,5 +15,5 @@ def test_any_number_of_workers_writes_the_same_bytes(
     options: tuple[str, ...], small_world: Path, toy_bundle: Path, toy_tiles: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "town.tiles"
-    assert main([*command(small_world, toy_bundle, out), *options]) == 0
+    assert main([*build_like_toy_tiles(small_world, toy_bundle, out), *options]) == 0
     check_same(out, toy_tiles)

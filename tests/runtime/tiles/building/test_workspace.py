@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 
 from runtime.tiles.__main__ import main
-from tests.runtime.tiles.building.drawn import KILLS_ITSELF, check_same, run
+from tests.runtime.tiles.building.drawn import KILLS_ITSELF, build_like_toy_tiles, check_same, run
 
 
 @pytest.fixture
 def command(small_world: Path, toy_bundle: Path, tmp_path: Path) -> list[str]:
-    """As the cache ``toy_tiles`` was built."""
-    out = tmp_path / "out" / "town.tiles"
-    return ["build", "--imagery", str(small_world / "map.tif"), "--bundle", str(toy_bundle), "--out", str(out),
-            "--footprints", "32", "45"]  # fmt: skip
+    """The arguments that the cache ``toy_tiles`` was built with."""
+    return build_like_toy_tiles(small_world, toy_bundle, tmp_path / "out" / "town.tiles")
 
 
 def test_a_build_killed_before_any_of_its_steps_goes_on(command: list[str], toy_tiles: Path) -> None:

@@ -74,7 +74,7 @@ class DrawnFlight(NamedTuple):
 
 
 def visloc(root: Path, flights: Sequence[DrawnFlight], draw: Callable[[int], Picture], gsd_m: float = 1.0) -> Path:
-    """As released, with the blank in a name; flights lie a degree apart. ``draw(k)`` is the map of flight k."""
+    """Write the tree as it is released, with the blank in a name; flights lie a degree apart, ``draw(k)`` is a map."""
     corners = ["mapname,LT_lat_map,LT_lon_map,RB_lat_map,RB_lon_map,region"]
     for number, flight in enumerate(flights):
         folder, ground = root / flight.name, draw(number)

@@ -35,7 +35,7 @@ def test_cells_are_neighbouring_pieces_of_one_picture(whole: DrawnSource) -> Non
 
 
 def test_one_date_is_flown_and_the_other_mapped_and_either_may_be(whole: DrawnSource) -> None:
-    """Which of the two dates a tile is of shows in the sum of its colours."""
+    """The sum of a tile's colours shows which of the two dates it is of."""
     warmth = []
     for seed in range(12):
         views = whole.render(2, np.random.default_rng(seed), 48)

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from runtime.errors import DataError
-from tests.train.conftest import EXACT, draw_place
+from tests.train.data.sources.drawn import opened, write
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.data.source import PairSource
 from train.data.view_spec import ViewSpec
-
-
-def write(path: Path, seed: int, light: float = 1.0, side_px: int = 128) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), (draw_place(seed, side_px) * light).astype(np.uint8))
-
-
-def opened(data: str, split: str | None = None) -> PairSource:
-    (source,) = open_sources([data], Choice(split), EXACT)
-    return source
 
 
 def test_registered_pairs_show_one_footprint_on_two_dates(tmp_path: Path) -> None:

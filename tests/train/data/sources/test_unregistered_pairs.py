@@ -10,26 +10,15 @@ import pytest
 
 from runtime.errors import DataError
 from tests.paths import SHARED
-from tests.train.conftest import EXACT, draw_place
+from tests.train.conftest import draw_place
+from tests.train.data.sources.drawn import opened, write
 from train.data.manifest import Choice
-from train.data.open import open_sources
-from train.data.source import PairSource
 from train.data.sources.unregistered_pairs import find_unregistered
 from train.evaluate import main as evaluate
 from train.model.checkpoint import save_encoder
 from train.model.encoder import Encoder, EncoderSpec
 
 TINY = EncoderSpec(dim=16, side_px=32, init="random", backbone="test_efficientnet")
-
-
-def write(path: Path, seed: int, light: float = 1.0, side_px: int = 128) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), (draw_place(seed, side_px) * light).astype(np.uint8))
-
-
-def opened(data: str, split: str | None = None) -> PairSource:
-    (source,) = open_sources([data], Choice(split), EXACT)
-    return source
 
 
 @pytest.fixture
@@ -55,7 +44,7 @@ def test_matched_folders_pair_every_drone_picture_with_its_place(matched: Path) 
 
 
 def test_matched_views_are_mirrored_together_and_turned_apart(matched: Path) -> None:
-    """Which of the eight turned and mirrored originals each view is, cropped a little: handedness always agrees."""
+    """Each view is one of eight turned and mirrored originals, cropped a little: handedness always agrees."""
     source = opened(f"pairs:{matched}", "train")
     original = cv2.resize(draw_place(0), (32, 32), interpolation=cv2.INTER_AREA).astype(float)
     eight = [(turn, side, np.rot90(original[:, ::side], turn)) for side in (1, -1) for turn in range(4)]
