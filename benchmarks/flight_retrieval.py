@@ -23,12 +23,12 @@ from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
 from runtime.locate.ground_view import ground_views, unusable
 from runtime.locate.mount import MountEstimate
-from runtime.locate.retrieve import UNFITTED, Retriever
+from runtime.locate.retrieve import Retriever
 from runtime.model.engine import Engine
 from runtime.model.load import open_engine
 from runtime.progress import progress
 from runtime.tiles.cache import TileCache
-from runtime.tiles.search import similarities
+from runtime.tiles.search import Searcher, highest, similarities
 from train.data.source import pictures_under, read_picture
 from train.data.view_pair import render_views
 from train.data.view_spec import ViewSpec
@@ -36,7 +36,7 @@ from train.data.view_spec import ViewSpec
 FIRST = (1, 5, 10)
 WITHIN_M = (25.0, 50.0)
 _UPRIGHT = ViewSpec(footprint_m=(45.0, 128.0), tilt_deg=0.0)
-_BATCH = 32
+_BATCH, _SHORTLIST = 32, 2560
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
     flight, cache = Flight.open(args.flight), TileCache.open(args.tiles)
     truth = read_truth(args.flight / "truth.csv")
     engine = open_engine(args.bundle, cache.metadata.encoder.precision, 0)
-    retriever = Retriever(cache, engine, LocalFrame(cache.open_imagery().bounds.centre))
+    retriever, searcher = Retriever(cache, engine), Searcher(cache)
     others = distractors(args.distractors, args.count, engine) if args.distractors else None
     off_m: dict[str, list[list[float]]] = {"rows": [], "candidates": []}  # (frames, 10): how far off the first ones are
     for frame in flight.frames():
@@ -63,11 +63,7 @@ def main() -> None:
             if level is None:
                 continue
             embedding = retriever.embed([(look, look.axis_en_m, level)])
-            likelihood = retriever.likelihood(embedding, level, look.axis_en_m)
-            anywhere = np.zeros(len(likelihood.logit), np.float32)
-            found = retriever.search(embedding, level, likelihood, anywhere, max(FIRST))
-            cosines = (tile.log_probability * UNFITTED.temperature for tile in found)
-            ranked["candidates"] += [(c, distance_m(true, tile.place)) for c, tile in zip(cosines, found, strict=True)]
+            ranked["candidates"] += nearest_places(cache, searcher, level, embedding, true)
             ranked["rows"] += nearest_rows(cache, level, embedding, true)
             if others is not None:
                 above = [(cosine, np.inf) for cosine in np.sort((embedding @ others.T)[0])[-max(FIRST) :].tolist()]
@@ -93,6 +89,27 @@ def nearest_rows(
     first = np.argsort(-cosine, kind="stable")[: max(FIRST)]
     places = cache.centre[rows][first].tolist()
     return [(float(cosine[k]), distance_m(true, LatLon(*place))) for k, place in zip(first, places, strict=True)]
+
+
+def nearest_places(
+    cache: TileCache, searcher: Searcher, level: int, embedding: NDArray[np.float32], true: LatLon
+) -> list[tuple[float, float]]:
+    """Cosine and distance in metres of the tiles most like an embedding, no two nearer than half a footprint."""
+    rows, apart_m, frame = cache.metadata.level_rows(level), cache.footprints_m[level] / 2, LocalFrame(true)
+    scanned = searcher.scan(embedding, rows)[0]
+    for count in (_SHORTLIST, len(scanned)):
+        short = np.sort(highest(scanned, count)) + rows.start
+        cosine = searcher.exact(embedding[0], short)
+        off_m = np.array([frame.to_en(LatLon(*place)) for place in cache.centre[short].tolist()])
+        chosen: list[int] = []
+        for one in np.argsort(-cosine, kind="stable").tolist():
+            if (np.abs(off_m[chosen] - off_m[one]).max(axis=1) >= apart_m).all():
+                chosen.append(one)
+                if len(chosen) == max(FIRST):
+                    break
+        if len(chosen) == max(FIRST):
+            break
+    return [(float(cosine[k]), float(np.hypot(*off_m[k]))) for k in chosen]
 
 
 def distractors(folder: Path, count: int, engine: Engine) -> NDArray[np.float32]:  # (count, D)

@@ -81,7 +81,7 @@ class Peer:
     ) -> None:
         """``cache`` are ``engine``'s own embeddings of ``imagery``."""
         self._cache, self._imagery, self._camera, self._features = cache, imagery, camera, features
-        self._retriever = Retriever(cache, engine, LocalFrame(imagery.bounds.centre))
+        self._retriever = Retriever(cache, engine)
 
     def answer(self, frame: Frame) -> Answer:
         """Drone and ground of a frame."""

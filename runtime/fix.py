@@ -18,6 +18,7 @@ NoFixReason: TypeAlias = Literal[
     "frozen_picture",
     "time_ran_backwards",
     # its telemetry
+    "frozen_telemetry",
     "no_altitude",
     "no_pitch",
     "near_horizon",
@@ -26,8 +27,12 @@ NoFixReason: TypeAlias = Literal[
     "no_match",
     "ambiguous",
     "unconfirmed",
+    "start_contradicted",
 ]
 """Why a frame has no position: the keys of ``no_fix`` in ``fixes.jsonl``, explained in ``docs/formats.md``."""
+
+Doubt: TypeAlias = Literal["velocity", "telemetry", "start", "yaw", "tilt", "altitude", "clock"]
+"""What the aircraft or the operator tells and the map contradicts: not believed, and said, until it is borne out."""
 
 # P(error > K sigma) = exp(-K^2 / 2) = 1e-3 for a Gaussian of equal sigma in east and north (Rayleigh): K = 3.72.
 # Taking the larger sigma for both bounds every other Gaussian.
@@ -50,6 +55,7 @@ class Fix:
     anchor_age_s: float  # since the map last confirmed the position
     quality: int  # 0-100
     latency_ms: float
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def hpl_m(self) -> float:
@@ -79,6 +85,7 @@ class Fix:
                 "anchor_age_s": round(self.anchor_age_s, 3),
                 "quality": self.quality,
                 "latency_ms": round(self.latency_ms, 2),
+                **_told(self.doubts),
             }
         )
 
@@ -90,6 +97,7 @@ class NoFix:
     t_us: int
     reason: NoFixReason
     latency_ms: float = 0.0
+    doubts: tuple[Doubt, ...] = ()
 
     def with_latency(self, latency_ms: float) -> NoFix:
         """Return this verdict with its latency filled in."""
@@ -97,7 +105,12 @@ class NoFix:
 
     def to_json(self) -> str:
         """Write the verdict as one line of ``fixes.jsonl``."""
-        return json.dumps({"t_us": self.t_us, "no_fix": self.reason})
+        return json.dumps({"t_us": self.t_us, "no_fix": self.reason, **_told(self.doubts)})
+
+
+def _told(doubts: tuple[Doubt, ...]) -> dict[str, list[str]]:
+    """Return the key of a line that says what is doubted; a line without doubts has none."""
+    return {"doubts": list(doubts)} if doubts else {}
 
 
 Verdict: TypeAlias = Fix | NoFix

@@ -62,7 +62,7 @@ def gather(
 
     The truth is read to know which tile is right, as the scorer of a replay reads it; nothing that flies does.
     """
-    retriever = Retriever(cache, engine, LocalFrame(cache.open_imagery().bounds.centre))
+    retriever = Retriever(cache, engine)
     gathered = GatheredQueries(len(flight.images))
     for frame in flight.frames():
         query = _query(frame, flight, truth.get(frame.t_us), cache, retriever)
@@ -134,7 +134,7 @@ def judged(
 
 
 def _same_place(away_m: FloatArray, middle_m: FloatArray, footprint_m: float) -> NDArray[np.bool_]:
-    """Tell, (N,), which tiles lie within half a footprint on both axes, as the retriever thins its candidates."""
+    """Tell, (N,), which tiles lie within half a footprint on both axes, as the retriever gathers tiles into places."""
     return np.asarray(np.abs(away_m - middle_m).max(axis=1) < footprint_m / 2)
 
 

@@ -4,7 +4,8 @@
     load          from files to a localizer
     ground_view   lays a frame on the ground under each supposed heading; which frames cannot be used
     retrieve      which tiles look like the frame
-    place_grid    probabilities over the whole map, fed by retrieval
+    candidates    where on the map to look closely
+    seek          finds a frame: about the place that is believed, else anywhere
     features      keypoints of a picture
     map_features  keypoints of the map, found once a block
     similarity    rotation, scale and shift between matches
@@ -12,11 +13,19 @@
     verify        registers at each candidate, has the pose borne out
     pose          the camera's pose from a registration
     mount         what stays wrong along a flight
-    flow          how far the drone came between two frames
+    flow          how far the drone came between two frames, by pictures
+    motion        the same by the velocity that is told, as far as it was borne out
+    feed          whether pictures and telemetry go on
     track         the Kalman filter
-    belief        which measurements are believed, and which position stands
-    limits        every number that decides what is believed, a record a stage
+    placement     a place where the drone may be: a track, its probability, what it rests on
+    posterior     all placements, and the rest of the map: one distribution
+    position      a position that is measured, and one that may be said
+    belief        what may be said of the posterior, and when
+    state         all that a flight has taught, as one value
+    limits        every number that decides which ground a frame shows, a record a stage
+    belief_limits  every number that decides what is believed and said
     stages        how long each stage took
 
-A frame passes ``ground_view`` -> ``retrieve`` -> ``verify`` (``registration``, ``pose``) -> ``belief`` -> a fix.
+A frame passes ``feed`` -> ``ground_view`` -> ``flow`` and ``motion`` -> ``seek`` (``retrieve``, then ``verify`` with
+``registration`` and ``pose``) -> ``belief`` (``posterior``) -> a fix.
 """

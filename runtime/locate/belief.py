@@ -1,164 +1,255 @@
-"""Which measurements are believed: a gate while there is a track, agreement of several before there is one."""
+"""What is believed of where the drone is, and when that may be said.
+
+One posterior takes in all: a start that somebody vouches for, retrieval, registrations, motion. Its leader is said
+when it is probable, precise, and rests on enough: a registration of this frame that is either beyond doubt or the
+second that agrees; else two registrations before, and no run of frames since that matched nothing. A step that no drone
+makes is never said, unless a loss was said before.
+"""
 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from runtime.fix import FixSource
-from runtime.locate.limits import BELIEF, GRID, TRACK, Limits
-from runtime.locate.place_grid import PlaceGrid, TileLikelihood
-from runtime.locate.track import Track, moved_variance_m2
-from runtime.model.score_map import ScoreMap
+from runtime.locate.belief_limits import BELIEF, POSTERIOR
+from runtime.locate.limits import Limits
+from runtime.locate.motion import Shift, ToldWay, VelocityTrust, shift_of
+from runtime.locate.placement import Placement
+from runtime.locate.position import PositionEstimate, PositionMeasurement
+from runtime.locate.posterior import Evidence, Posterior
+from runtime.locate.track import Track
 from runtime.types import FloatArray
 
-
-@dataclass(frozen=True, slots=True)
-class PositionMeasurement:
-    """A position of the drone that one frame gives, about the map's middle."""
-
-    t_us: int
-    position_en_m: FloatArray  # (2,)
-    cov_m2: FloatArray  # (2, 2)
-    strong: bool  # enough to be believed alone
-
-    def moved(self, t_us: int, shift_en_m: FloatArray, cov_m2: FloatArray) -> PositionMeasurement:
-        """Carry the measurement to a later time."""
-        return replace(self, t_us=t_us, position_en_m=self.position_en_m + shift_en_m, cov_m2=self.cov_m2 + cov_m2)
-
-    def agrees_with(self, other: PositionMeasurement) -> bool:
-        """Tell whether one drone can have been at both places."""
-        seconds = abs(self.t_us - other.t_us) * 1e-6
-        sigma_m = float(np.sqrt(np.linalg.eigvalsh(self.cov_m2 + other.cov_m2)[-1]))
-        apart_m = float(np.linalg.norm(self.position_en_m - other.position_en_m))
-        reach_m = BELIEF.max_speed_mps * seconds + BELIEF.agreeing_sigmas * sigma_m
-        telling = (self.strong and other.strong) or reach_m <= BELIEF.telling_reach_m
-        return telling and apart_m <= reach_m
+StartState: TypeAlias = Literal["none", "open", "confirmed", "contradicted"]
+"""What the map has said of the place where somebody said that the flight begins."""
 
 
 @dataclass(frozen=True, slots=True)
-class PositionEstimate:
-    """A position that may be said, and what it rests on."""
-
-    source: FixSource
-    position_en_m: FloatArray  # (2,)
-    cov_m2: FloatArray  # (2, 2)
-    anchored_us: int  # when the map last confirmed it
-    quality: int  # 0 to 100
-
-    @property
-    def sigma_m(self) -> float:
-        """The standard deviation in the direction in which it is largest."""
-        return float(np.sqrt(np.linalg.eigvalsh(self.cov_m2)[-1]))
-
-
 class Belief:
-    """Where the drone is, if that is known.
+    """Where the drone is, as far as that is known, and what has been learnt of the velocity that it tells."""
 
-    A strong measurement starts a track alone, and corrects one inside its gate. A weak one only corrects a track that
-    is tight enough to vouch for it. What is not believed waits for another that agrees with it: two of the last
-    four. Beside the track a grid over the whole map holds what retrieval says, frame upon frame.
-    """
+    posterior: Posterior
+    registers: bool = True
+    """False: there are no local features, and retrieval vouches for itself."""
+    velocity: VelocityTrust = field(default_factory=VelocityTrust.unproven)
+    velocity_en_mps: tuple[float, float] | None = None
+    """As it was told last."""
+    told: ToldWay | None = None
+    """The way that was told since the last registration; None: not all of it was told."""
+    registered: PositionMeasurement | None = None
+    """The last registration, believed or not."""
+    hurried: int = 0
+    """Registrations in a row, and less one for each other, that no drone can have come to from the one before."""
+    newest_us: int | None = None
+    retrieved_us: int | None = None
+    """When retrieval last named a place."""
+    start: StartState = "none"
+    said: PositionEstimate | None = None
+    """What was said of the last frame."""
+    cosines: tuple[float, ...] = ()
+    """Of the newest frames, each with the tile that it looks most like."""
 
-    def __init__(self, grid: PlaceGrid, track: Track | None = None, *, registers: bool = True) -> None:
-        """``track`` is a start that somebody vouches for. If nothing ``registers``, retrieval vouches for itself."""
-        self.track, self.grid, self._registers = track, grid, registers
-        self._cosines: deque[float] = deque(maxlen=BELIEF.recognised_frames)
-        self.anchored_us: int | None = None  # when the map last confirmed the track
-        self._newest_us: int | None = None
-        self._waiting: deque[PositionMeasurement] = deque(maxlen=BELIEF.waiting)
-        if track is not None:
-            grid.see_position(track.position_en_m, track.position_cov_m2, BELIEF.wrong_start)
+    def with_start(self, t_us: int, position_en_m: FloatArray, sigma_m: float) -> Belief:
+        """Begin at a place that somebody vouches for."""
+        track = Track.at(t_us, position_en_m, np.eye(2) * sigma_m**2)
+        begun = self.posterior.with_start(track, 1.0 - BELIEF.wrong_start)
+        return replace(self, posterior=begun, start="open", newest_us=t_us)
 
-    def predict(self, t_us: int, velocity_en_mps: FloatArray) -> None:
-        """Carry what is believed to a time; a NaN velocity is none."""
-        seconds, known = self._seconds_to(t_us), bool(np.isfinite(velocity_en_mps).all())
-        if known:
-            self.grid.predict(velocity_en_mps * seconds, moved_variance_m2(seconds))
+    def moved(self, t_us: int, velocity_en_mps: FloatArray, seen: Shift | None) -> Belief:
+        """Carry what is believed to a time, by a told velocity (NaN: none) and a displacement that pictures show."""
+        known = (float(velocity_en_mps[0]), float(velocity_en_mps[1])) if np.isfinite(velocity_en_mps).all() else None
+        if self.newest_us is None:
+            return replace(self, newest_us=t_us, velocity_en_mps=known)
+        seconds, told = (t_us - self.newest_us) * 1e-6, None
+        way = None
+        if known is not None and self.velocity_en_mps is not None:
+            way = ToldWay.between(seconds, np.array(self.velocity_en_mps), np.array(known))
+            told = self.velocity.shift(way, self.told or ToldWay())
+        shift = shift_of(told, seen)
+        if shift is None:
+            posterior = self.posterior.predicted(t_us)
         else:
-            self.grid.predict(np.zeros(2), (TRACK.first_speed_sigma_mps * seconds) ** 2)
-        if self.track is not None:
-            self.track.predict(t_us)
-            if known:
-                self.track.see_velocity(velocity_en_mps)
+            posterior = self.posterior.carried(t_us, shift.en_m, shift.cov_m2)
+        since = None if way is None or self.told is None else self.told.then(way)
+        now = replace(self, posterior=posterior, told=since, newest_us=t_us, velocity_en_mps=known)
+        return now._start_outlived(self.posterior.leader)
 
-    def carry(self, t_us: int, shift_en_m: FloatArray, cov_m2: FloatArray) -> None:
-        """Carry all that is believed, and what waits to be, by a displacement that was seen."""
-        self._seconds_to(t_us)
-        self.grid.predict(shift_en_m, float(cov_m2.trace()) / 2)
-        if self.track is not None:
-            self.track.carry(t_us, shift_en_m, cov_m2)
-        self._waiting = deque((one.moved(t_us, shift_en_m, cov_m2) for one in self._waiting), maxlen=BELIEF.waiting)
-
-    def _seconds_to(self, t_us: int) -> float:
-        seconds = 0.0 if self._newest_us is None else (t_us - self._newest_us) * 1e-6
-        self._newest_us = t_us
-        return seconds
+    def _start_outlived(self, before: Placement | None) -> Belief:
+        """Close the question of the start when it is too long ago: what contradicted it last still does."""
+        if self.start != "open" or any(one.lineage == "start" for one in self.posterior.placements):
+            return self
+        against = before is not None and before.lineage == "against the start"
+        return replace(self, posterior=self.posterior.without_lineages(), start="contradicted" if against else "none")
 
     @property
-    def sigma_m(self) -> float:
-        """Largest standard deviation of the position; infinite without a track."""
-        return math.inf if self.track is None else self.track.sigma_m
+    def starting(self) -> bool:
+        """Whether all that is known is a precise start that somebody vouches for."""
+        leader = self.posterior.leader
+        return leader is not None and leader.lineage == "start" and leader.track.sigma_m <= BELIEF.vouching_sigma_m
 
-    def weigh(self, measured: PositionMeasurement) -> bool:
-        """Take a measurement in; False when it is not believed (yet)."""
-        track = self.track
-        inside = track is not None and track.distance2(measured.position_en_m, measured.cov_m2) <= TRACK.gate_99
-        if track is not None and inside and (measured.strong or track.sigma_m <= BELIEF.vouching_sigma_m):
-            track.see_position(measured.position_en_m, measured.cov_m2)
-        elif self._confirmed(measured) or (measured.strong and track is None):
-            self.track = Track(measured.t_us, measured.position_en_m, measured.cov_m2)
-        else:
-            self._waiting.append(measured)
-            return False
-        self._waiting.clear()
-        self.anchored_us = measured.t_us
-        self.grid.see_position(measured.position_en_m, measured.cov_m2, BELIEF.wrong_measurement)
-        return True
+    @property
+    def tracking(self) -> bool:
+        """Whether there is one precise place, borne out by the map: the next frame need not look elsewhere."""
+        leader = self.posterior.leader
+        return (
+            leader is not None
+            and (leader.anchored or leader.strong)
+            and leader.probability >= BELIEF.min_probability
+            and leader.track.sigma_m <= BELIEF.vouching_sigma_m
+        )
 
-    def see_retrieval(self, tiles: Sequence[TileLikelihood], score_map: ScoreMap, alt_agl_m: float) -> None:
-        """Take in what retrieval says of a frame."""
-        self.grid.see(tiles, max(score_map.outlier_share, GRID.min_outlier_share), alt_agl_m)
-        self._cosines.append(max(float(level.logit.max()) for level in tiles) * score_map.temperature)
+    def retrieved(self, seen: Evidence, best_cosine: float) -> Belief:
+        """Take in what a frame looks like."""
+        cosines = (*self.cosines, best_cosine)[-BELIEF.recognised_frames :]
+        return replace(self, posterior=self.posterior.with_retrieval(seen), cosines=cosines, retrieved_us=seen.t_us)
 
-    def registered(self, quality: int) -> PositionEstimate:
-        """Return the position of the track that a registration was just taken into."""
-        if self.track is None or self.anchored_us is None:
-            raise ValueError("nothing was registered")
+    def unmatched(self) -> Belief:
+        """Take in that a frame saw ground and matched nothing."""
+        return replace(self, posterior=self.posterior.without_match())
+
+    def registering(self, measured: PositionMeasurement) -> Belief:
+        """Take a registration in."""
+        cov = measured.cov_m2
+        seen = Evidence(measured.t_us, measured.position_en_m[None], np.ones(1), cov, measured.outlier_share)
+        velocity, hurried = self.velocity, self.hurried
+        last = self.registered
+        if last is not None and max(last.outlier_share, measured.outlier_share) <= POSTERIOR.counting_outlier_share:
+            shown = Shift(measured.position_en_m - last.position_en_m, cov + last.cov_m2)
+            hurried = hurried + 1 if self._hurries(shown, (measured.t_us - last.t_us) * 1e-6) else max(hurried - 1, 0)
+            if self.told is not None and not hurried:
+                velocity = velocity.checked(self.told, shown)
+        now = replace(
+            self,
+            posterior=self.posterior.with_registration(seen),
+            velocity=velocity,
+            told=ToldWay(),
+            registered=measured,
+            hurried=hurried,
+        )
+        leader = now.posterior.leader
+        if self.start == "open" and leader is not None and leader.lineage == "start" and now._believes(leader):
+            return replace(now, posterior=now.posterior.without_lineages(), start="confirmed")
+        return now
+
+    def _hurries(self, shown: Shift, seconds: float) -> bool:
+        """Tell whether no drone comes from one registration to the next in the time that is told between them."""
+        sigma_m = float(np.sqrt(np.linalg.eigvalsh(shown.cov_m2)[-1]))
+        reach_m = BELIEF.max_speed_mps * seconds + BELIEF.agreeing_sigmas * sigma_m
+        return math.hypot(*shown.en_m) > reach_m
+
+    @property
+    def clock_doubted(self) -> bool:
+        """Whether registrations in a row are further apart than a drone flies: the times told are not those of the
+        pictures, or of another unit.
+        """
+        return self.hurried >= BELIEF.hurried
+
+    def _believes(self, leader: Placement) -> bool:
+        """Tell whether the leader holds the newest registration, and surely enough."""
+        measured = self.registered
+        held = measured is not None and leader.anchored_us == measured.t_us
+        return held and leader.probability >= BELIEF.min_probability
+
+    @property
+    def start_contradicted(self) -> bool:
+        """Whether the map says that the flight began elsewhere than was told."""
+        leader = self.posterior.leader
+        return self.start == "contradicted" or (leader is not None and leader.lineage == "against the start")
+
+    def from_registration(self, quality: int) -> PositionEstimate | None:
+        """Return the position that the newest registration gives; None where it is not believed (yet)."""
+        leader, measured = self.posterior.leader, self.registered
+        if leader is None or measured is None or self.start_contradicted or not self._believes(leader):
+            return None
+        if not (leader.anchored or measured.strong):
+            return None
+        track = leader.track
         return PositionEstimate(
-            "registration", self.track.position_en_m, self.track.position_cov_m2, self.anchored_us, quality
+            track.t_us, "registration", track.position_en_m, track.position_cov_m2, measured.t_us, quality
         )
 
     def unregistered(self, limits: Limits, axis_cov_m2: FloatArray | None) -> PositionEstimate | None:
-        """Return the position that stands without a registration; None where none is worth saying.
+        """Return the position that stands without a registration of this frame; None where none is worth saying.
 
-        It is the track's, or what retrieval has come to be sure of. ``axis_cov_m2`` (2, 2) is how well the way from the
-        drone to the ground it looked at is known; None: no ground was seen.
-        A wrong map has likest tiles too. Retrieval is heard where a registration has shown the map to be the right one.
+        ``axis_cov_m2`` (2, 2) is how well the way from the drone to the ground it looked at is known; None: no ground
+        was seen. A wrong map has likest tiles too: retrieval and reckoning are heard where registrations have shown
+        the map to be the right one, or, without local features, where the map looks like it more than wrong ones do.
         """
-        estimates: list[PositionEstimate] = []
-        track, anchored_us = self.track, self.anchored_us
-        if track is not None and anchored_us is not None:
-            estimates.append(
-                PositionEstimate("dead_reckoning", track.position_en_m, track.position_cov_m2, anchored_us, 0)
-            )
-        heard = anchored_us is not None or self._recognises()
-        if heard and axis_cov_m2 is not None and self._newest_us is not None:
-            mode = self.grid.mode()
-            if mode.probability >= limits.min_mode_probability:
-                cov_m2, quality = mode.cov_m2 + axis_cov_m2, round(BELIEF.retrieval_quality * mode.probability)
-                estimates.append(PositionEstimate("retrieval", mode.position_en_m, cov_m2, self._newest_us, quality))
-        best = min(estimates, key=lambda estimate: estimate.sigma_m, default=None)
-        return best if best is not None and best.sigma_m <= limits.max_unregistered_sigma_m else None
+        leader = self.posterior.leader
+        if leader is None or self.newest_us is None or self.start_contradicted or self.clock_doubted:
+            return None
+        if self.registers:
+            if not leader.anchored or leader.probability < BELIEF.min_probability:
+                return None
+        elif axis_cov_m2 is None or not self._recognises():
+            return None
+        mode = leader if self.registers else self.posterior.mode() or leader
+        if mode.probability < limits.min_mode_probability:
+            return None
+        retrieved = self.retrieved_us == self.newest_us and axis_cov_m2 is not None
+        track, anchored_us = mode.track, leader.anchored_us
+        cov_m2 = track.position_cov_m2 + (axis_cov_m2 if retrieved and axis_cov_m2 is not None else 0.0)
+        estimate = PositionEstimate(
+            track.t_us,
+            "retrieval" if retrieved else "dead_reckoning",
+            track.position_en_m,
+            cov_m2,
+            self.newest_us if retrieved or anchored_us is None else anchored_us,
+            round(BELIEF.retrieval_quality * mode.probability) if retrieved else 0,
+        )
+        return estimate if estimate.sigma_m <= limits.max_unregistered_sigma_m else None
+
+    def saying(self, estimate: PositionEstimate | None) -> tuple[Belief, PositionEstimate | None]:
+        """Say an estimate, unless no drone can have come there since the last one; a loss is said first."""
+        if estimate is not None and self.said is not None and not estimate.reaches(self.said):
+            estimate = None
+        return replace(self, said=estimate), estimate
 
     def _recognises(self) -> bool:
-        full = len(self._cosines) == BELIEF.recognised_frames
-        return not self._registers and full and float(np.mean(self._cosines)) >= BELIEF.recognised_cosine
+        full = len(self.cosines) == BELIEF.recognised_frames
+        return full and float(np.mean(self.cosines)) >= BELIEF.recognised_cosine
 
-    def _confirmed(self, measured: PositionMeasurement) -> bool:
-        """Tell whether a recent measurement that was not believed agrees with this one."""
-        return any(measured.agrees_with(other) for other in self._waiting)
+    def about(self, shift_en_m: FloatArray) -> Belief:
+        """Return the same belief about another origin, from which the old one lies ``shift_en_m`` away."""
+        registered, said = self.registered, self.said
+        if registered is not None:
+            registered = replace(registered, position_en_m=registered.position_en_m + shift_en_m)
+        if said is not None:
+            said = replace(said, position_en_m=said.position_en_m + shift_en_m)
+        return replace(self, posterior=self.posterior.about(shift_en_m), registered=registered, said=said)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; what was said last is not kept, nor how alike the newest frames were."""
+        return {
+            "posterior": self.posterior.to_json(),
+            "registers": self.registers,
+            "velocity": self.velocity.to_json(),
+            "velocity_en_mps": self.velocity_en_mps,
+            "told": None if self.told is None else asdict(self.told),
+            "registered": None if self.registered is None else self.registered.to_json(),
+            "hurried": self.hurried,
+            "newest_us": self.newest_us,
+            "start": self.start,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Belief:
+        """Read what :meth:`to_json` wrote; raises KeyError, TypeError or ValueError."""
+        velocity, told, registered = values["velocity_en_mps"], values["told"], values["registered"]
+        if values["start"] not in get_args(StartState):
+            raise ValueError(f"start {values['start']!r}")
+        return cls(
+            Posterior.from_json(values["posterior"]),
+            bool(values["registers"]),
+            VelocityTrust.from_json(values["velocity"]),
+            None if velocity is None else (float(velocity[0]), float(velocity[1])),
+            None if told is None else ToldWay.from_json(told),
+            None if registered is None else PositionMeasurement.from_json(registered),
+            int(values["hurried"]),
+            None if values["newest_us"] is None else int(values["newest_us"]),
+            start=values["start"],
+        )

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from runtime.locate.ground_view import GroundView
 from runtime.locate.limits import FLOW
+from runtime.locate.motion import Shift
 from runtime.locate.mount import MountEstimate
 from runtime.locate.registration import FramePoints
 from runtime.locate.similarity import fit_similarity, mutual_matches
 from runtime.types import FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """A drone's displacement, metres."""
-
-    en_m: FloatArray  # (2,)
-    cov_m2: FloatArray  # (2, 2)
 
 
 class Flow:

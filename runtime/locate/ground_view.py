@@ -95,18 +95,28 @@ def _ground_view(blank: View, telemetry: Telemetry, yaw_deg: float, mount: Mount
     attitude = Attitude(telemetry.cam_roll_deg if roll_known else 0.0, telemetry.cam_pitch_deg, yaw_deg)
     nominal = attitude.enu_from_camera()
     rotation, height_m = mount.correct(nominal, telemetry.alt_agl_m)
-    view = View(blank.picture, blank.camera, rotation, height_m)
-    outline, axis = visible_outline(view), axis_ground(rotation, height_m)
+    yaw_known = not math.isnan(telemetry.cam_yaw_deg)
+    uncertainty = first_uncertainty(nominal, roll_known=roll_known, yaw_known=yaw_known)
+    return _laid(View(blank.picture, blank.camera, rotation, height_m), uncertainty)
+
+
+def relaid(view: GroundView, rotation: FloatArray, height_m: float) -> GroundView | None:
+    """Lay a frame on the ground again, by a pose (3, 3) that was found; None where that sees no ground."""
+    return _laid(View(view.picture, view.camera, rotation, height_m), view.uncertainty)
+
+
+def _laid(view: View, uncertainty: Uncertainty) -> GroundView | None:
+    outline, axis = visible_outline(view), axis_ground(view.attitude, view.alt_agl_m)
     if outline is None or axis is None:
         return None
     low, high = outline.min(axis=0), outline.max(axis=0)
     return GroundView(
         picture=view.picture,
         camera=view.camera,
-        attitude=rotation,
-        alt_agl_m=height_m,
-        uncertainty=first_uncertainty(nominal, roll_known=roll_known, yaw_known=not math.isnan(telemetry.cam_yaw_deg)),
+        attitude=view.attitude,
+        alt_agl_m=view.alt_agl_m,
+        uncertainty=uncertainty,
         middle_en_m=(float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2),
-        side_m=min(float((high - low).max()), FRAME.max_side_heights * height_m),
+        side_m=min(float((high - low).max()), FRAME.max_side_heights * view.alt_agl_m),
         axis_en_m=axis,
     )

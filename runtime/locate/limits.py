@@ -24,6 +24,16 @@ class FrameLimits:
     """Between the pixels whose contrast is measured. Convention."""
     sample_every_px: int = 8
     """Between the pixels by which a picture is known again: a camera never takes the same one twice."""
+    sample_px: int = 2
+    """A side of the squares whose mean grey tells whether a picture moved."""
+    still_share: float = 0.5
+    """Of what a shift by such a square would change: less is no motion."""
+    told_motion_px: float = 1.0
+    """By which a picture must have moved, by telemetry, to be one that hangs if it did not."""
+    frozen_rows: int = 5
+    frozen_telemetry_s: float = 4.0
+    """Telemetry that says the same for so many rows and so long, to the last digit, is no measurement: ``chia`` does
+    for three rows of two seconds."""
     backwards_until_clock_set: int = 5
     """Frames in order, all older than the newest one: the clock was set anew. Convention."""
 
@@ -50,6 +60,12 @@ class MountPrior:
     """One sigma of each frame's own error, of log height and rotation vector (radians)."""
     gate: float = 11.8
     """Chi-square with two degrees of freedom, 99.7%: scale and turn that a mount can have."""
+    doubted_yaw_deg: float = 12.0
+    doubted_tilt_deg: float = 8.0
+    doubted_log_height: float = 0.15
+    """Further off than this, surely, and it is said that the telemetry is wrong. Convention."""
+    missing_tilt: float = 0.2
+    """Of a tilt that was found: one sigma of what is missing of it. log: One belief."""
     similarity_scale_sigma: float = 0.05
     similarity_turn_sigma_deg: float = 2.0
     """What relief, roofs and tilt do to a similarity besides. Rendered flights."""
@@ -65,36 +81,14 @@ class RetrievalLimits:
     candidates_lost: int = 6
     candidates_tracking: int = 3
     """Twelve brought nothing. log: What was tried on registration and dropped."""
-    track_log_probability: float = 20.0
-    """A tight track goes before retrieval, which still ranks the headings."""
+    places: int = 24
+    """That one frame may look like; tiles nearer than half a footprint are one."""
+    reach_sigmas: float = 3.0
+    """Of a track: how far about it tiles are compared."""
     unfitted_temperature: float = 0.03
     """Of cosines, for an encoder that ``calib.score`` has not seen. Convention."""
     shortlist_rows: int = 256
-    """Rows a candidate, for neighbours of the best fill it first."""
-
-
-@dataclass(frozen=True, slots=True)
-class GridLimits:
-    """The grid of probabilities over the whole map."""
-
-    cell_m: float = 11.0
-    """The finest; a quarter of the smallest footprint."""
-    max_cells: int = 1_000_000
-    """Larger maps get coarser cells."""
-    margin_m: float = 150.0
-    """Around the map: an oblique view shows ground that the drone is not over."""
-    leak: float = 1e-3
-    """A frame: whatever is believed may be wrong, and the drone anywhere. Convention."""
-    least_share: float = math.exp(-8.0)
-    """No place is less likely than this, against the likeliest, to be looked at. Convention."""
-    tilt_share: float = 0.05
-    """Of the altitude: one sigma of where the axis meets the ground, three degrees."""
-    tile_share: float = 0.15
-    """Of a footprint: one sigma of a tile's place."""
-    mode_radius_m: float = 60.0
-    """About the likeliest cell: one place. log: A grid over the whole map."""
-    min_outlier_share: float = 0.2
-    """Frames over the same ground are wrong together, which no fit to single ones sees. log: as above."""
+    """Of a heading: neighbours of the best fill it first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +145,16 @@ class RegistrationLimits:
     """The agreement where ground is as the map shows it. log: Map and frame years apart."""
     other_place_share: float = 0.25
     """Of a view's side: fits of two tiles further apart than this are of two places. Convention."""
+    tilt_agreements: tuple[float, float, float] = (0.25, 0.35, 0.4)
+    max_tilts_deg: tuple[float, float] = (6.0, 12.0)
+    """From what is told, at the first two of these agreements; at the third any tilt is sure. log: One belief."""
+    second_looks: int = 4
+    second_look_share: float = 2.0
+    """Of the prior's sigma: the first look has shown where the attitude lies. log: One belief."""
+    borne_out_deg: float = 6.0
+    """Between the first look and the last: the first was right."""
+    settled_deg: float = 3.0
+    """Between two looks: the attitude has settled. log: One belief."""
     fits_verified: int = 3
     """Of the best supported fits, how many are looked at closely."""
 
@@ -190,52 +194,8 @@ class FlowLimits:
     """Of the altitude: 4 degrees of jitter in each of two frames, where only a nominal pitch is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrackLimits:
-    """The Kalman filter between looks at the map."""
-
-    gate_99: float = 9.21
-    """Chi-square with two degrees of freedom, 99%."""
-    acceleration_psd_m2ps3: float = 36.0
-    """A small drone turns at some 3 m/s^2 for some 4 s. log: Dead reckoning without velocity."""
-    first_speed_sigma_mps: float = 12.0
-    """Of a drone whose speed nothing has shown yet. Convention."""
-    velocity_sigma_mps: float = 1.0
-    """Of the autopilot's velocity, wind and yaw errors included. Convention."""
-
-
-@dataclass(frozen=True, slots=True)
-class BeliefLimits:
-    """The rules by which measurements are believed."""
-
-    start_sigmas: float = 2.0
-    """The radius of a start. Convention."""
-    waiting: int = 4
-    """Measurements not yet believed: two of the last four must agree."""
-    agreeing_sigmas: float = 3.0
-    """Between two measurements of one place, beside what a drone flies meanwhile. Convention."""
-    recognised_frames: int = 4
-    """As many are heard before a map is recognised. log: A grid over the whole map."""
-    vouching_sigma_m: float = 20.0
-    """A track wider than this cannot vouch for a weak measurement."""
-    recognised_cosine: float = 0.62
-    """Mean of the best of these frames; over wrong maps it reaches 0.58. log: A grid over the whole map."""
-    wrong_start: float = 0.05
-    wrong_measurement: float = 0.01
-    """How probable it is that what is vouched for is wrong all the same. Convention."""
-    max_speed_mps: float = 30.0
-    """Two measurements further apart than a drone flies do not confirm each other."""
-    retrieval_quality: int = 50
-    """Percent, of a fix that rests on retrieval and is certain of its place. Convention."""
-    telling_reach_m: float = 300.0
-    """Weak measurements that may lie further apart than this and still agree confirm nothing."""
-    sigma_of_ce90: float = 1.0 / 2.146
-    """A circle that holds 90% of a round Gaussian has a radius of 2.146 sigma."""
-
-
-FRAME, MOUNT, RETRIEVAL, GRID = FrameLimits(), MountPrior(), RetrievalLimits(), GridLimits()
+FRAME, MOUNT, RETRIEVAL = FrameLimits(), MountPrior(), RetrievalLimits()
 FEATURES, REGISTRATION, POSE, FLOW = FeatureLimits(), RegistrationLimits(), PoseLimits(), FlowLimits()
-TRACK, BELIEF = TrackLimits(), BeliefLimits()
 
 
 @dataclass(frozen=True, slots=True)

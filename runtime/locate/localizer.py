@@ -1,4 +1,4 @@
-"""A frame in, a verdict out: view, retrieve, register, solve the pose, weigh, filter.
+"""A frame in, a verdict out: view, retrieve, register, solve the pose, weigh, say.
 
 Nothing here reads the truth or a file that was not opened at the start; ``step`` never raises for bad imagery.
 """
@@ -7,46 +7,37 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.fix import Fix, NoFix, NoFixReason, Verdict
 from runtime.frame import Frame
 from runtime.geo.camera import Camera, yaw_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
-from runtime.locate.belief import Belief, PositionEstimate, PositionMeasurement
+from runtime.locate.belief import Belief
+from runtime.locate.belief_limits import BELIEF, POSTERIOR
+from runtime.locate.candidates import Finder
 from runtime.locate.features import LocalFeatures
-from runtime.locate.flow import Flow, Shift
+from runtime.locate.flow import Flow
 from runtime.locate.ground_view import GroundView, ground_views, unusable
-from runtime.locate.limits import BELIEF, FRAME, POSE, RETRIEVAL, Limits
+from runtime.locate.limits import POSE, Limits
+from runtime.locate.motion import Shift
 from runtime.locate.mount import MountEstimate
-from runtime.locate.place_grid import TileLikelihood
+from runtime.locate.position import PositionEstimate, PositionMeasurement
+from runtime.locate.posterior import Posterior
 from runtime.locate.registration import Registrar
-from runtime.locate.retrieve import UNFITTED, Candidate, Retriever
+from runtime.locate.retrieve import UNFITTED, Likeness, Retriever
+from runtime.locate.seek import Seeker, Sight
 from runtime.locate.stages import Stages
-from runtime.locate.track import Track
-from runtime.locate.verify import RegisteredView, Verifier, ViewCandidate, ViewKeypoints
+from runtime.locate.state import FlightState
+from runtime.locate.verify import RegisteredView, Verifier, ViewKeypoints
 from runtime.model.engine import Engine
 from runtime.model.manifest import XFEAT_AGREEMENT
 from runtime.model.score_map import ScoreMap
 from runtime.start import Start
 from runtime.tiles.cache import TileCache
-
-
-@dataclass(slots=True)
-class _FlightState:
-    """What the frames so far have taught; all of it goes when a clock was set anew."""
-
-    belief: Belief
-    mount: MountEstimate = field(default_factory=MountEstimate)
-    flow: Flow = field(default_factory=Flow)
-    session: str | None = None
-    newest_us: int | None = None
-    backwards_us: list[int] = field(default_factory=list)
-    sample: NDArray[np.uint8] | None = None  # of the newest picture
 
 
 class Localizer:
@@ -70,36 +61,47 @@ class Localizer:
         Raises CacheError or ImageryError when cache, engine and map do not belong together.
         """
         imagery = cache.open_imagery()
-        self._frame = LocalFrame(imagery.bounds.centre)
-        self._score_map = score_map or UNFITTED
-        self._retriever = Retriever(cache, engine, self._frame, self._score_map)
-        self._stages = Stages()
-        self._limits = limits = limits or Limits()
+        self._stages, self._limits = Stages(), limits or Limits()
+        scores = score_map or UNFITTED
+        self._finder = Finder(Retriever(cache, engine, scores), scores, self._stages)
         self._verifier = None
         if features is not None:
             self._verifier = Verifier(
                 Registrar(imagery, features),
-                limits,
+                self._limits,
                 lat=imagery.bounds.centre.lat,
                 floor_m=POSE.pixel_floor * imagery.metres_per_px,
                 stages=self._stages,
                 heights=cache.heights,
             )
-        self._map_variance_m2 = (cache.accuracy_ce90_m * BELIEF.sigma_of_ce90) ** 2
-        self._camera = camera
         usual = XFEAT_AGREEMENT if features is None else features.min_agreement
-        alone, tracked = limits.min_agreement_alone, limits.min_agreement_tracked
-        self._min_agreement_alone = usual[0] if alone is None else alone
-        self._min_agreement_tracked = usual[1] if tracked is None else tracked
-        self._start = start
-        self._flight = self._new_flight()
+        self._seeker = Seeker(self._finder, self._verifier, self._limits, usual)
+        self._map_variance_m2 = (cache.accuracy_ce90_m * BELIEF.sigma_of_ce90) ** 2
+        self._camera, self._start, self._bounds_deg = camera, start, cache.metadata.bounds_deg
+        self._home, self._flow = LocalFrame(imagery.bounds.centre), Flow()
+        self._state = self._begun()
 
     def forget(self) -> None:
         """Forget where the drone is; the map's features that were found are kept."""
-        self._flight = self._new_flight()
+        self._flow.forget()
+        self._state = self._begun()
 
-    def _new_flight(self) -> _FlightState:
-        return _FlightState(Belief(self._retriever.grid(), registers=self._verifier is not None))
+    def _begun(self) -> FlightState:
+        west, south, east, north = self._bounds_deg
+        low, high = (np.array(self._home.to_en(place)) for place in (LatLon(south, west), LatLon(north, east)))
+        across_m = high - low + 2 * POSTERIOR.margin_m
+        belief = Belief(Posterior(float(across_m.prod())), registers=self._verifier is not None)
+        return FlightState(self._home.origin, belief)
+
+    @property
+    def state(self) -> FlightState:
+        """All that the flight has taught so far."""
+        return self._state
+
+    def restore(self, state: FlightState) -> None:
+        """Go on from a state that was kept; its start is part of it."""
+        self._flow.forget()
+        self._state, self._start = state, None
 
     @property
     def stages_ms(self) -> dict[str, float]:
@@ -112,131 +114,109 @@ class Localizer:
         self._stages.ms = {}
         verdict = self._verdict(frame)
         latency_ms = (time.perf_counter() - started) * 1e3
-        return verdict.with_latency(latency_ms)
+        return replace(verdict, latency_ms=latency_ms, doubts=self._state.doubts())
+
+    def propagated(self, t_us: int, velocity_en_mps: tuple[float, float] = (math.nan, math.nan)) -> Verdict:
+        """Say where the drone is at a time between frames, by motion alone; what is believed stays as it is."""
+        newest_us = self._state.newest_us
+        if newest_us is None or t_us <= newest_us:
+            return NoFix(t_us, "time_ran_backwards")
+        moved = self._state.belief.moved(t_us, np.array(velocity_en_mps), None)
+        estimate = moved.unregistered(self._limits, None)
+        return NoFix(t_us, "unconfirmed") if estimate is None else self._fix(t_us, math.nan, estimate)
 
     def _verdict(self, frame: Frame) -> Verdict:
-        if self._ran_backwards(frame.t_us):
+        self._state = self._state.heard(frame.t_us)
+        if self._state.clock_was_set:
+            self.forget()
+        if self._state.ran_backwards(frame.t_us):
             return NoFix(frame.t_us, "time_ran_backwards")
-        last_us, self._flight.newest_us = self._flight.newest_us, frame.t_us
-        self._begin_session(frame)
-        reason = unusable(frame, self._camera) or self._frozen(frame)
+        last_us = self._state.newest_us
+        self._begin(frame)
+        feed, hangs = self._state.feed.next(frame, self._camera)
+        self._state = replace(self._state, newest_us=frame.t_us, feed=feed)
+        reason = unusable(frame, self._camera) or hangs
         if reason is not None:
-            self._flight.flow.forget()
-            self._predict(frame, None)
+            self._flow.forget()
+            self._move(frame, None)
             return self._unregistered(frame, reason)
         with self._stages.timed("rectify"):
-            views = ground_views(frame, self._camera, self._flight.mount)
+            views = ground_views(frame, self._camera, self._state.mount)
         keypoints = [] if self._verifier is None else [self._verifier.keypoints(view) for view in views]
-        self._predict(frame, self._shift(frame, last_us, views, keypoints))
-        candidates = self._candidates(frame, views)
-        if not candidates:
+        self._move(frame, self._shift(frame, last_us, views, keypoints))
+        grounds = self._finder.grounds(views)
+        if not grounds:
             return self._unregistered(frame, "no_ground_seen")
-        likeliest = views[candidates[0].view]
-        if self._verifier is None:
-            return self._unregistered(frame, "unconfirmed", likeliest)
-        tracking = self._flight.belief.sigma_m <= BELIEF.vouching_sigma_m
-        min_agreement = self._min_agreement_tracked if tracking else self._min_agreement_alone
-        registered = self._verifier.best(keypoints, candidates, self._flight.mount, min_agreement, alone=not tracking)
-        if isinstance(registered, str):
-            return self._unregistered(frame, registered, likeliest)
-        return self._registered(frame, registered)
+        sight = Sight(frame, self._frame, keypoints, grounds, self._state.mount)
+        sought = self._seeker.seek(self._state.belief, sight)
+        self._believe(sought.belief)
+        if isinstance(sought.found, RegisteredView):
+            return self._weighed(frame, sought.found, sought.likeness)
+        if sought.found in ("no_match", "ambiguous"):
+            self._believe(sought.belief.unmatched())
+        if self._verifier is not None and sought.contradicts_leader:
+            return self._none(frame, sought.found)
+        return self._unregistered(frame, sought.found, grounds[0].view)
 
-    def _ran_backwards(self, t_us: int) -> bool:
-        """Tell whether a frame is older than the newest one: it gives no fix.
+    def _believe(self, belief: Belief) -> None:
+        self._state = replace(self._state, belief=belief)
 
-        Several such frames, each later than the one before, are a clock that was set anew: then all begins anew.
-        """
-        if self._flight.newest_us is None or t_us > self._flight.newest_us:
-            self._flight.backwards_us = []
-            return False
-        self._flight.backwards_us = [*(one_us for one_us in self._flight.backwards_us if one_us < t_us), t_us]
-        if len(self._flight.backwards_us) < FRAME.backwards_until_clock_set:
-            return True
-        self.forget()
-        return False
-
-    def _begin_session(self, frame: Frame) -> None:
-        if frame.telemetry.session != self._flight.session:
-            self._flight.session, self._flight.mount = frame.telemetry.session, MountEstimate()
-            self._flight.flow.forget()
+    def _begin(self, frame: Frame) -> None:
+        """Begin another session where the frame is of one, and take a start in with the first frame."""
+        if frame.telemetry.session != self._state.session:
+            self._state = replace(self._state, session=frame.telemetry.session, mount=MountEstimate())
+            self._flow.forget()
         if self._start is not None:
             place, radius_m = self._start
-            track = Track(
-                frame.t_us, np.array(self._frame.to_en(place)), np.eye(2) * (radius_m / BELIEF.start_sigmas) ** 2
-            )
-            self._flight.belief = Belief(self._retriever.grid(), track, registers=self._verifier is not None)
+            position = np.array(self._frame.to_en(place))
+            self._believe(self._state.belief.with_start(frame.t_us, position, radius_m / BELIEF.start_sigmas))
             self._start = None
 
-    def _frozen(self, frame: Frame) -> NoFixReason | None:
-        """Tell whether the picture is the one before, to the last bit: a feed that hangs shows it for ever."""
-        sample = frame.picture[:: FRAME.sample_every_px, :: FRAME.sample_every_px].copy()
-        before, self._flight.sample = self._flight.sample, sample
-        return "frozen_picture" if before is not None and np.array_equal(before, sample) else None
+    @property
+    def _frame(self) -> LocalFrame:
+        return LocalFrame(self._state.origin)
 
     def _shift(
         self, frame: Frame, last_us: int | None, views: list[GroundView], keypoints: list[ViewKeypoints]
     ) -> Shift | None:
-        """Find how far the drone came since the last frame, by the pictures, where the aircraft tells no velocity."""
-        if len(keypoints) != 1 or math.isfinite(frame.telemetry.vel_north_mps):
-            self._flight.flow.forget()
+        """Find how far the drone came since the last frame, by the pictures."""
+        if len(keypoints) != 1:
+            self._flow.forget()
             return None
         with self._stages.timed("register"):
             points = keypoints[0].points()
         with self._stages.timed("flow"):
-            return self._flight.flow.since(last_us, frame.t_us, views[0], points, self._flight.mount)
+            return self._flow.since(last_us, frame.t_us, views[0], points, self._state.mount)
 
-    def _predict(self, frame: Frame, shift: Shift | None) -> None:
+    def _move(self, frame: Frame, shift: Shift | None) -> None:
         """Carry what is believed to the frame's time."""
-        if shift is None:
-            telemetry = frame.telemetry
-            self._flight.belief.predict(frame.t_us, np.array([telemetry.vel_east_mps, telemetry.vel_north_mps]))
-        else:
-            self._flight.belief.carry(frame.t_us, shift.en_m, shift.cov_m2)
+        told, feed = frame.telemetry, self._state.feed
+        heard = not (feed.stale or feed.velocity_stale)
+        velocity = np.array([told.vel_east_mps, told.vel_north_mps] if heard else [math.nan, math.nan])
+        self._believe(self._state.belief.moved(frame.t_us, velocity, shift))
 
-    def _candidates(self, frame: Frame, views: list[GroundView]) -> list[ViewCandidate]:
-        """Choose where on the map to register, best first; first where a tight track points.
-
-        What retrieval says of the frame is taken into the belief.
-        """
-        track = self._flight.belief.track if self._flight.belief.sigma_m <= BELIEF.vouching_sigma_m else None
-        most = RETRIEVAL.candidates_lost if track is None else RETRIEVAL.candidates_tracking
-        levels = [self._retriever.level_for(view, view.axis_en_m) for view in views]
-        seen = [(i, views[i], level) for i, level in enumerate(levels) if level is not None]
-        if not seen:
-            return []
-        with self._stages.timed("embed"):
-            embeddings = self._retriever.embed([(view, view.axis_en_m, level) for _, view, level in seen])
-        candidates: list[ViewCandidate] = []
-        likelihoods: list[TileLikelihood] = []
-        with self._stages.timed("search"):
-            for (i, view, level), embedding in zip(seen, embeddings, strict=True):
-                likelihood = self._retriever.likelihood(embedding[None], level, view.axis_en_m)
-                log_prior = self._flight.belief.grid.log_prior(likelihood)
-                tiles = self._retriever.search(embedding[None], level, likelihood, log_prior, most)
-                if track is not None:
-                    axis_en_m = track.position_en_m + view.axis_en_m
-                    place = self._frame.to_latlon(*axis_en_m.tolist())
-                    log_probability = tiles[0].log_probability + RETRIEVAL.track_log_probability
-                    tiles.append(Candidate(place, log_probability))
-                likelihoods.append(likelihood)
-                candidates += [ViewCandidate(i, tile, likelihood.footprint_m) for tile in tiles]
-            self._flight.belief.see_retrieval(likelihoods, self._score_map, frame.telemetry.alt_agl_m)
-        return sorted(candidates, key=lambda candidate: -candidate.tile.log_probability)[:most]
-
-    def _registered(self, frame: Frame, registered: RegisteredView) -> Verdict:
-        pose = registered.pose
+    def _weighed(self, frame: Frame, registered: RegisteredView, like: Likeness | None) -> Verdict:
+        """Take a registration in, and say what it comes to."""
+        pose, belief = registered.pose, self._state.belief
         cov = pose.cov[:2, :2] + np.eye(2) * POSE.ground_sigma_m**2
-        supported = registered.registration.support >= self._limits.min_support_alone
-        strong = supported and registered.agreement >= self._min_agreement_alone
-        if not self._flight.belief.weigh(
-            PositionMeasurement(frame.t_us, registered.position(self._frame), cov, strong)
-        ):
-            return self._unregistered(frame, "unconfirmed", registered.view)
-        if strong:
-            self._flight.mount.learn(registered.view.uncertainty, pose.offset, pose.cov[2:, 2:])
-        ground = registered.axis_ground()
+        position = registered.position(self._frame)
+        share = self._seeker.outlier_share(registered, position, like)
+        self._believe(belief.registering(PositionMeasurement(frame.t_us, position, cov, share)))
         quality = round(100 * min(registered.agreement / POSE.full_agreement, 1.0))
-        return self._fix(frame, self._flight.belief.registered(quality), ground=ground, yaw_deg=yaw_of(pose.rotation))
+        estimate = self._state.belief.from_registration(quality)
+        if estimate is None:
+            # What contradicts the belief and is no fluke silences it.
+            doubtful = share > POSTERIOR.counting_outlier_share
+            return (
+                self._unregistered(frame, "unconfirmed", registered.view)
+                if doubtful
+                else self._none(frame, "unconfirmed")
+            )
+        if share <= POSTERIOR.counting_outlier_share:
+            mount = self._state.mount.learned(registered.view.uncertainty, pose.offset, pose.cov[2:, 2:])
+            self._state = replace(self._state, mount=mount)
+        self._state = replace(self._state, lever_en_m=registered.view.axis_en_m, height_m=pose.height_m)
+        return self._said(frame, estimate, ground=registered.axis_ground(), yaw_deg=yaw_of(pose.rotation))
 
     def _unregistered(self, frame: Frame, reason: NoFixReason, likeliest: GroundView | None = None) -> Verdict:
         """Say a position that no registration of this frame bears out, or why there is none.
@@ -245,28 +225,64 @@ class Localizer:
         """
         axis_cov_m2 = None
         if likeliest is not None:
-            axis_cov_m2 = likeliest.axis_cov_m2(self._flight.mount.frame_cov(likeliest.uncertainty))
-        estimate = self._flight.belief.unregistered(self._limits, axis_cov_m2)
-        return NoFix(frame.t_us, reason) if estimate is None else self._fix(frame, estimate)
+            axis_cov_m2 = likeliest.axis_cov_m2(self._state.mount.frame_cov(likeliest.uncertainty))
+        estimate = self._state.belief.unregistered(self._limits, axis_cov_m2)
+        return self._none(frame, reason) if estimate is None else self._said(frame, estimate, reason=reason)
+
+    def _none(self, frame: Frame, reason: NoFixReason) -> NoFix:
+        belief, _ = self._state.belief.saying(None)
+        self._believe(belief)
+        return NoFix(frame.t_us, "start_contradicted" if belief.start_contradicted else reason)
+
+    def _said(
+        self,
+        frame: Frame,
+        estimate: PositionEstimate,
+        *,
+        reason: NoFixReason = "unconfirmed",
+        ground: LatLon | None = None,
+        yaw_deg: float | None = None,
+    ) -> Verdict:
+        """Say a position, unless no drone can have come there from the last one."""
+        belief, said = self._state.belief.saying(estimate)
+        if said is None:
+            return self._none(frame, reason)
+        self._believe(belief)
+        fix = self._fix(frame.t_us, frame.telemetry.alt_msl_m, said, ground=ground, yaw_deg=yaw_deg)
+        self._follow(said)
+        return fix
+
+    def _follow(self, said: PositionEstimate) -> None:
+        """Let the local frame follow the drone: a flat one does not hold over a country."""
+        if math.hypot(*said.position_en_m) <= BELIEF.frame_reach_m:
+            return
+        place = self._frame.to_latlon(*said.position_en_m.tolist())
+        shift = np.array(LocalFrame(place).to_en(self._state.origin))
+        self._state = replace(self._state, origin=place, belief=self._state.belief.about(shift))
 
     def _fix(
-        self, frame: Frame, estimate: PositionEstimate, *, ground: LatLon | None = None, yaw_deg: float | None = None
+        self,
+        t_us: int,
+        alt_msl_m: float,
+        estimate: PositionEstimate,
+        *,
+        ground: LatLon | None = None,
+        yaw_deg: float | None = None,
     ) -> Fix:
-        """Make a fix; the map's own misplacement comes on top, for no number of frames averages it out."""
+        """Make a fix; what no number of frames averages out comes on top: the map's misplacement, and the lens's."""
         place = self._frame.to_latlon(float(estimate.position_en_m[0]), float(estimate.position_en_m[1]))
-        cov = estimate.cov_m2 + np.eye(2) * self._map_variance_m2
-        alt_msl_m = frame.telemetry.alt_msl_m
+        cov = estimate.cov_m2 + self._state.telemetry_cov_m2 + np.eye(2) * self._map_variance_m2
         return Fix(
-            t_us=frame.t_us,
+            t_us=t_us,
             lat=place.lat,
             lon=place.lon,
             ground_lat=None if ground is None else ground.lat,
             ground_lon=None if ground is None else ground.lon,
-            alt_msl_m=None if np.isnan(alt_msl_m) else alt_msl_m,
+            alt_msl_m=None if math.isnan(alt_msl_m) else alt_msl_m,
             yaw_deg=yaw_deg,
             cov_en_m2=(float(cov[0, 0]), float(cov[0, 1]), float(cov[1, 1])),
             source=estimate.source,
-            anchor_age_s=(frame.t_us - estimate.anchored_us) * 1e-6,
+            anchor_age_s=(t_us - estimate.anchored_us) * 1e-6,
             quality=estimate.quality,
             latency_ms=0.0,
         )

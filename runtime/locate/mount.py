@@ -8,10 +8,13 @@ Offsets are (4,): log height, and a rotation vector in camera axes, radians.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from runtime.fix import Doubt
 from runtime.locate.limits import MOUNT
 from runtime.locate.pose import rotation_from_vector
 from runtime.types import FloatArray
@@ -25,29 +28,54 @@ class Uncertainty:
     frame: FloatArray  # (4, 4) another in each
 
 
+@dataclass(frozen=True, slots=True)
 class MountEstimate:
     """What is known of the mount, narrowed by every pose that was believed."""
 
-    def __init__(self) -> None:
-        self._mean: FloatArray = np.zeros(4)
-        self._cov: FloatArray | None = None
+    mean: FloatArray = field(default_factory=lambda: np.zeros(4))  # (4,)
+    cov: FloatArray | None = None  # (4, 4); None: nothing was learnt
 
     def correct(self, rotation: FloatArray, height_m: float) -> tuple[FloatArray, float]:
         """Take what is known to be wrong out of the claimed rotation and height."""
-        return rotation @ rotation_from_vector(self._mean[1:]), height_m * math.exp(self._mean[0])
+        return rotation @ rotation_from_vector(self.mean[1:]), height_m * math.exp(self.mean[0])
 
     def frame_cov(self, prior: Uncertainty) -> FloatArray:
         """Return how wrong a corrected rotation and height may still be, (4, 4) of log height and rotation vector."""
-        cov: FloatArray = (prior.mount if self._cov is None else self._cov) + prior.frame
+        cov: FloatArray = (prior.mount if self.cov is None else self.cov) + prior.frame
         return cov
 
-    def learn(self, prior: Uncertainty, offset: FloatArray, cov: FloatArray) -> None:
+    def learned(self, prior: Uncertainty, offset: FloatArray, cov: FloatArray) -> MountEstimate:
         """Take in the offset that a frame's pose found beyond the correction, with its covariance."""
-        before = (prior.mount if self._cov is None else self._cov) + np.diag(np.square(MOUNT.drift))
+        before = (prior.mount if self.cov is None else self.cov) + np.diag(np.square(MOUNT.drift))
         frame = before + prior.frame
         gain = before @ np.linalg.inv(frame)
-        self._mean = self._mean + gain @ offset
-        self._cov = before - gain @ (frame - cov) @ gain.T
+        return MountEstimate(self.mean + gain @ offset, before - gain @ (frame - cov) @ gain.T)
+
+    def contradicts(self) -> dict[Doubt, bool]:
+        """Say what the poses along the flight contradict of the told attitude and height."""
+        if self.cov is None:
+            return {}
+        sigma = np.sqrt(np.diag(self.cov))
+        found = np.abs(self.mean) - 2.0 * sigma  # surely off by so much
+        tilt = math.hypot(max(float(found[1]), 0.0), max(float(found[2]), 0.0))
+        return {
+            "yaw": float(found[3]) > math.radians(MOUNT.doubted_yaw_deg),
+            "tilt": tilt > math.radians(MOUNT.doubted_tilt_deg),
+            "altitude": float(found[0]) > MOUNT.doubted_log_height,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"mean": self.mean.tolist(), "cov": None if self.cov is None else self.cov.tolist()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> MountEstimate:
+        """Read what :meth:`to_json` wrote; raises KeyError, TypeError or ValueError."""
+        cov = values["cov"]
+        return cls(
+            np.array(values["mean"], np.float64).reshape(4),
+            None if cov is None else np.array(cov, np.float64).reshape(4, 4),
+        )
 
 
 def first_uncertainty(

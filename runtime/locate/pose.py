@@ -128,6 +128,12 @@ def rotation_from_vector(vector: FloatArray) -> FloatArray:
     return np.asarray(cv2.Rodrigues(np.asarray(vector, np.float64))[0])
 
 
+def offset_between(rotation: FloatArray, height_m: float, pose: Pose) -> FloatArray:  # (4,)
+    """Return log height and rotation vector of a pose against a nominal rotation (3, 3) and height."""
+    vector = np.asarray(cv2.Rodrigues(rotation.T @ pose.rotation)[0]).ravel()
+    return np.concatenate([[math.log(pose.height_m / height_m)], vector])
+
+
 def _weights(
     residual: FloatArray,  # (N, 2)
     sigma_m: float,

@@ -1,9 +1,10 @@
-"""Which tiles of the cache look like the frame? Embed its ground patch and search, inside what is believed already."""
+"""Which tiles of the cache look like the frame? Embed its ground patch and search: all of the map, or a part of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,11 @@ from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
 from runtime.geo.rectify import View, rectify, seen_share
 from runtime.locate.limits import RETRIEVAL
-from runtime.locate.place_grid import PlaceGrid, TileLikelihood
 from runtime.model.engine import Engine
 from runtime.model.preprocess import encoder_input
 from runtime.model.score_map import ScoreMap
 from runtime.tiles.cache import TileCache
+from runtime.tiles.nearby import NearbyRows
 from runtime.tiles.search import Searcher, highest
 from runtime.types import FloatArray
 
@@ -24,31 +25,64 @@ UNFITTED = ScoreMap(RETRIEVAL.unfitted_temperature, outlier_share=0.0)  # of a b
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A tile that may show what the frame shows."""
+class Look:
+    """Ground of one ground view, embedded as a tile of a level."""
 
+    view: int  # which of the frame's ground views
+    level: int
+    axis_en_m: tuple[float, float]  # from the drone to the ground that was embedded
+    embedding: NDArray[np.float32]  # (D,)
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Places that a frame looks like, the likest first; tiles nearer than half a footprint are one place."""
+
+    tile_en_m: FloatArray  # (K, 2) about the frame that was asked for
+    drone_en_m: FloatArray  # (K, 2) where the drone is if it sees this tile
+    probability: FloatArray  # (K,) if the frame shows any tile at all
+    view: NDArray[np.int64]  # (K,)
+    footprint_m: float
+    stride_m: float
+    best_cosine: float
+
+    def odds(self, drone_en_m: FloatArray) -> float:
+        """Return how much likelier the frame shows a place (2,) of the drone than the likest place elsewhere."""
+        here = np.linalg.norm(self.drone_en_m - drone_en_m, axis=1) <= self.footprint_m / 2
+        best, other = (float(self.probability[one].max(initial=0.0)) for one in (here, ~here))
+        return best / max(other, 1e-12)
+
+
+class _Scanned(NamedTuple):
+    rows: NDArray[np.int64]  # (M,) of the cache
+    logit: FloatArray  # (M,)
+    looked: NDArray[np.int64]  # (M,) which look
+    log_total: float  # of all tiles and looks
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A tile that may show what a ground view shows."""
+
+    view: int  # which of the frame's ground views
     place: LatLon
-    log_probability: float  # up to a constant, with the prior in it
+    footprint_m: float
+    log_probability: float  # up to a constant, with what is believed in it
 
 
 class Retriever:
     """Searches one cache with one engine."""
 
-    def __init__(
-        self, cache: TileCache, engine: Engine, frame: LocalFrame, score_map: ScoreMap = UNFITTED, threads: int = 0
-    ) -> None:
+    def __init__(self, cache: TileCache, engine: Engine, score_map: ScoreMap = UNFITTED, threads: int = 0) -> None:
         """Raises CacheEngineError when the cache is another model's."""
         cache.check_engine(engine)
         self._cache, self._engine, self._temperature = cache, engine, score_map.temperature
-        self._searcher, self._frame = Searcher(cache, threads), frame
+        self._searcher, self._nearby = Searcher(cache, threads), NearbyRows(cache)
         self._rows = [cache.metadata.level_rows(level) for level in range(len(cache.footprints_m))]
-        self._places_en_m: dict[int, FloatArray] = {}
 
-    def grid(self) -> PlaceGrid:
-        """Make the grid of a drone that may be anywhere on the map."""
-        west, south, east, north = self._cache.metadata.bounds_deg
-        low, high = self._frame.to_en(LatLon(south, west)), self._frame.to_en(LatLon(north, east))
-        return PlaceGrid(np.array(low), np.array(high))
+    def footprint_m(self, level: int) -> float:
+        """Return the side of a level's tiles."""
+        return float(self._cache.footprints_m[level])
 
     def level_for(self, view: View, centre_en_m: tuple[float, float]) -> int | None:
         """Choose the largest level whose footprint about a ground point the frame sees well, else the one seen best.
@@ -74,59 +108,78 @@ class Retriever:
             inputs.append(encoder_input(patch.picture, patch.seen, side_px))
         return self._engine.embed(np.array(inputs))
 
-    def likelihood(self, embedding: NDArray[np.float32], level: int, axis_en_m: tuple[float, float]) -> TileLikelihood:
-        """Return how likely each tile of a level makes one embedding (1, D)."""
-        rows, facts = self._rows[level], self._cache.metadata.levels[level]
-        logit = self._searcher.scan(embedding, rows)[0] / np.float32(self._temperature)
-        return TileLikelihood(self._places(level), logit, axis_en_m, float(facts.footprint_m), float(facts.stride_m))
+    def anywhere(self, frame: LocalFrame, looks: Sequence[Look]) -> Likeness:
+        """Search all of the map under every supposed heading: p = softmax(s / T) over all tiles and headings."""
+        rows, logits, looked, peak, total = [], [], [], -np.inf, 0.0
+        for k, look in enumerate(looks):
+            level = self._rows[look.level]
+            logit = self._searcher.scan(look.embedding[None], level)[0] / np.float32(self._temperature)
+            highest_here = float(logit.max())
+            total *= float(np.exp(min(peak - highest_here, 0.0)))
+            peak = max(peak, highest_here)
+            total += float(np.exp(logit - np.float32(peak)).sum(dtype=np.float64))
+            short = np.sort(highest(logit, RETRIEVAL.shortlist_rows)) + level.start
+            rows.append(short)
+            logits.append(self._searcher.exact(look.embedding, short).astype(np.float64) / self._temperature)
+            looked.append(np.full(len(short), k))
+        log_total = peak + float(np.log(total))
+        found = _Scanned(np.concatenate(rows), np.concatenate(logits), np.concatenate(looked), log_total)
+        return self._likeness(frame, looks, found)
 
-    def search(
+    def near(
         self,
-        embedding: NDArray[np.float32],  # (1, D)
-        level: int,
-        likelihood: TileLikelihood,
-        log_prior: NDArray[np.float32],  # (N,) of the level's tiles
-        most: int,
-    ) -> list[Candidate]:
-        """Return the best tiles by likelihood and prior, best first, no two nearer than half a footprint."""
-        rows, total = self._rows[level], likelihood.logit + log_prior
-        for count in (RETRIEVAL.shortlist_rows * most, len(total)):
-            short = np.sort(highest(total, count))
-            cosine = self._searcher.exact(embedding[0], short + rows.start)
-            exact = cosine.astype(np.float64) / self._temperature + log_prior[short]
-            chosen = _apart(exact, likelihood.place_en_m[short], likelihood.footprint_m / 2, most)
-            if len(chosen) == most:
-                break
-        centre = self._cache.centre[rows.start + short[chosen]].tolist()
-        return [Candidate(LatLon(*place), float(exact[i])) for i, place in zip(chosen, centre, strict=True)]
+        frame: LocalFrame,
+        looks: Sequence[Look],
+        drone_en_m: FloatArray,  # (2,)
+        reach_m: float,
+    ) -> Likeness | None:
+        """Search the tiles that a drone within ``reach_m`` of a place may see; None where the map has none."""
+        rows, logits, looked = [], [], []
+        for k, look in enumerate(looks):
+            near = self._nearby.rows(look.level, frame.to_latlon(*(drone_en_m + look.axis_en_m).tolist()), reach_m)
+            if len(near):
+                rows.append(near)
+                logits.append(self._searcher.exact(look.embedding, near).astype(np.float64) / self._temperature)
+                looked.append(np.full(len(near), k))
+        if not rows:
+            return None
+        logit = np.concatenate(logits)
+        log_total = float(logit.max() + np.log(np.exp(logit - logit.max()).sum()))
+        found = _Scanned(np.concatenate(rows), logit, np.concatenate(looked), log_total)
+        return self._likeness(frame, looks, found)
 
-    def _places(self, level: int) -> FloatArray:  # (N, 2)
-        """Return where the tiles of a level lie; worked out once."""
-        if level not in self._places_en_m:
-            rows = self._rows[level]
-            self._cache.check_rows(rows, ("centre",))
-            self._places_en_m[level] = self._en_m(rows)
-        return self._places_en_m[level]
-
-    def _en_m(self, rows: slice) -> FloatArray:  # (M, 2)
-        """Work out where the centres of rows lie, about the retriever's frame."""
-        per_lon_m, per_lat_m = self._frame.metres_per_degree()
-        lat, lon = self._cache.centre[rows].T
-        d_lon = short_way_deg(lon - self._frame.origin.lon)
-        return np.column_stack([d_lon * per_lon_m, (lat - self._frame.origin.lat) * per_lat_m])
-
-
-def _apart(
-    log_probability: FloatArray,  # (N,)
-    place_en_m: FloatArray,  # (N, 2)
-    apart_m: float,
-    most: int,
-) -> list[int]:
-    """Choose the most probable whose places are so far from those of all better ones."""
-    chosen: list[int] = []
-    for one in np.argsort(-log_probability, kind="stable"):
-        if (np.abs(place_en_m[chosen] - place_en_m[one]).max(axis=1) >= apart_m).all():
+    def _likeness(self, frame: LocalFrame, looks: Sequence[Look], found: _Scanned) -> Likeness:
+        """Gather tiles into places, the likest first."""
+        rows, logit, looked, log_total = found
+        facts = self._cache.metadata.levels[looks[0].level]
+        tile_en_m = self._en_m(frame, rows)
+        axis_en_m = np.array([look.axis_en_m for look in looks])[looked]
+        drone_en_m, share = tile_en_m - axis_en_m, np.exp(np.minimum(logit - log_total, 0.0))
+        left, chosen, probability = np.ones(len(rows), np.bool_), [], []
+        order = np.argsort(-logit, kind="stable")
+        for one in order:
+            if not left[one]:
+                continue
+            near = left & (np.abs(drone_en_m - drone_en_m[one]).max(axis=1) < facts.footprint_m / 2)
+            left &= ~near
             chosen.append(int(one))
-            if len(chosen) == most:
+            probability.append(float(share[near].sum()))
+            if len(chosen) == RETRIEVAL.places:
                 break
-    return chosen
+        return Likeness(
+            tile_en_m[chosen],
+            drone_en_m[chosen],
+            np.array(probability) / max(sum(probability), 1.0),
+            np.array([looks[k].view for k in looked[chosen]]),
+            float(facts.footprint_m),
+            float(facts.stride_m),
+            float(logit.max()) * self._temperature,
+        )
+
+    def _en_m(self, frame: LocalFrame, rows: NDArray[np.int64]) -> FloatArray:  # (M, 2)
+        """Work out where the centres of rows lie."""
+        self._cache.check_rows(rows, ("centre",))
+        per_lon_m, per_lat_m = frame.metres_per_degree()
+        lat, lon = self._cache.centre[rows].T
+        d_lon = short_way_deg(lon - frame.origin.lon)
+        return np.column_stack([d_lon * per_lon_m, (lat - frame.origin.lat) * per_lat_m])

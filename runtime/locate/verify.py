@@ -13,10 +13,10 @@ from runtime.geo.camera import rotation_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.geo.terrain import FLAT, Terrain
-from runtime.locate.ground_view import GroundView
+from runtime.locate.ground_view import GroundView, relaid
 from runtime.locate.limits import REGISTRATION, Limits
 from runtime.locate.mount import MountEstimate, is_plausible
-from runtime.locate.pose import Pose, solve_pose
+from runtime.locate.pose import Pose, offset_between, solve_pose
 from runtime.locate.registration import FramePoints, Registrar, Registration
 from runtime.locate.retrieve import Candidate
 from runtime.locate.stages import Stages
@@ -33,6 +33,15 @@ class RegisteredView:
     pose: Pose
     agreement: float  # share of the points that agree with the pose
     terrain: Terrain  # about the registration's origin
+    settled: bool = False  # a second look at the ground, laid out by the pose that was found, found the same
+
+    @property
+    def bears_out_tilt(self) -> bool:
+        """Whether the attitude may stand as it was found: few points that agree tell a far tilt only in part."""
+        tilt_deg = math.degrees(math.hypot(*self.pose.offset[1:3]))
+        few, some, many = REGISTRATION.tilt_agreements
+        allowed_deg = float(np.interp(self.agreement, (few, some), REGISTRATION.max_tilts_deg))
+        return self.settled and (tilt_deg <= allowed_deg or self.agreement >= many)
 
     def position(self, frame: LocalFrame) -> FloatArray:
         """Return the drone's place (2,), metres east and north in the frame."""
@@ -42,15 +51,6 @@ class RegisteredView:
         """Return where the optical axis meets the ground; None at and above the horizon."""
         east_m, north_m = self.pose.ground_en_m(np.array([[0.0, 0.0, 1.0]]), self.terrain)[0].tolist()
         return self.registration.origin.to_latlon(east_m, north_m) if math.isfinite(east_m) else None
-
-
-@dataclass(frozen=True, slots=True)
-class ViewCandidate:
-    """A tile that one of a frame's ground views may show."""
-
-    view: int  # which of the frame's ground views
-    tile: Candidate
-    footprint_m: float
 
 
 class ViewKeypoints:
@@ -109,7 +109,7 @@ class Verifier:
     def best(
         self,
         views: Sequence[ViewKeypoints],
-        candidates: Sequence[ViewCandidate],
+        candidates: Sequence[Candidate],
         mount: MountEstimate,
         min_agreement: float,
         *,
@@ -134,19 +134,19 @@ class Verifier:
             elsewhere = [r.support for r in others if _apart_m(mine, r) > apart_m]
             rivalled = max([mine.rival_support, *elsewhere]) > self._limits.max_rival * mine.support
             if not (rivalled or (alone and self._has_double(fit, registered.pose))):
-                return registered
+                return self._looked_again(registered, mount, min_agreement) if alone else registered
             reason = "ambiguous"
         return reason
 
     def _fits(
-        self, views: Sequence[ViewKeypoints], candidates: Sequence[ViewCandidate], mount: MountEstimate
+        self, views: Sequence[ViewKeypoints], candidates: Sequence[Candidate], mount: MountEstimate
     ) -> list[_Fit]:
         """List plausible fits to the map at each candidate, best supported first."""
         fits = []
         for candidate in candidates:
             view = views[candidate.view].view
             shift = np.subtract(view.middle_en_m, view.axis_en_m)
-            near = LocalFrame(candidate.tile.place).to_latlon(float(shift[0]), float(shift[1]))
+            near = LocalFrame(candidate.place).to_latlon(float(shift[0]), float(shift[1]))
             terrain = self._terrain(view, near)
             points = _laid_on(terrain, views[candidate.view].points(), view)
             registration = self._registrar.register(points, near, reach_m=candidate.footprint_m / 2)
@@ -162,17 +162,67 @@ class Verifier:
         terrain = self._heights.about(LocalFrame(near), 2 * view.side_m + math.hypot(*view.middle_en_m))
         return FLAT if terrain.is_level else terrain
 
-    def _verified(self, fit: _Fit, mount: MountEstimate, min_agreement: float) -> RegisteredView | None:
-        """Solve the pose of a fit, and again from all points that agree with it; None when too few do."""
+    def _verified(
+        self, fit: _Fit, mount: MountEstimate, min_agreement: float, widened: float = 1.0
+    ) -> RegisteredView | None:
+        """Solve the pose of a fit, and again from all points that agree with it; None when too few do.
+
+        ``widened`` is by how much sigma the first solution may lie further from the attitude than usual.
+        """
         points, registration = fit.points, fit.registration
-        pose = self._pose(fit, mount, registration.pixel, registration.place_en_m)
+        pose = self._pose(fit, mount, registration.pixel, registration.place_en_m, widened=widened)
         if pose is None:
             return None
         agreement = self._registrar.agreement(points, registration, fit.places(pose))
         if not agreement.share >= min_agreement:
             return None
-        pose = self._pose(fit, mount, agreement.pixel, agreement.place_en_m, trust=_trust(agreement.share))
+        trust = _trust(agreement.share)
+        pose = self._pose(fit, mount, agreement.pixel, agreement.place_en_m, trust=trust, widened=widened)
         return None if pose is None else RegisteredView(fit.view, registration, pose, agreement.share, fit.terrain)
+
+    def _looked_again(self, first: RegisteredView, mount: MountEstimate, min_agreement: float) -> RegisteredView:
+        """Lay the frame on the ground by the pose that was found, and register again: a tilt that was told far wrong
+        leaves matches that only bear out a part of it. What the second look bears out stays as the first one found it,
+        for that leans on what is told, and tilt from matches alone is weak.
+
+        Source: the second look of AdHoP (match again on the view rendered from the first pose).
+        """
+        told, best, newest, settled = first.view, first, first, False
+        for _ in range(REGISTRATION.second_looks):
+            again = self._again(newest, mount, min_agreement)
+            if again is None:
+                settled = False
+                break
+            settled = _turn_deg(newest.pose.rotation, again.pose.rotation) < REGISTRATION.settled_deg
+            newest = again
+            if newest.agreement >= best.agreement:
+                best = newest
+            if settled:
+                break
+        best = newest if settled else best
+        if _turn_deg(first.pose.rotation, best.pose.rotation) <= REGISTRATION.borne_out_deg:
+            return replace(first, settled=settled)
+        offset = offset_between(np.asarray(told.attitude), told.alt_agl_m, best.pose)
+        return replace(best, pose=replace(best.pose, offset=offset), settled=settled)
+
+    def _again(self, found: RegisteredView, mount: MountEstimate, min_agreement: float) -> RegisteredView | None:
+        pose = found.pose
+        view = relaid(found.view, pose.rotation, pose.height_m)
+        if view is None:
+            return None
+        middle_en_m = np.array([pose.east_m, pose.north_m]) + view.middle_en_m
+        near = found.registration.origin.to_latlon(float(middle_en_m[0]), float(middle_en_m[1]))
+        with self._stages.timed("register"):
+            terrain = self._terrain(view, near)
+            points = _laid_on(terrain, self.keypoints(view).points(), view)
+            reach_m = REGISTRATION.other_place_share * view.side_m
+            registration = self._registrar.register(points, near, reach_m=reach_m)
+        if registration is None or registration.support < self._limits.min_support:
+            return None
+        with self._stages.timed("pose"):
+            return self._verified(
+                _Fit(view, points, registration, terrain), mount, min_agreement, REGISTRATION.second_look_share
+            )
 
     def _has_double(self, fit: _Fit, pose: Pose) -> bool:
         with self._stages.timed("register"):
@@ -180,7 +230,14 @@ class Verifier:
         return support >= self._limits.min_support_alone
 
     def _pose(
-        self, fit: _Fit, mount: MountEstimate, pixel: FloatArray, place_en_m: FloatArray, *, trust: float = 1.0
+        self,
+        fit: _Fit,
+        mount: MountEstimate,
+        pixel: FloatArray,
+        place_en_m: FloatArray,
+        *,
+        trust: float = 1.0,
+        widened: float = 1.0,
     ) -> Pose | None:
         view = fit.view
         return solve_pose(
@@ -189,7 +246,7 @@ class Verifier:
             view.alt_agl_m,
             pixel,
             place_en_m,
-            prior_cov=mount.frame_cov(view.uncertainty),
+            prior_cov=mount.frame_cov(view.uncertainty) * widened**2,
             floor_m=self._floor_m,
             trust=trust,
             terrain=fit.terrain,
@@ -212,6 +269,11 @@ def _trust(agreement: float) -> float:
     """Say what points are worth among others that disagree: the ground has changed, and some agree by chance."""
     chance, good = REGISTRATION.chance_agreement, REGISTRATION.good_agreement
     return min(max((agreement - chance) / (good - chance), 0.0), 1.0)
+
+
+def _turn_deg(a: FloatArray, b: FloatArray) -> float:
+    """Return the angle between two rotations (3, 3)."""
+    return math.degrees(math.acos(min(max((float(np.trace(a.T @ b)) - 1.0) / 2.0, -1.0), 1.0)))
 
 
 def _is_plausible(view: GroundView, mount: MountEstimate, fit: Registration) -> bool:

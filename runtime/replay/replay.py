@@ -24,6 +24,18 @@ from runtime.start import Start, check_start_on_map
 from runtime.tiles.cache import TileCache
 from runtime.types import Say
 
+_MISSES_SHOWN = 5
+DOUBTS = {
+    "velocity": "the velocity told is not how the drone moved over the map (unit, sign, frame?)",
+    "telemetry": "telemetry stood still while pictures moved",
+    "start": "the map says that the flight began elsewhere than --start (or the map is misplaced)",
+    "clock": "places follow each other faster than a drone flies (t_us in milliseconds?)",
+    "yaw": "the heading told is far from what pictures show",
+    "tilt": "pitch or roll told are far from what pictures show",
+    "altitude": "altitude told, or the focal length, is far from what pictures show",
+}
+"""What is doubted of a flight, for people."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReplaySpec:
@@ -126,6 +138,12 @@ def _print_summary(name: str, report: ReplayReport, outputs: list[Path]) -> None
         print(f"  inside 90% ellipse {inside:.0%}, outside protection level {report.hpl_misses}")
     if report.no_fix_reasons:
         print("  no fix because    " + ", ".join(f"{reason} {n}" for reason, n in report.no_fix_reasons.items()))
+    for doubt, frames in report.doubts.items():
+        print(f"  doubted           {DOUBTS[doubt]}: {frames} frames")
+    for miss in report.hpl_missed[:_MISSES_SHOWN]:
+        print(
+            f"  outside           t_us {miss.t_us}: {miss.error_m:.1f} m off, {miss.hpl_m:.1f} m said ({miss.source})"
+        )
     print("  milliseconds p50  " + ", ".join(f"{stage} {ms.p50:.0f}" for stage, ms in report.latency_ms.items()))
     for path in outputs:
         print(f"  wrote {path}")

@@ -55,6 +55,16 @@ class Percentiles:
 
 
 @dataclass(frozen=True, slots=True)
+class HplMiss:
+    """A fix that lay further off than its protection level."""
+
+    t_us: int
+    source: str
+    error_m: float
+    hpl_m: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReplayReport:
     """What a replay came to: the contents of ``report.json``."""
 
@@ -64,10 +74,12 @@ class ReplayReport:
     time_to_first_fix_s: float | None
     sources: Mapping[str, int]  # fixes by what they rest on
     no_fix_reasons: Mapping[str, int]
+    doubts: Mapping[str, int]  # frames under which something that was told was doubted, by what
     position_error_m: Errors
     ground_error_m: Errors
     coverage: Mapping[str, float | None]  # share of true positions inside the ellipse of each probability, by "90%"
     hpl_misses: int
+    hpl_missed: Sequence[HplMiss]  # each of them
     latency_ms: Mapping[str, Percentiles]
 
     def to_json(self) -> dict[str, Any]:
@@ -78,6 +90,7 @@ class ReplayReport:
             if isinstance(value, Errors):
                 value = {"of_fixes": value.of_fixes.to_json(), "of_all_frames": value.of_all_frames.to_json()}
             values[field.name] = value
+        values["hpl_missed"] = [asdict(miss) for miss in self.hpl_missed]
         return values | {"latency_ms": {stage: asdict(ms) for stage, ms in self.latency_ms.items()}}
 
 
@@ -100,6 +113,11 @@ def score(
         and f.ground_lat is not None
         and f.ground_lon is not None
     ]
+    missed = [
+        HplMiss(f.t_us, f.source, round(error, 2), round(f.hpl_m, 2))
+        for error, (f, _) in zip(errors_m, drone, strict=True)
+        if error > f.hpl_m
+    ]
     known = [truth[v.t_us] for v in verdicts if v.t_us in truth]
     return ReplayReport(
         frames=len(verdicts),
@@ -108,10 +126,12 @@ def score(
         time_to_first_fix_s=(fixes[0].t_us - verdicts[0].t_us) * 1e-6 if fixes else None,
         sources=dict(Counter(f.source for f in fixes)),
         no_fix_reasons=dict(Counter(v.reason for v in verdicts if isinstance(v, NoFix))),
+        doubts=dict(Counter(doubt for v in verdicts for doubt in v.doubts)),
         position_error_m=_errors(errors_m, sum(t.drone is not None for t in known)),
         ground_error_m=_errors(ground_m, sum(t.ground is not None for t in known)),
         coverage=coverage(drone),
-        hpl_misses=sum(error > f.hpl_m for error, (f, _) in zip(errors_m, drone, strict=True)),
+        hpl_misses=len(missed),
+        hpl_missed=missed,
         latency_ms=latency(verdicts, stages_ms),
     )
 

@@ -7,7 +7,9 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 from runtime.errors import FlightError
 from runtime.frame import Telemetry
@@ -24,6 +26,9 @@ _LARGEST = {  # larger ones are of another unit, or of a sensor that has failed;
     "vel_east_mps": 1_000.0,
     "alt_msl_m": 20_000.0,
 }
+_FASTEST_MPS = 150.0  # more is of another unit
+_SHORTEST_STEP_US = 5_000  # between pictures, typically: no camera flies at 200 a second
+_TELLING_STEPS = 4
 _MAX_GAP_US = 2_000_000  # telemetry further away than this says nothing of a video frame
 
 
@@ -35,14 +40,33 @@ def read_telemetry(path: Path, *, needs_images: bool = True) -> tuple[list[Telem
         t_us = row.whole_number("t_us")
         if telemetry and t_us <= telemetry[-1].t_us:
             raise FlightError(
-                f"{row.where}: t_us {t_us} does not come after {telemetry[-1].t_us}; sort the rows by time"
+                f"{row.where}: t_us {t_us} does not come after {telemetry[-1].t_us}: the rows are in reverse, or two "
+                "flights are in one table; sort the rows by time"
             )
         values = {name: _measured(row, name) for name in _LARGEST}
         telemetry.append(Telemetry(t_us=t_us, session=row.cells.get("session") or "", **values))
         images.append(path.parent / row.cells.get("image", ""))
     if not telemetry:
         raise FlightError(f"{path} has no rows; expected one a picture")
+    _refuse_implausible(path, telemetry, pictures=needs_images)
     return telemetry, images
+
+
+def _refuse_implausible(path: Path, telemetry: Sequence[Telemetry], *, pictures: bool) -> None:
+    """Raise FlightError for times and speeds that no flight has: they are of another unit."""
+    steps_us = [b.t_us - a.t_us for a, b in pairwise(telemetry)]
+    if pictures and len(steps_us) >= _TELLING_STEPS and median(steps_us) < _SHORTEST_STEP_US:
+        raise FlightError(
+            f"{path}: rows are {median(steps_us):g} us apart, which no camera is: t_us looks like milliseconds; "
+            "write it in microseconds"
+        )
+    speeds = [math.hypot(one.vel_north_mps, one.vel_east_mps) for one in telemetry]
+    fast = max((speed for speed in speeds if math.isfinite(speed)), default=0.0)
+    if fast > _FASTEST_MPS:
+        raise FlightError(
+            f"{path}: the velocity reaches {fast:.0f} m/s, which no drone does; vel_north_mps and vel_east_mps are "
+            "metres a second (cm/s?); leave the cells blank when it is unknown"
+        )
 
 
 def newest_row(path: Path) -> tuple[Telemetry, Path] | None:

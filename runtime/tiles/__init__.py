@@ -5,6 +5,7 @@
     format    the bytes: quantises rows, writes the file
     windows   the one grid of windows for the whole Earth
     search    cosines of a query with every row
+    nearby    which rows lie near a place
     crop, merge, sign, verify, info, coverage   what one does with a finished cache
     options   defaults of ``build``, which ``--help`` shows
     commands  the library calls behind ``python -m runtime.tiles``, but for ``build``

@@ -10,7 +10,7 @@ Ground metres are those of Web Mercator's sphere.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,6 +73,11 @@ class Grid:
             around = count // BLOCK
             across = range(first // BLOCK, min(last // BLOCK, first // BLOCK + around - 1) + 1)
             yield from (Block(self.level, band, column % around) for column in across)
+
+    def place_along_curve(self, blocks: Sequence[Block]) -> NDArray[np.int64]:  # (N,)
+        """Return the first of the keys of :meth:`order` that all windows of each block share."""
+        rows, columns = np.array([(block.row, block.column) for block in blocks], np.int64).reshape(-1, 2).T
+        return self._curve(rows, columns)
 
     def count(self, block: Block, bounds: Bounds) -> int:
         """Return how many windows a block has in a box."""

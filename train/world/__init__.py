@@ -27,5 +27,6 @@ A picture shows the plan on a date:
 A flight is written down over it:
 
 - ``flight``: poses, frames, telemetry, truth and the map; ``hills``: a terrain for the world to lie on.
+- ``lies``: what telemetry, camera, clock, map and operator may tell wrong of any flight.
 - ``__main__``: the command ``python -m train.world``.
 """

@@ -9,7 +9,7 @@ from calib.score.fit import nll
 from calib.score.queries import condensed, gather, judged
 from runtime.flights.flight import Flight
 from runtime.flights.truth import read_truth
-from runtime.geo.local import LocalFrame, distance_m
+from runtime.geo.local import distance_m
 from runtime.geo.mercator import LatLon
 from runtime.locate.ground_view import ground_views
 from runtime.locate.mount import MountEstimate
@@ -38,7 +38,7 @@ def test_the_right_tile_is_the_one_nearest_to_the_truth(town: Town) -> None:
     engine = CellMeans(cache.metadata.encoder.sha256)
     known = read_truth(flight.path / "truth.csv")
     gathered = gather(flight, known, cache, engine, lambda: None)
-    retriever = Retriever(cache, engine, LocalFrame(cache.open_imagery().bounds.centre))
+    retriever = Retriever(cache, engine)
     for frame, query in zip(flight.frames(), gathered.queries, strict=True):
         [look], ground = ground_views(frame, flight.camera, MountEstimate()), known[frame.t_us].ground
         level = retriever.level_for(look, look.axis_en_m)

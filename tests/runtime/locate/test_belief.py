@@ -1,173 +1,213 @@
-"""What is believed of a flight of sightings."""
+"""What is believed of a flight of registrations, and when it is said."""
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from runtime.locate.belief import Belief, PositionMeasurement
-from runtime.locate.limits import BELIEF, Limits
-from runtime.locate.place_grid import PlaceGrid, TileLikelihood
-from runtime.locate.track import Track
-from runtime.model.score_map import ScoreMap
+from runtime.locate.belief import Belief
+from runtime.locate.belief_limits import BELIEF, POSTERIOR
+from runtime.locate.limits import Limits
+from runtime.locate.position import PositionEstimate, PositionMeasurement
+from runtime.locate.posterior import Evidence, Posterior
 
-STILL = np.array([0.0, 0.0])
-
-
-def sighting(
-    t_s: float, east_m: float, north_m: float = 0.0, sigma_m: float = 2.0, *, strong: bool = True
-) -> PositionMeasurement:
-    return PositionMeasurement(round(t_s * 1e6), np.array([east_m, north_m]), np.eye(2) * sigma_m**2, strong)
-
-
-def believing(track: Track | None = None, *, registers: bool = True) -> Belief:
-    return Belief(PlaceGrid(np.full(2, -500.0), np.full(2, 500.0)), track, registers=registers)
-
-
-def tight() -> Belief:
-    """Hovering over the middle, seen four times."""
-    belief = believing()
-    for t_s in range(4):
-        belief.predict(t_s * 1_000_000, STILL)
-        assert belief.weigh(sighting(t_s, 0.0))
-    assert belief.sigma_m < BELIEF.vouching_sigma_m
-    return belief
-
-
-def test_weak_sightings_that_never_agree_are_never_believed() -> None:
-    belief, rng = believing(), np.random.default_rng(0)
-    for t_s in range(40):
-        east = 1000.0 * t_s * (-1) ** t_s + rng.normal()  # each far from every other
-        belief.predict(t_s * 1_000_000, STILL)
-        assert not belief.weigh(sighting(t_s, east, strong=False))
-    assert belief.track is None
-    assert belief.anchored_us is None
-    assert belief.sigma_m == math.inf
-
-
-def test_a_strong_sighting_starts_a_track_alone() -> None:
-    belief = believing()
-    assert belief.weigh(sighting(1, 50.0))
-    assert belief.track is not None
-    assert belief.track.position_en_m == pytest.approx([50.0, 0.0])
-    assert belief.anchored_us == 1_000_000
-
-
-def test_two_weak_sightings_that_agree_start_a_track_and_a_stranger_between_them_does_not_matter() -> None:
-    belief = believing()
-    assert not belief.weigh(sighting(0, 50.0, strong=False))
-    assert not belief.weigh(sighting(0.5, -900.0, strong=False))
-    assert belief.weigh(sighting(1, 54.0, strong=False))
-    assert belief.track is not None
-
-
-def test_weak_sightings_so_vague_or_so_far_apart_in_time_that_anything_would_agree_confirm_nothing() -> None:
-    vague, late = believing(), believing()
-    for t_s in (0, 1):
-        assert not vague.weigh(sighting(t_s, 0.0, sigma_m=120.0, strong=False))
-    for t_s in (0, 30):
-        assert not late.weigh(sighting(t_s, 0.0, strong=False))
-
-
-def test_a_jump_is_refused_until_a_second_one_agrees() -> None:
-    belief = tight()
-    belief.predict(4_000_000, STILL)
-    assert not belief.weigh(sighting(4, 400.0))
-    assert belief.track is not None
-    assert belief.track.position_en_m == pytest.approx([0.0, 0.0], abs=1.0)
-    belief.predict(5_000_000, STILL)
-    assert belief.weigh(sighting(5, 405.0))
-    assert belief.track.position_en_m == pytest.approx([405.0, 0.0])
-    assert belief.anchored_us == 5_000_000
-
-
-def test_a_single_jump_is_forgotten_when_the_track_is_seen_again() -> None:
-    belief = tight()
-    for t_s, east, believed in ((4, 400.0, False), (5, 0.5, True), (6, 402.0, False), (7, 0.0, True)):
-        belief.predict(t_s * 1_000_000, STILL)
-        assert belief.weigh(sighting(t_s, east)) is believed
-
-
-def test_a_tight_track_vouches_for_a_weak_sighting_and_a_wide_one_does_not() -> None:
-    belief = tight()
-    belief.predict(4_000_000, STILL)
-    assert belief.weigh(sighting(4, 1.0, strong=False))
-    wide = believing(Track(0, np.zeros(2), np.eye(2) * (3 * BELIEF.vouching_sigma_m) ** 2))
-    assert not wide.weigh(sighting(0, 1.0, strong=False))
-    assert wide.anchored_us is None
-
-
-def test_a_strong_sighting_narrows_a_start_that_somebody_vouched_for() -> None:
-    belief = believing(Track(0, np.zeros(2), np.eye(2) * 100.0**2))
-    assert belief.weigh(sighting(0, 80.0))
-    assert belief.track is not None
-    assert belief.track.position_en_m == pytest.approx([80.0, 0.0], abs=1.0)
-
-
-def test_a_wrong_start_is_left_when_two_sightings_agree() -> None:
-    belief = believing(Track(0, np.zeros(2), np.eye(2) * 50.0**2))
-    assert not belief.weigh(sighting(0, 5000.0))
-    belief.predict(1_000_000, np.array([math.nan, math.nan]))
-    assert belief.weigh(sighting(1, 5010.0))
-
-
-def test_an_unknown_velocity_changes_nothing() -> None:
-    belief, other = tight(), tight()
-    belief.predict(4_000_000, np.array([math.nan, 3.0]))
-    assert other.track is not None
-    assert belief.track is not None
-    other.track.predict(4_000_000)
-    assert belief.track.mean == pytest.approx(other.track.mean)
-
-
-TILES = np.stack(np.meshgrid(np.arange(-490.0, 491.0, 16.0), np.arange(-490.0, 491.0, 16.0)), axis=2).reshape(-1, 2)
+UNKNOWN = np.array([math.nan, math.nan])
+STILL = np.zeros(2)
+STRONG, DOUBTFUL, WEAK = POSTERIOR.strong_outlier_share, POSTERIOR.counting_outlier_share, BELIEF.weak_outlier_share
 KNOWN_AXIS = np.eye(2)
 
 
-def retrieve(belief: Belief, t_s: int, east_m: float, cosine: float) -> None:
-    """A frame looks like one place of the map, and for the rest like nothing."""
-    if t_s:
-        belief.carry(t_s * 1_000_000, np.zeros(2), np.eye(2))
-    else:
-        belief.predict(0, STILL)
-    near = np.linalg.norm(TILES - np.array([east_m, 0.0]), axis=1) < 15.0
-    score = TileLikelihood(TILES, np.where(near, cosine / 0.03, 0.2 / 0.03).astype(np.float32), (0.0, 0.0), 64.0, 16.0)
-    belief.see_retrieval([score], ScoreMap(0.03, 0.2), 60.0)
+def sighting(t_s: float, east_m: float, north_m: float = 0.0, share: float = STRONG) -> PositionMeasurement:
+    return PositionMeasurement(round(t_s * 1e6), np.array([east_m, north_m]), np.eye(2) * 2.0**2, share)
 
 
-def test_retrieval_is_heard_once_a_registration_has_shown_that_the_map_is_right() -> None:
-    limits, belief, never = Limits(), believing(), believing()
-    for t_s in range(5):
-        retrieve(never, t_s, 200.0, 0.5)
-        assert never.unregistered(limits, KNOWN_AXIS) is None, "a wrong map has likest tiles too"
-    belief.predict(0, STILL)
-    assert belief.weigh(sighting(0, 0.0))
-    belief.predict(60_000_000, np.array([math.nan, math.nan]))
-    assert belief.unregistered(limits, KNOWN_AXIS) is None, "a minute later nothing is known"
-    for t_s in range(61, 66):
-        retrieve(belief, t_s, 200.0, 0.5)
-    where = belief.unregistered(limits, KNOWN_AXIS)
+def nothing_known(*, registers: bool = True) -> Belief:
+    return Belief(Posterior(1000.0**2), registers=registers)
+
+
+def flown(belief: Belief, *sightings: PositionMeasurement, velocity: np.ndarray = STILL) -> Belief:
+    for one in sightings:
+        belief = belief.moved(one.t_us, velocity, None).registering(one)
+    return belief
+
+
+def said(belief: Belief) -> PositionEstimate | None:
+    return belief.from_registration(50)
+
+
+def hovering() -> Belief:
+    """Over the middle, seen four times, at a velocity that is told and right."""
+    return flown(nothing_known(), *(sighting(t_s, 0.0) for t_s in range(4)))
+
+
+def test_a_registration_beyond_doubt_is_said_alone_and_a_doubtful_one_waits_for_a_second() -> None:
+    alone = said(flown(nothing_known(), sighting(0, 50.0)))
+    assert alone is not None
+    assert alone.source == "registration"
+    once = flown(nothing_known(), sighting(0, 50.0, share=DOUBTFUL))
+    assert said(once) is None
+    twice = flown(once, sighting(1, 51.0, share=DOUBTFUL))
+    assert said(twice) is not None
+
+
+def test_weak_registrations_that_never_agree_are_never_said() -> None:
+    belief, rng = nothing_known(), np.random.default_rng(0)
+    for t_s in range(30):
+        belief = flown(belief, sighting(t_s, *rng.uniform(-400.0, 400.0, 2), share=WEAK))
+        assert said(belief) is None
+        assert belief.unregistered(Limits(), KNOWN_AXIS) is None
+
+
+def test_a_stranger_between_two_that_agree_does_not_matter_and_weak_ones_never_count() -> None:
+    stranger = flown(nothing_known(), sighting(0, 50.0, share=DOUBTFUL), sighting(0.5, -400.0, share=WEAK))
+    assert said(stranger) is None
+    assert said(flown(stranger, sighting(1, 51.0, share=WEAK))) is None
+    assert said(flown(stranger, sighting(1, 51.0, share=DOUBTFUL))) is not None
+    weak = flown(nothing_known(), *(sighting(t_s, 50.0, share=WEAK) for t_s in range(10)))
+    assert said(weak) is None
+    tracked = flown(hovering(), sighting(4, 1.0, share=WEAK))
+    assert said(tracked) is not None, "a track that others bear out vouches for it"
+
+
+def test_a_jump_is_not_said_until_registrations_say_otherwise() -> None:
+    jumped = flown(hovering(), sighting(4, 400.0))
+    assert said(jumped) is None
+    again = flown(jumped, sighting(5, 401.0))
+    where = said(again)
     assert where is not None
-    assert where.source == "retrieval"
-    assert where.anchored_us == 65_000_000
-    assert where.position_en_m == pytest.approx([200.0, 0.0], abs=5.0)
-    assert belief.unregistered(limits, None) is None, "without a look it says nothing of now"
-    assert belief.unregistered(limits, KNOWN_AXIS * 30.0**2) is None, "the way to the ground is too uncertain"
+    assert where.position_en_m == pytest.approx([401.0, 0.0], abs=2.0)
+    doubtful = flown(hovering(), sighting(4, 400.0, share=DOUBTFUL))
+    back = flown(doubtful, sighting(5, 0.5))
+    where = said(back)
+    assert where is not None, "one fluke is forgotten"
+    assert abs(where.position_en_m[0]) < 2.0
+
+
+def test_reckoning_speaks_after_two_registrations_and_not_after_one() -> None:
+    once = flown(nothing_known(), sighting(0, 0.0)).moved(1_000_000, STILL, None)
+    assert once.unregistered(Limits(), None) is None
+    twice = hovering().moved(4_000_000, STILL, None)
+    where = twice.unregistered(Limits(), None)
+    assert where is not None
+    assert where.source == "dead_reckoning"
+    assert where.anchored_us == 3_000_000
+
+
+def test_reckoning_falls_silent_when_ground_is_seen_that_matches_nothing() -> None:
+    belief = hovering()
+    for k in range(1, POSTERIOR.unmatched_frames + 1):
+        belief = belief.moved((3 + k) * 1_000_000, STILL, None).unmatched()
+        spoken = belief.unregistered(Limits(), None) is not None
+        assert spoken is (k < POSTERIOR.unmatched_frames)
+    once = flown(belief, sighting(9, 0.0, share=DOUBTFUL))
+    assert said(once) is None, "one registration does not bring it back"
+    assert said(flown(once, sighting(10, 0.0, share=DOUBTFUL))) is not None
+
+
+def test_a_blackout_is_bridged_for_a_while_with_growing_uncertainty() -> None:
+    belief, sigmas = hovering(), []
+    for t_s in range(4, 60):
+        belief = belief.moved(t_s * 1_000_000, UNKNOWN, None)
+        where = belief.unregistered(Limits(), None)
+        sigmas.append(math.inf if where is None else where.sigma_m)
+    assert sigmas[0] < 20.0
+    assert sigmas == sorted(sigmas)
+    assert sigmas[-1] == math.inf
+
+
+@pytest.mark.parametrize(("off_m", "contradicted"), [(5.0, False), (60.0, True), (300.0, True)])
+def test_a_start_that_the_map_contradicts_far_beyond_its_radius_is_never_overruled(
+    off_m: float, *, contradicted: bool
+) -> None:
+    belief = nothing_known().with_start(0, np.zeros(2), 10.0)
+    for t_s in range(20):
+        belief = flown(belief, sighting(t_s, off_m))
+        assert (said(belief) is None) is contradicted
+        assert belief.start_contradicted is contradicted
+    assert belief.start == ("contradicted" if contradicted else "confirmed")
+
+
+def test_a_contradicted_start_is_not_forgotten_over_a_gap_and_an_unseen_one_is() -> None:
+    against = flown(nothing_known().with_start(0, np.zeros(2), 10.0), sighting(1, 300.0), velocity=UNKNOWN)
+    later = flown(against, sighting(100, 300.0), sighting(101, 300.0), velocity=UNKNOWN)
+    assert later.start == "contradicted"
+    assert said(later) is None
+    unseen = nothing_known().with_start(0, np.zeros(2), 10.0).moved(100_000_000, UNKNOWN, None)
+    assert unseen.start == "none"
+    assert said(flown(unseen, sighting(101, 300.0), velocity=UNKNOWN)) is not None
+
+
+def test_one_fluke_beside_a_right_start_does_not_silence_it_for_ever() -> None:
+    begun = nothing_known().with_start(0, np.zeros(2), 10.0)
+    fluke = flown(begun, sighting(0, 400.0, share=DOUBTFUL))
+    right = flown(fluke, sighting(1, 1.0), sighting(2, 1.0))
+    assert right.start == "confirmed"
+    assert said(right) is not None
+
+
+def test_no_step_is_said_that_no_drone_makes_unless_a_loss_was_said_before() -> None:
+    here = PositionEstimate(0, "registration", np.zeros(2), np.eye(2), 0, 50)
+    far = replace(here, t_us=1_000_000, position_en_m=np.array([200.0, 0.0]))
+    near = replace(far, position_en_m=np.array([25.0, 0.0]))
+    belief, first = nothing_known().saying(here)
+    assert first is here
+    _, spoken = belief.saying(near)
+    assert spoken is near
+    lost, spoken = belief.saying(far)
+    assert spoken is None
+    _, spoken = lost.saying(far)
+    assert spoken is far
+
+
+def retrieve(belief: Belief, t_s: int, east_m: float, cosine: float) -> Belief:
+    """A frame looks like one place of the map, and for the rest like nothing."""
+    belief = belief.moved(t_s * 1_000_000, STILL, None)
+    seen = Evidence(t_s * 1_000_000, np.array([[east_m, 0.0]]), np.array([0.6]), np.eye(2) * 12.0**2, 0.2)
+    return belief.retrieved(seen, cosine)
 
 
 @pytest.mark.parametrize(("cosine", "heard"), [(0.55, False), (0.7, True)])
 def test_alone_retrieval_vouches_for_itself_by_how_like_the_map_looks(cosine: float, *, heard: bool) -> None:
-    belief = believing(registers=False)
+    belief = nothing_known(registers=False)
     for t_s in range(6):
-        retrieve(belief, t_s, -100.0, cosine)
-    assert (belief.unregistered(Limits(), KNOWN_AXIS) is not None) is heard
-
-
-def test_of_a_track_and_retrieval_the_tighter_is_said() -> None:
-    belief = tight()
+        belief = retrieve(belief, t_s, -100.0, cosine)
     where = belief.unregistered(Limits(), KNOWN_AXIS)
+    assert (where is not None) is heard
+    if where is not None:
+        assert where.source == "retrieval"
+        assert where.position_en_m == pytest.approx([-100.0, 0.0], abs=5.0)
+        assert belief.unregistered(Limits(), None) is None, "without a look it says nothing of now"
+        assert belief.unregistered(Limits(), KNOWN_AXIS * 30.0**2) is None, "the way to the ground is too uncertain"
+
+
+def test_where_registrations_are_made_retrieval_is_not_heard_before_two_agree() -> None:
+    belief = nothing_known()
+    for t_s in range(6):
+        belief = retrieve(belief, t_s, 200.0, 0.9)
+        assert belief.unregistered(Limits(), KNOWN_AXIS) is None, "a wrong map has likest tiles too"
+
+
+def test_two_registrations_that_contradict_the_velocity_silence_it() -> None:
+    east = np.array([12.0, 0.0])
+    true = flown(nothing_known(), *(sighting(t_s, 12.0 * t_s) for t_s in range(6)), velocity=east)
+    assert not true.velocity.ignored
+    lied = flown(nothing_known(), *(sighting(t_s, -12.0 * t_s) for t_s in range(6)), velocity=east)
+    assert lied.velocity.ignored
+    where = said(lied)
     assert where is not None
-    assert where.source == "dead_reckoning"
-    assert where.sigma_m == pytest.approx(belief.sigma_m)
+    assert where.position_en_m == pytest.approx([-60.0, 0.0], abs=3.0)
+
+
+def test_it_is_a_value_that_can_be_kept_and_goes_on_the_same() -> None:
+    belief = hovering()
+    kept = Belief.from_json(json.loads(json.dumps(belief.to_json())))
+    assert kept.to_json() == belief.to_json()
+    a, b = (flown(one, sighting(4, 1.0)) for one in (belief, kept))
+    assert a.to_json() == b.to_json()
+    moved = kept.about(np.array([100.0, 0.0]))
+    assert moved.posterior.leader is not None
+    assert moved.posterior.leader.track.position_en_m == pytest.approx([100.0, 0.0], abs=2.0)

@@ -7,8 +7,10 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
-from runtime.locate import limits
-from runtime.locate.limits import BELIEF, MOUNT, REGISTRATION, TRACK
+from runtime.fix import K_HPL
+from runtime.locate import belief_limits, limits
+from runtime.locate.belief_limits import BELIEF, MOTION, POSTERIOR
+from runtime.locate.limits import MOUNT, REGISTRATION
 
 
 def chi_square_2(probability: float) -> float:
@@ -17,7 +19,9 @@ def chi_square_2(probability: float) -> float:
 
 
 def test_gates_and_shares_are_those_of_their_distributions() -> None:
-    assert TRACK.gate_99 == pytest.approx(chi_square_2(0.99), abs=0.005)
+    for gate in (POSTERIOR.gate_99, MOTION.gate_99):
+        assert gate == pytest.approx(chi_square_2(0.99), abs=0.005)
+    assert BELIEF.agreeing_sigmas == pytest.approx(K_HPL, abs=0.005)
     assert MOUNT.gate == pytest.approx(chi_square_2(0.9973), abs=0.05)
     assert 1.0 / BELIEF.sigma_of_ce90 == pytest.approx(math.sqrt(chi_square_2(0.9)), abs=5e-4)
     assert REGISTRATION.chance_agreement == REGISTRATION.like_reaches**-2
@@ -29,8 +33,9 @@ def test_chance_is_below_every_threshold_of_agreement() -> None:
 
 
 def test_nothing_can_change_a_limit_in_flight() -> None:
-    records = [value for value in vars(limits).values() if is_dataclass(value) and not isinstance(value, type)]
-    assert len(records) == 10
+    values = [*vars(limits).values(), *vars(belief_limits).values()]
+    records = [value for value in values if is_dataclass(value) and not isinstance(value, type)]
+    assert len(records) == 11
     for record in records:
         name = fields(record)[0].name
         with pytest.raises(AttributeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -27,10 +28,10 @@ def test_learning_from_poses_is_a_kalman_filter_on_what_they_measured() -> None:
         before = cov + DRIFT
         frame = before + JITTER
         weight = frame @ np.linalg.inv(frame + noise)
-        mount.learn(told, weight @ measured, frame - weight @ frame)
+        mount = mount.learned(told, weight @ measured, frame - weight @ frame)
         gain = before @ np.linalg.inv(before + JITTER + noise)
         mean, cov = mean + gain @ measured, before - gain @ before
-        assert mount._mean == pytest.approx(mean)
+        assert mount.mean == pytest.approx(mean)
         assert mount.frame_cov(told) == pytest.approx(cov + JITTER)
 
 
@@ -42,7 +43,7 @@ def test_a_steady_mount_is_found_and_taken_out() -> None:
     for _ in range(15):
         prior = mount.frame_cov(first)
         weight = prior @ np.linalg.inv(prior + np.eye(4) * 0.01**2)
-        mount.learn(first, weight @ (truth - mount._mean), prior - weight @ prior)
+        mount = mount.learned(first, weight @ (truth - mount.mean), prior - weight @ prior)
     rotation, height_m = mount.correct(NADIR, 100.0)
     ahead = axis_ground(rotation, height_m)
     assert height_m == pytest.approx(103.0, abs=0.5)
@@ -73,10 +74,10 @@ def test_a_supposed_heading_teaches_nothing_of_the_next() -> None:
     told, mount = first_uncertainty(NADIR, roll_known=True, yaw_known=False), MountEstimate()
     for k in range(12):
         prior = mount.frame_cov(told)
-        offset = np.array([0.0, 0.0, 0.0, math.radians(12.0) * (-1) ** k]) - mount._mean
+        offset = np.array([0.0, 0.0, 0.0, math.radians(12.0) * (-1) ** k]) - mount.mean
         weight = prior @ np.linalg.inv(prior + np.eye(4) * 0.01**2)
-        mount.learn(told, weight @ offset, prior - weight @ prior)
-        assert abs(mount._mean[3]) < math.radians(3.0)
+        mount = mount.learned(told, weight @ offset, prior - weight @ prior)
+        assert abs(mount.mean[3]) < math.radians(3.0)
         assert mount.frame_cov(told)[3, 3] > math.radians(8.0) ** 2
 
 
@@ -98,3 +99,24 @@ def test_a_fit_must_be_plausible_and_more_so_when_the_mount_is_known(
     known = JITTER + np.eye(4) * 0.01**2
     assert is_plausible(NADIR, first.mount + JITTER, scale=scale, turn_deg=turn_deg) is at_first
     assert is_plausible(NADIR, known, scale=scale, turn_deg=turn_deg) is later
+
+
+def test_learning_leaves_the_estimate_before_it_as_it_was() -> None:
+    told, before = first_uncertainty(NADIR, roll_known=True, yaw_known=True), MountEstimate()
+    after = before.learned(told, np.full(4, 0.02), np.eye(4) * 1e-4)
+    assert before.cov is None and not before.mean.any()
+    assert after.mean.all(), "each of the four was taken in"
+
+
+def test_an_estimate_outlives_being_written() -> None:
+    told = first_uncertainty(NADIR, roll_known=True, yaw_known=True)
+    learnt = MountEstimate().learned(told, np.array([0.01, 0.1, -0.02, 0.03]), np.eye(4) * 1e-4)
+    for before in (MountEstimate(), learnt):
+        after = MountEstimate.from_json(json.loads(json.dumps(before.to_json())))
+        assert (after.mean == before.mean).all()
+        assert (after.cov is None) is (before.cov is None)
+        assert (after.frame_cov(told) == before.frame_cov(told)).all(), "to the last bit"
+    with pytest.raises(ValueError, match="reshape"):
+        MountEstimate.from_json({**learnt.to_json(), "cov": [[1.0]]})
+    with pytest.raises(KeyError):
+        MountEstimate.from_json({"mean": [0.0, 0.0, 0.0, 0.0]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -12,11 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.geo.bounds import Bounds
 from runtime.geo.local import LocalFrame
-from runtime.geo.mercator import LatLon
+from runtime.geo.mercator import LatLon, to_metres
 from runtime.tiles.cache import TileCache
 from runtime.tiles.format import quantise_rows, to_rows, write_rows
 from runtime.tiles.metadata import CacheMetadata, EncoderFacts, Level, MapFacts
+from runtime.tiles.windows import windows_over
 
 
 def metadata_of(levels: Sequence[tuple[float, float, int]], dim: int) -> CacheMetadata:
@@ -78,6 +81,24 @@ def cache_of(count: int, dim: int, seed: int = 0) -> TileCache:
     centre = np.array([frame.to_latlon(e, n) for e, n in zip(rng.uniform(-2000, 2000, count), north, strict=True)])
     metadata = metadata_of([(64.0, 16.0, count // 3), (128.0, 32.0, count - count // 3)], dim)
     return TileCache(Path("drawn.tiles"), metadata, rows, scale, centre, level)
+
+
+@lru_cache(maxsize=8)
+def windows_about(middle: LatLon, half_m: float, dim: int, seed: int = 0) -> TileCache:
+    """Two levels of tiles where a build puts them, a tenth of them left out, and a third level without any."""
+    rng, sides_m = np.random.default_rng(seed), ((64.0, 16.0), (128.0, 32.0))
+    centre, reach = to_metres(middle), half_m / math.cos(math.radians(middle.lat))
+    box = Bounds(centre.x - reach, centre.y - reach, centre.x + reach, centre.y + reach)
+    places = [
+        [w.place for w in windows_over(box, i, *side_m) if rng.random() < 0.9] for i, side_m in enumerate(sides_m)
+    ]
+    counts = [len(some) for some in places]
+    levels = [(*side_m, count) for side_m, count in zip(sides_m, counts, strict=True)]
+    decay = 0.97 ** np.arange(dim)  # as of a Matryoshka embedding: what comes first tells most
+    rows, scale = quantise_rows(unit(rng.normal(size=(sum(counts), dim)) * decay))
+    level = np.repeat([0, 1], counts).astype(np.uint8)
+    metadata = metadata_of([*levels, (256.0, 64.0, 0)], dim)
+    return TileCache(Path("drawn.tiles"), metadata, rows, scale, np.array([*places[0], *places[1]]), level)
 
 
 def queries_near(cache: TileCache, count: int, seed: int) -> NDArray[np.float32]:

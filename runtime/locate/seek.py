@@ -1,0 +1,102 @@
+"""Finds a frame on the map: about the place that is believed, else anywhere; and says how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runtime.fix import NoFixReason
+from runtime.frame import Frame
+from runtime.geo.local import LocalFrame
+from runtime.locate.belief import Belief
+from runtime.locate.belief_limits import BELIEF, POSTERIOR
+from runtime.locate.candidates import Finder, TileView
+from runtime.locate.limits import Limits
+from runtime.locate.mount import MountEstimate
+from runtime.locate.retrieve import Likeness
+from runtime.locate.track import Track
+from runtime.locate.verify import RegisteredView, Verifier, ViewKeypoints
+from runtime.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one frame is looked for with: what it shows, and what is believed of place and mount."""
+
+    frame: Frame
+    local: LocalFrame  # of the belief's metres
+    keypoints: Sequence[ViewKeypoints]
+    grounds: Sequence[TileView]
+    mount: MountEstimate
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What came of it: a registration, or why there is none; and the belief with what retrieval said."""
+
+    belief: Belief
+    found: RegisteredView | NoFixReason
+    likeness: Likeness | None = None  # after a search of all the map
+
+    @property
+    def contradicts_leader(self) -> bool:
+        """Whether the encoder sees another place than the one that is believed."""
+        leader = self.belief.posterior.leader
+        if leader is None or self.likeness is None:
+            return False
+        return self.likeness.odds(leader.track.position_en_m) < 1.0
+
+
+class Seeker:
+    """Looks for frames with retrieval and, where there are local features, registration."""
+
+    def __init__(self, finder: Finder, verifier: Verifier | None, limits: Limits, usual: tuple[float, float]) -> None:
+        """``usual`` are the shares of points that the features want to agree, alone and where a track says so."""
+        chosen = limits.min_agreement_alone, limits.min_agreement_tracked
+        self._alone, self._tracked = (b if a is None else a for a, b in zip(chosen, usual, strict=True))
+        self._finder, self._verifier, self._limits = finder, verifier, limits
+
+    def seek(self, belief: Belief, sight: Sight) -> Sought:
+        """Look about the place that is believed, else anywhere.
+
+        A start is looked at first, and then, where it is not borne out, all of the map.
+        """
+        leader = belief.posterior.leader
+        if self._verifier is not None and leader is not None and (belief.tracking or belief.starting):
+            found = self._at_track(self._verifier, sight, leader.track)
+            if belief.tracking or not isinstance(found, str):
+                return Sought(belief, found)
+        looks, told = self._finder.looks(sight.grounds), sight.frame.telemetry
+        all_over = self._finder.anywhere(sight.local, looks, belief.posterior, t_us=told.t_us, alt_agl_m=told.alt_agl_m)
+        belief = belief.retrieved(all_over.evidence, all_over.likeness.best_cosine)
+        if self._verifier is None:
+            return Sought(belief, "unconfirmed")
+        found = self._verifier.best(sight.keypoints, all_over.candidates, sight.mount, self._alone, alone=True)
+        if not isinstance(found, str) and all_over.likeness.odds(found.position(sight.local)) < BELIEF.least_odds:
+            found = "ambiguous"  # the encoder sees another place
+        return Sought(belief, found, all_over.likeness)
+
+    def _at_track(self, verifier: Verifier, sight: Sight, track: Track) -> RegisteredView | NoFixReason:
+        """Register where a track says, and where its surroundings look like the frame only if that fails."""
+        if len(sight.grounds) == 1:  # else its surroundings tell the heading
+            here = [self._finder.at(sight.local, sight.grounds[0], track)]
+            found = verifier.best(sight.keypoints, here, sight.mount, self._tracked, alone=False)
+            if not isinstance(found, str):
+                return found
+        around = self._finder.near(sight.local, sight.grounds, track)
+        return verifier.best(sight.keypoints, around, sight.mount, self._tracked, alone=False)
+
+    def outlier_share(self, registered: RegisteredView, position_en_m: FloatArray, like: Likeness | None) -> float:
+        """Say how often a registration like this one is a fluke.
+
+        Repeated and mirrored ground has fits that pass every gate, once in some hundred frames. What the encoder sees
+        of the frame is another witness: over right fits it names the place first, over flukes it has named others.
+        """
+        supported = registered.registration.support >= self._limits.min_support_alone
+        counting = self._alone if like is None else BELIEF.named_agreement * self._alone  # None: a track vouches
+        if not (supported and registered.agreement >= counting):
+            return BELIEF.weak_outlier_share
+        odds = 0.0 if like is None else like.odds(position_en_m)
+        needed = BELIEF.named_agreement if odds >= BELIEF.sure_odds else BELIEF.sure_agreement
+        strong = odds >= 1.0 and registered.agreement >= needed * self._alone and registered.bears_out_tilt
+        return POSTERIOR.strong_outlier_share if strong else POSTERIOR.counting_outlier_share

@@ -1,0 +1,117 @@
+"""All that a flight has taught so far, as one value: it can be kept, restored, and carried without a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from runtime.errors import SettingsError
+from runtime.fix import Doubt
+from runtime.geo.mercator import LatLon
+from runtime.locate.belief import Belief
+from runtime.locate.feed import Feed
+from runtime.locate.limits import FRAME, MOUNT
+from runtime.locate.mount import MountEstimate
+from runtime.types import FloatArray
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FlightState:
+    """What is believed of a flight; all of it goes when a clock was set anew."""
+
+    origin: LatLon
+    """Of the local frame that the belief's metres are in; it follows the drone."""
+    belief: Belief
+    mount: MountEstimate = field(default_factory=MountEstimate)
+    feed: Feed = field(default_factory=Feed)
+    session: str | None = None
+    newest_us: int | None = None
+    backwards_us: tuple[int, ...] = ()
+    lever_en_m: tuple[float, float] = (0.0, 0.0)
+    """From the drone to the ground at the newest registered picture's centre."""
+    height_m: float = 0.0
+    """Of the drone in that picture."""
+
+    @property
+    def telemetry_cov_m2(self) -> FloatArray:  # (2, 2)
+        """How far off the drone may be in every frame alike, by what telemetry tells wrong.
+
+        Ground that is seen larger than told is of a lower drone or of a longer lens: the two differ by the lever times
+        what was found. And of a tilt that is found far from what is told a part may be missing.
+        """
+        lever = np.array(self.lever_en_m) * float(self.mount.mean[0])
+        tilt = MOUNT.missing_tilt * math.hypot(float(self.mount.mean[1]), float(self.mount.mean[2]))
+        return np.outer(lever, lever) + np.eye(2) * (tilt * self.height_m) ** 2
+
+    def heard(self, t_us: int) -> FlightState:
+        """Take in the time of a frame: in a row of frames that are older than the newest, each later than the one
+        before, the clock was set anew.
+        """
+        if not self.ran_backwards(t_us):
+            return replace(self, backwards_us=())
+        return replace(self, backwards_us=(*(one_us for one_us in self.backwards_us if one_us < t_us), t_us))
+
+    def ran_backwards(self, t_us: int) -> bool:
+        """Tell whether a frame is no newer than the newest one: it gives no fix."""
+        return self.newest_us is not None and t_us <= self.newest_us
+
+    @property
+    def clock_was_set(self) -> bool:
+        """Whether so many frames are older than the newest one that the clock was set: all begins anew."""
+        return len(self.backwards_us) >= FRAME.backwards_until_clock_set
+
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Return what is told and contradicted by the map, or by itself."""
+        found: dict[Doubt, bool] = {
+            "velocity": self.belief.velocity.ignored or self.feed.velocity_stale,
+            "telemetry": self.feed.stale,
+            "start": self.belief.start_contradicted,
+            "clock": self.belief.clock_doubted,
+            **self.mount.contradicts(),
+        }
+        return tuple(doubt for doubt, holds in found.items() if holds)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; pictures are not kept."""
+        return {
+            "format": FORMAT,
+            "origin": [self.origin.lat, self.origin.lon],
+            "belief": self.belief.to_json(),
+            "mount": self.mount.to_json(),
+            "feed": self.feed.to_json(),
+            "session": self.session,
+            "newest_us": self.newest_us,
+            "backwards_us": list(self.backwards_us),
+            "lever_en_m": list(self.lever_en_m),
+            "height_m": self.height_m,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> FlightState:
+        """Read what :meth:`to_json` wrote; raises SettingsError for anything else."""
+        try:
+            if values["format"] != FORMAT:
+                raise ValueError(f"format {values['format']}, expected {FORMAT}")
+            newest_us = values["newest_us"]
+            lat, lon = values["origin"]
+            if not (abs(lat) <= 90.0 and abs(lon) <= 180.0):
+                raise ValueError(f"origin {lat}, {lon}")
+            return cls(
+                LatLon(float(lat), float(lon)),
+                Belief.from_json(values["belief"]),
+                MountEstimate.from_json(values["mount"]),
+                Feed.from_json(values["feed"]),
+                values["session"],
+                None if newest_us is None else int(newest_us),
+                tuple(int(one) for one in values["backwards_us"]),
+                (float(values["lever_en_m"][0]), float(values["lever_en_m"][1])),
+                float(values["height_m"]),
+            )
+        except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+            raise SettingsError(f"this is no kept state of a flight ({error!r}): begin without it") from None

@@ -1,0 +1,95 @@
+"""A flight's state is a value: kept, restored, and no other file is taken for one."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runtime.errors import SettingsError
+from runtime.geo.mercator import LatLon
+from runtime.locate.belief import Belief
+from runtime.locate.limits import FRAME
+from runtime.locate.mount import MountEstimate
+from runtime.locate.position import PositionMeasurement
+from runtime.locate.posterior import Posterior
+from runtime.locate.state import FlightState
+
+
+def flown() -> FlightState:
+    belief = Belief(Posterior(1e6))
+    for t_s in range(3):
+        belief = belief.moved(t_s * 1_000_000, np.array([1.0, 0.0]), None)
+        belief = belief.registering(
+            PositionMeasurement(t_s * 1_000_000, np.array([float(t_s), 0.0]), np.eye(2) * 4.0, 0.002)
+        )
+    mount = MountEstimate(np.array([0.1, 0.02, 0.0, 0.0]), np.eye(4) * 1e-4)
+    return FlightState(LatLon(47.5, 8.2), belief, mount, session="1", newest_us=2_000_000, lever_en_m=(10.0, 0.0))
+
+
+def test_it_comes_back_from_text_as_it_was() -> None:
+    state = flown()
+    assert FlightState.from_json(json.loads(json.dumps(state.to_json()))).to_json() == state.to_json()
+
+
+def broken(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(values: dict[str, Any]) -> None:
+        *way, last = path.split(".")
+        for key in way:
+            values = values[int(key) if key.isdigit() else key]  # type: ignore[call-overload]
+        values[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        broken("format", 2),
+        broken("origin", [200.0, 1000.0]),
+        broken("newest_us", math.inf),
+        broken("belief.velocity_en_mps", []),
+        broken("belief.start", "perhaps"),
+        broken("belief.posterior.area_m2", 0.0),
+        broken("belief.posterior.placements.0.probability", 5.0),
+        broken("belief.posterior.placements.0.lineage", "noble"),
+        broken("belief.posterior.placements.0.track.cov", [[math.nan] * 4] * 4),
+        broken("belief.posterior.placements.0.track.cov", (-np.eye(4)).tolist()),
+        broken("mount", None),
+    ],
+)
+def test_what_is_no_state_is_refused(change: Callable[[dict[str, Any]], None]) -> None:
+    values = flown().to_json()
+    change(values)
+    with pytest.raises(SettingsError, match="no kept state"):
+        FlightState.from_json(values)
+
+
+def test_a_clock_that_was_set_is_told_from_a_frame_that_came_late() -> None:
+    state = replace(flown(), newest_us=100)
+    late = state.heard(50)
+    assert late.ran_backwards(50)
+    assert not late.clock_was_set
+    assert late.heard(101).backwards_us == ()
+    for t_us in range(1, 1 + FRAME.backwards_until_clock_set):
+        state = state.heard(t_us)
+    assert state.clock_was_set
+
+
+def test_doubts_name_what_is_contradicted() -> None:
+    state = flown()
+    assert state.doubts() == ()
+    leaning = replace(state, mount=MountEstimate(np.array([0.0, 0.4, 0.0, 0.0]), np.eye(4) * 1e-4))
+    assert leaning.doubts() == ("tilt",)
+    turned = replace(state, mount=MountEstimate(np.array([0.3, 0.0, 0.0, -0.4]), np.eye(4) * 1e-4))
+    assert turned.doubts() == ("yaw", "altitude")
+
+
+def test_a_lens_or_a_height_that_is_off_widens_the_fix_along_the_view() -> None:
+    """Ground ten metres ahead that looks 10% too large is of a drone a metre off, or of another lens."""
+    assert flown().telemetry_cov_m2 == pytest.approx(np.array([[1.0, 0.0], [0.0, 0.0]]))
