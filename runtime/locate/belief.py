@@ -192,7 +192,10 @@ class Belief:
             return None
         retrieved = self.retrieved_us == self.newest_us and axis_cov_m2 is not None
         track, anchored_us = mode.track, leader.anchored_us
-        cov_m2 = track.position_cov_m2 + (axis_cov_m2 if retrieved and axis_cov_m2 is not None else 0.0)
+        if retrieved and axis_cov_m2 is not None:
+            cov_m2 = track.position_cov_m2 + axis_cov_m2
+        else:  # ground that is seen and matches nothing says that the reckoning may be wrong
+            cov_m2 = track.position_cov_m2 * (1.0 + leader.unmatched) ** 2
         estimate = PositionEstimate(
             track.t_us,
             "retrieval" if retrieved else "dead_reckoning",

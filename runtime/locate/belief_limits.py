@@ -24,6 +24,8 @@ class MotionLimits:
 
     gate_99: float = 9.21
     """Chi-square with two degrees of freedom, 99%."""
+    bridge_psd_m2ps3: float = 9.0
+    """Of accelerations between two told velocities: 2.4 m in 2 s; a steady turn at 3 m/s^2 bends the way by half."""
     velocity_sigma_mps: float = 1.0
     """Of a velocity that is right, wind and yaw errors included. Convention."""
     believed_error: float = 0.1

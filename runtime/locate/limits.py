@@ -64,7 +64,7 @@ class MountPrior:
     doubted_tilt_deg: float = 8.0
     doubted_log_height: float = 0.15
     """Further off than this, surely, and it is said that the telemetry is wrong. Convention."""
-    missing_tilt: float = 0.2
+    missing_tilt: float = 0.3
     """Of a tilt that was found: one sigma of what is missing of it. log: One belief."""
     similarity_scale_sigma: float = 0.05
     similarity_turn_sigma_deg: float = 2.0

@@ -81,10 +81,10 @@ class Localizer:
         self._home, self._flow = LocalFrame(imagery.bounds.centre), Flow()
         self._state = self._begun()
 
-    def forget(self) -> None:
-        """Forget where the drone is; the map's features that were found are kept."""
+    def forget(self, start: Start | None = None) -> None:
+        """Forget where the drone is, or begin anew at a start; the map's features that were found are kept."""
         self._flow.forget()
-        self._state = self._begun()
+        self._state, self._start = self._begun(), start
 
     def _begun(self) -> FlightState:
         west, south, east, north = self._bounds_deg

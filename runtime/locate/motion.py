@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from runtime.locate.belief_limits import MOTION, TRACK
+from runtime.locate.belief_limits import MOTION
 from runtime.types import FloatArray
 
 
@@ -50,7 +50,7 @@ class ToldWay:
     def between(cls, seconds: float, first_en_mps: FloatArray, last_en_mps: FloatArray) -> ToldWay:
         """Reckon the way between two told velocities (2,): what lies between is a bridge of random accelerations."""
         east, north = ((first_en_mps + last_en_mps) / 2 * seconds).tolist()
-        return cls(seconds, (east, north), TRACK.acceleration_psd_m2ps3 * seconds**3 / 12)
+        return cls(seconds, (east, north), MOTION.bridge_psd_m2ps3 * seconds**3 / 12)
 
     def then(self, other: ToldWay) -> ToldWay:
         """Return this way and another after it as one."""

@@ -6,7 +6,7 @@ memory-mapped places, whatever the cache's size.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ class NearbyRows:
             (Grid(level, float(facts.footprint_m), float(facts.stride_m)), cache.metadata.level_rows(level))
             for level, facts in enumerate(cache.metadata.levels)
         ]
-        self._blocks: OrderedDict[Block, tuple[int, int]] = OrderedDict()
+        self._blocks: dict[Block, tuple[int, int]] = {}
 
     def rows(self, level: int, place: LatLon, reach_m: float) -> NDArray[np.int64]:  # (M,)
         """Return the rows of a level whose centres lie within ``reach_m`` of a place, in order."""
@@ -39,7 +39,8 @@ class NearbyRows:
         # Web Mercator's sphere is up to 0.7% off the ellipsoid that the reach is measured on.
         centre, reach = to_metres(place), 1.01 * reach_m / ground_scale(place.lat)
         box = Bounds(centre.x - reach, centre.y - reach, centre.x + reach, centre.y + reach)
-        parts = [np.arange(*self._range(grid, block, all_rows)) for block in grid.blocks(box)]
+        ranges = self._ranges(grid, grid.blocks(box), all_rows)
+        parts = [np.arange(first, last) for first, last in ranges]
         near: NDArray[np.int64] = np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
         if not len(near):
             return near
@@ -50,25 +51,30 @@ class NearbyRows:
         within: NDArray[np.int64] = near[away_m <= reach_m]
         return within
 
-    def _range(self, grid: Grid, block: Block, rows: slice) -> tuple[int, int]:
-        """Find the first row of a block and the one after its last."""
-        if block not in self._blocks:
-            key = int(grid.place_along_curve([block])[0])
-            start = self._first_not_before(grid, key, rows.start, rows.stop)
-            # A block has few rows, so the end is near.
-            self._blocks[block] = start, self._first_not_before(grid, key + 1, start, min(rows.stop, start + 257))
-            if len(self._blocks) > _KEPT_BLOCKS:
-                self._blocks.popitem(last=False)
-        self._blocks.move_to_end(block)
-        return self._blocks[block]
+    def _ranges(self, grid: Grid, blocks: Sequence[Block], rows: slice) -> list[tuple[int, int]]:
+        """Find the first row of each block and the one after its last."""
+        new = [block for block in blocks if block not in self._blocks]
+        if new:
+            keys = grid.place_along_curve(new)
+            firsts, lasts = np.split(self._first_not_before(grid, np.concatenate([keys, keys + 1]), rows), 2)
+            self._blocks.update(zip(new, zip(firsts.tolist(), lasts.tolist(), strict=True), strict=True))
+        found = [self._blocks[block] for block in blocks]
+        for block in [*blocks][: max(len(self._blocks) - _KEPT_BLOCKS, 0)]:
+            del self._blocks[block]
+        return found
 
-    def _first_not_before(self, grid: Grid, key: int, low: int, high: int) -> int:
-        while low < high:
-            middle = (low + high) // 2
-            at = np.array([middle])
-            self._cache.check_rows(at, ("centre",))
-            if int(grid.order(np.asarray(self._cache.centre[at]))[0, 0]) < key:
-                low = middle + 1
-            else:
-                high = middle
+    def _first_not_before(
+        self,
+        grid: Grid,
+        keys: NDArray[np.int64],  # (K,)
+        rows: slice,
+    ) -> NDArray[np.int64]:  # (K,)
+        """Bisect for the first row whose block is not before each key, for all of them at once."""
+        low, high = np.full(len(keys), rows.start), np.full(len(keys), rows.stop)
+        while (left := np.flatnonzero(low < high)).size:
+            middle = (low[left] + high[left]) // 2
+            self._cache.check_rows(middle, ("centre",))
+            before = grid.order(np.asarray(self._cache.centre[middle]))[:, 0] < keys[left]
+            low[left] = np.where(before, middle + 1, low[left])
+            high[left] = np.where(before, high[left], middle)
         return low

@@ -89,6 +89,13 @@ class Grid:
         rows, columns = block.row * BLOCK + _ROW[inside], block.column * BLOCK + _COLUMN[inside]
         return [self.window(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)]
 
+    def centres(self, block: Block, bounds: Bounds) -> NDArray[np.float64]:  # (N, 2) lat, lon
+        """Return the places of a block's windows in a box, along the curve, to the last bit but one."""
+        inside = self._inside(block, bounds)
+        rows, columns = block.row * BLOCK + _ROW[inside], block.column * BLOCK + _COLUMN[inside]
+        around = int(self._columns(np.array([block.row]))[0])
+        return np.column_stack([np.degrees(rows * (self.stride_m / RADIUS_M)), columns / around * 360.0 - 180.0])
+
     def window(self, row: int, column: int) -> Window:
         """Make the window at a row and a column of the level."""
         lat = row * self.stride_m / RADIUS_M

@@ -40,8 +40,8 @@ def said(belief: Belief) -> PositionEstimate | None:
 
 
 def hovering() -> Belief:
-    """Over the middle, seen four times, at a velocity that is told and right."""
-    return flown(nothing_known(), *(sighting(t_s, 0.0) for t_s in range(4)))
+    """Over the middle, seen from 3 s before 0 to 3 s after it, at a velocity that is told and right."""
+    return flown(nothing_known(), *(sighting(t_s, 0.0) for t_s in range(-3, 4)))
 
 
 def test_a_registration_beyond_doubt_is_said_alone_and_a_doubtful_one_waits_for_a_second() -> None:

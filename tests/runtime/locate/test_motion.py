@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pytest
 
-from runtime.locate.belief_limits import MOTION, TRACK
+from runtime.locate.belief_limits import MOTION
 from runtime.locate.motion import Shift, ToldWay, VelocityTrust, shift_of
 from runtime.types import FloatArray
 
@@ -216,7 +216,7 @@ def test_ways_one_after_the_other_are_one_way() -> None:
     two = ToldWay.between(3.0, np.array([3.0, 2.0]), np.array([3.0, -4.0]))
     both = one.then(two)
     assert (both.seconds, both.en_m) == (5.0, (4.0 + 9.0, 4.0 - 3.0))
-    assert both.variance_m2 == pytest.approx(TRACK.acceleration_psd_m2ps3 * (2.0**3 + 3.0**3) / 12)
+    assert both.variance_m2 == pytest.approx(MOTION.bridge_psd_m2ps3 * (2.0**3 + 3.0**3) / 12)
     assert ToldWay().then(one) == one
 
 

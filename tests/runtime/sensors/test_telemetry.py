@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
-from runtime.sensors.telemetry import telemetry_at
+from runtime.errors import FlightError
+from runtime.sensors.telemetry import read_telemetry, telemetry_at
 from tests.runtime.sensors.drawn import row
 
 
