@@ -31,7 +31,20 @@ NoFixReason: TypeAlias = Literal[
 ]
 """Why a frame has no position: the keys of ``no_fix`` in ``fixes.jsonl``, explained in ``docs/formats.md``."""
 
-Doubt: TypeAlias = Literal["velocity", "telemetry", "start", "yaw", "tilt", "altitude", "clock"]
+Doubt: TypeAlias = Literal[
+    "velocity",
+    "telemetry",
+    "start",
+    "clock",
+    "yaw",
+    "tilt",
+    "altitude",
+    # nothing fits as it is told, and this would
+    "yaw_off_180",
+    "yaw_off_90",
+    "yaw_off_270",
+    "altitude_in_feet",
+]
 """What the aircraft or the operator tells and the map contradicts: not believed, and said, until it is borne out."""
 
 # P(error > K sigma) = exp(-K^2 / 2) = 1e-3 for a Gaussian of equal sigma in east and north (Rayleigh): K = 3.72.

@@ -24,6 +24,7 @@
     state         all that a flight has taught, as one value
     limits        every number that decides which ground a frame shows, a record a stage
     belief_limits  every number that decides what is believed and said
+    suspect       what telemetry would have to say, where nothing fits
     stages        how long each stage took
 
 A frame passes ``feed`` -> ``ground_view`` -> ``flow`` and ``motion`` -> ``seek`` (``retrieve``, then ``verify`` with

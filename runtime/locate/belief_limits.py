@@ -127,4 +127,17 @@ class BeliefLimits:
     """A circle that holds 90% of a round Gaussian has a radius of 2.146 sigma."""
 
 
+@dataclass(frozen=True, slots=True)
+class SuspicionLimits:
+    """When it is asked what telemetry would have to say. Convention."""
+
+    unmatched: int = 3
+    """Frames in a row that fit nothing, before it is asked."""
+    every: int = 3
+    """Of such frames: a look costs as much as the frame itself."""
+    fits: int = 2
+    """In a row, before it is said."""
+
+
 TRACK, MOTION, POSTERIOR, BELIEF = TrackLimits(), MotionLimits(), PosteriorLimits(), BeliefLimits()
+SUSPICION = SuspicionLimits()

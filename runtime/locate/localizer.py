@@ -32,6 +32,7 @@ from runtime.locate.retrieve import UNFITTED, Likeness, Retriever
 from runtime.locate.seek import Seeker, Sight
 from runtime.locate.stages import Stages
 from runtime.locate.state import FlightState
+from runtime.locate.suspect import SUPPOSED, Suspicion
 from runtime.locate.verify import RegisteredView, Verifier, ViewKeypoints
 from runtime.model.engine import Engine
 from runtime.model.manifest import XFEAT_AGREEMENT
@@ -154,9 +155,23 @@ class Localizer:
             return self._weighed(frame, sought.found, sought.likeness)
         if sought.found in ("no_match", "ambiguous"):
             self._believe(sought.belief.unmatched())
+            self._suspect(frame)
         if self._verifier is not None and sought.contradicts_leader:
             return self._none(frame, sought.found)
         return self._unregistered(frame, sought.found, grounds[0].view)
+
+    def _suspect(self, frame: Frame) -> None:
+        """Ask, now and then while nothing fits, what telemetry would have to say for the frame to fit."""
+        suspicion = self._state.suspicion.after_no_match()
+        if suspicion.asks and self._verifier is not None and math.isfinite(frame.telemetry.cam_yaw_deg):
+            supposed = replace(frame, telemetry=SUPPOSED[suspicion.supposed](frame.telemetry))
+            views = ground_views(supposed, self._camera, MountEstimate())
+            grounds = self._finder.grounds(views)
+            keypoints = [self._verifier.keypoints(view) for view in views]
+            sight = Sight(supposed, self._frame, keypoints, grounds, MountEstimate())
+            fits = bool(grounds) and self._seeker.surely_sees(sight, Posterior(self._state.belief.posterior.area_m2))
+            suspicion = suspicion.after_look(fits=fits)
+        self._state = replace(self._state, suspicion=suspicion)
 
     def _believe(self, belief: Belief) -> None:
         self._state = replace(self._state, belief=belief)
@@ -215,7 +230,8 @@ class Localizer:
         if share <= POSTERIOR.counting_outlier_share:
             mount = self._state.mount.learned(registered.view.uncertainty, pose.offset, pose.cov[2:, 2:])
             self._state = replace(self._state, mount=mount)
-        self._state = replace(self._state, lever_en_m=registered.view.axis_en_m, height_m=pose.height_m)
+        lever_en_m = registered.view.axis_en_m
+        self._state = replace(self._state, suspicion=Suspicion(), lever_en_m=lever_en_m, height_m=pose.height_m)
         return self._said(frame, estimate, ground=registered.axis_ground(), yaw_deg=yaw_of(pose.rotation))
 
     def _unregistered(self, frame: Frame, reason: NoFixReason, likeliest: GroundView | None = None) -> Verdict:

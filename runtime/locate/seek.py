@@ -13,6 +13,7 @@ from runtime.locate.belief_limits import BELIEF, POSTERIOR
 from runtime.locate.candidates import Finder, TileView
 from runtime.locate.limits import Limits
 from runtime.locate.mount import MountEstimate
+from runtime.locate.posterior import Posterior
 from runtime.locate.retrieve import Likeness
 from runtime.locate.track import Track
 from runtime.locate.verify import RegisteredView, Verifier, ViewKeypoints
@@ -85,6 +86,14 @@ class Seeker:
                 return found
         around = self._finder.near(sight.local, sight.grounds, track)
         return verifier.best(sight.keypoints, around, sight.mount, self._tracked, alone=False)
+
+    def surely_sees(self, sight: Sight, anywhere: Posterior) -> bool:
+        """Tell whether a frame is found beyond doubt by one who knows nothing of where it is."""
+        sought = self.seek(Belief(anywhere), sight)
+        if isinstance(sought.found, str):
+            return False
+        share = self.outlier_share(sought.found, sought.found.position(sight.local), sought.likeness)
+        return share <= POSTERIOR.strong_outlier_share
 
     def outlier_share(self, registered: RegisteredView, position_en_m: FloatArray, like: Likeness | None) -> float:
         """Say how often a registration like this one is a fluke.

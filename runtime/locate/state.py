@@ -16,6 +16,7 @@ from runtime.locate.belief import Belief
 from runtime.locate.feed import Feed
 from runtime.locate.limits import FRAME, MOUNT
 from runtime.locate.mount import MountEstimate
+from runtime.locate.suspect import Suspicion
 from runtime.types import FloatArray
 
 FORMAT = 1
@@ -33,6 +34,8 @@ class FlightState:
     session: str | None = None
     newest_us: int | None = None
     backwards_us: tuple[int, ...] = ()
+    suspicion: Suspicion = field(default_factory=Suspicion)
+    """What telemetry would have to say, where nothing fits; not kept."""
     lever_en_m: tuple[float, float] = (0.0, 0.0)
     """From the drone to the ground at the newest registered picture's centre."""
     height_m: float = 0.0
@@ -75,7 +78,8 @@ class FlightState:
             "clock": self.belief.clock_doubted,
             **self.mount.contradicts(),
         }
-        return tuple(doubt for doubt, holds in found.items() if holds)
+        suspected = self.suspicion.borne_out
+        return tuple(doubt for doubt, holds in found.items() if holds) + (() if suspected is None else (suspected,))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; pictures are not kept."""
@@ -110,8 +114,8 @@ class FlightState:
                 values["session"],
                 None if newest_us is None else int(newest_us),
                 tuple(int(one) for one in values["backwards_us"]),
-                (float(values["lever_en_m"][0]), float(values["lever_en_m"][1])),
-                float(values["height_m"]),
+                lever_en_m=(float(values["lever_en_m"][0]), float(values["lever_en_m"][1])),
+                height_m=float(values["height_m"]),
             )
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             raise SettingsError(f"this is no kept state of a flight ({error!r}): begin without it") from None

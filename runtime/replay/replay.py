@@ -33,6 +33,10 @@ DOUBTS = {
     "yaw": "the heading told is far from what pictures show",
     "tilt": "pitch or roll told are far from what pictures show",
     "altitude": "altitude told, or the focal length, is far from what pictures show",
+    "yaw_off_180": "nothing fits, but would if yaw were 180 degrees less: yaw looks 180 degrees off",
+    "yaw_off_90": "nothing fits, but would if yaw were 90 degrees less: yaw looks 90 degrees off",
+    "yaw_off_270": "nothing fits, but would if yaw were 90 degrees more: yaw looks 90 degrees off",
+    "altitude_in_feet": "nothing fits, but would if alt_agl_m were in feet",
 }
 """What is doubted of a flight, for people."""
 

@@ -29,6 +29,7 @@ _LARGEST = {  # larger ones are of another unit, or of a sensor that has failed;
 _FASTEST_MPS = 150.0  # more is of another unit
 _SHORTEST_STEP_US = 5_000  # between pictures, typically: no camera flies at 200 a second
 _TELLING_STEPS = 4
+_COUNTED_US = 100  # shorter ones count the pictures, and are no times at all
 _MAX_GAP_US = 2_000_000  # telemetry further away than this says nothing of a video frame
 
 
@@ -55,7 +56,8 @@ def read_telemetry(path: Path, *, needs_images: bool = True) -> tuple[list[Telem
 def _refuse_implausible(path: Path, telemetry: Sequence[Telemetry], *, pictures: bool) -> None:
     """Raise FlightError for times and speeds that no flight has: they are of another unit."""
     steps_us = [b.t_us - a.t_us for a, b in pairwise(telemetry)]
-    if pictures and len(steps_us) >= _TELLING_STEPS and median(steps_us) < _SHORTEST_STEP_US:
+    telling = pictures and len(steps_us) >= _TELLING_STEPS
+    if telling and _COUNTED_US <= median(steps_us) < _SHORTEST_STEP_US:
         raise FlightError(
             f"{path}: rows are {median(steps_us):g} us apart, which no camera is: t_us looks like milliseconds; "
             "write it in microseconds"

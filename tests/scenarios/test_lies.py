@@ -102,6 +102,25 @@ def test_a_velocity_that_lies_is_said_and_costs_no_fix(lie: str, told: Told, fly
     assert "velocity" in verdicts[-1].doubts
 
 
+@pytest.mark.parametrize(
+    ("lie", "suspected"),
+    [("yaw +180", "yaw_off_180"), ("yaw +90", "yaw_off_90"), ("altitude in feet", "altitude_in_feet")],
+)
+def test_what_would_make_the_frames_fit_is_said_and_not_flown_by(
+    lie: str, suspected: str, told: Told, flyer: Flyer
+) -> None:
+    """The short flight is flown there and back again, as often as every supposition needs its turn."""
+    one = LIES[lie](told)
+    step_us = one.frames[1].t_us - one.frames[0].t_us
+    there_and_back = [*one.frames, *one.frames[-2:0:-1]] * 3
+    frames = [
+        replace(frame, telemetry=replace(frame.telemetry, t_us=k * step_us)) for k, frame in enumerate(there_and_back)
+    ]
+    verdicts = flyer.fly(replace(one, frames=tuple(frames)))
+    assert not any(isinstance(verdict, Fix) for verdict in verdicts)
+    assert verdicts[-1].doubts == (suspected,)
+
+
 def test_a_state_that_was_kept_goes_on_as_if_nothing_had_been(told: Told, flyer: Flyer) -> None:
     """Half a flight, the state through text, and the other half: the same places, but for the flow between the two."""
     whole = flyer.fly(told)
