@@ -81,8 +81,6 @@ class PosteriorLimits:
     """Of retrieval's evidence: less does not move a track."""
     min_outlier_share: float = 0.2
     """Frames over the same ground are wrong together, which no fit to single ones sees. log: A grid over the map."""
-    tilt_share: float = 0.05
-    """Of the altitude: one sigma of where the axis meets the ground, three degrees."""
     tile_share: float = 0.15
     """Of a footprint: one sigma of a tile's place."""
 

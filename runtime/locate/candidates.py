@@ -88,13 +88,16 @@ class Finder:
         return [*first, *_candidates(frame, like, order.tolist())][: RETRIEVAL.candidates_tracking]
 
     def anywhere(
-        self, frame: LocalFrame, looks: Sequence[Look], posterior: Posterior, *, t_us: int, alt_agl_m: float
+        self, frame: LocalFrame, looks: Sequence[Look], posterior: Posterior, *, t_us: int, axis_variance_m2: float
     ) -> Found:
-        """Search all of the map; candidates are the likest places, inside what is believed already."""
+        """Search all of the map; candidates are the likest places, inside what is believed already.
+
+        ``axis_variance_m2`` is that of the ground at the picture's centre, as seen from the drone.
+        """
         with self._stages.timed("search"):
             like = self._retriever.anywhere(frame, looks)
-            tilt_m, tile_m = POSTERIOR.tilt_share * alt_agl_m, POSTERIOR.tile_share * like.footprint_m
-            variance = tilt_m**2 + tile_m**2 + like.stride_m**2 / 12
+            tile_m = POSTERIOR.tile_share * like.footprint_m
+            variance = axis_variance_m2 + tile_m**2 + like.stride_m**2 / 12
             seen = Evidence(t_us, like.drone_en_m, like.probability, np.eye(2) * variance, self._outlier_share)
             score = np.log(like.probability + 1e-12) + np.log(posterior.density(seen))
             order = np.argsort(-score, kind="stable")[: RETRIEVAL.candidates_lost]

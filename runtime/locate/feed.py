@@ -46,7 +46,7 @@ class Feed:
         sample, exact = _sample(frame), frame.picture[:: FRAME.sample_every_px, :: FRAME.sample_every_px].copy()
         told, before = frame.telemetry, self.telemetry
         same_row = before is not None and _values(told) == _values(before)
-        same_velocity = before is not None and _velocity(told) == _velocity(before) != (0.0, 0.0)
+        same_velocity = before is not None and _moves(told) and _velocity(told) == _velocity(before)
         still = self.sample is not None and _stands_still(self.sample, sample)
         now = Feed(
             sample,
@@ -138,6 +138,11 @@ def _values(told: Telemetry) -> tuple[str, ...]:
 
 def _velocity(told: Telemetry) -> tuple[float, float]:
     return told.vel_north_mps, told.vel_east_mps
+
+
+def _moves(told: Telemetry) -> bool:
+    """Tell whether a speed is told, and is not that of a drone that stands still."""
+    return 0.0 < math.hypot(*_velocity(told)) < math.inf
 
 
 def _told_to_hover(before: Telemetry, now: Telemetry, camera: Camera) -> bool:

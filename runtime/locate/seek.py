@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from runtime.fix import NoFixReason
 from runtime.frame import Frame
 from runtime.geo.local import LocalFrame
@@ -67,8 +69,15 @@ class Seeker:
             found = self._at_track(self._verifier, sight, leader.track)
             if belief.tracking or not isinstance(found, str):
                 return Sought(belief, found)
-        looks, told = self._finder.looks(sight.grounds), sight.frame.telemetry
-        all_over = self._finder.anywhere(sight.local, looks, belief.posterior, t_us=told.t_us, alt_agl_m=told.alt_agl_m)
+        looks, view = self._finder.looks(sight.grounds), sight.grounds[0].view
+        axis_cov_m2 = view.axis_cov_m2(sight.mount.frame_cov(view.uncertainty))
+        all_over = self._finder.anywhere(
+            sight.local,
+            looks,
+            belief.posterior,
+            t_us=sight.frame.t_us,
+            axis_variance_m2=float(np.trace(axis_cov_m2)) / 2,
+        )
         belief = belief.retrieved(all_over.evidence, all_over.likeness.best_cosine)
         if self._verifier is None:
             return Sought(belief, "unconfirmed")

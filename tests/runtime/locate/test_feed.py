@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,3 +90,18 @@ def test_it_keeps_how_long_telemetry_has_stood_still_and_no_pictures(flight: Fli
     kept = Feed.from_json(json.loads(json.dumps(feed.to_json())))
     assert (kept.rows, kept.since_us) == (feed.rows, feed.since_us)
     assert kept.sample is None
+
+
+def test_a_velocity_that_never_changes_is_no_measurement_and_one_that_is_not_told_is_none(
+    flight: Flight, frames: list[Frame]
+) -> None:
+    def last(**velocity: float) -> Feed:
+        feed = Feed()
+        for frame in frames:
+            feed, _ = feed.next(replace(frame, telemetry=replace(frame.telemetry, **velocity)), flight.camera)  # type: ignore[arg-type]
+        return feed
+
+    assert last(vel_north_mps=3.0, vel_east_mps=4.0).velocity_stale
+    assert not last(vel_north_mps=0.0, vel_east_mps=0.0).velocity_stale, "it hovers"
+    assert not last(vel_north_mps=math.nan, vel_east_mps=math.nan).velocity_stale
+    assert not last().velocity_stale
