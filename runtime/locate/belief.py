@@ -165,7 +165,7 @@ class Belief:
         leader, measured = self.posterior.leader, self.registered
         if leader is None or measured is None or self.start_contradicted or not self._believes(leader):
             return None
-        if not (leader.anchored or measured.strong):
+        if not (leader.anchored or leader.strong):  # one beyond doubt, this or one that it agrees with, or two
             return None
         track = leader.track
         return PositionEstimate(

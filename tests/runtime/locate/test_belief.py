@@ -211,3 +211,9 @@ def test_it_is_a_value_that_can_be_kept_and_goes_on_the_same() -> None:
     moved = kept.about(np.array([100.0, 0.0]))
     assert moved.posterior.leader is not None
     assert moved.posterior.leader.track.position_en_m == pytest.approx([100.0, 0.0], abs=2.0)
+
+
+def test_a_weak_registration_is_said_where_one_beyond_doubt_expected_it_and_bears_nothing_else_out() -> None:
+    belief = flown(nothing_known(), sighting(0, 50.0), sighting(1, 51.0, share=WEAK))
+    assert said(belief) is not None
+    assert belief.moved(2_000_000, STILL, None).unregistered(Limits(), None) is None, "reckoning wants two that count"
