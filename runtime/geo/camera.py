@@ -94,6 +94,11 @@ def rotation_of(orientation: Orientation) -> FloatArray:
     return orientation.enu_from_camera() if isinstance(orientation, Attitude) else orientation
 
 
+def angle_between(a: FloatArray, b: FloatArray) -> float:
+    """Return the angle between two rotations (3, 3), radians."""
+    return math.acos(min(max((float(np.trace(a.T @ b)) - 1.0) / 2.0, -1.0), 1.0))
+
+
 def yaw_of(orientation: Orientation) -> float:
     """Return where the camera heads, degrees clockwise from north in 0 to 360, also when it looks straight down.
 

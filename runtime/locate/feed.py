@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from runtime.fix import NoFixReason
 from runtime.frame import Frame, Telemetry
-from runtime.geo.camera import Attitude, Camera
+from runtime.geo.camera import Attitude, Camera, angle_between
 from runtime.locate.limits import FRAME
 from runtime.types import FloatImage
 
@@ -158,8 +158,7 @@ def _told_motion_px(before: Telemetry, now: Telemetry, camera: Camera) -> float:
     if math.isfinite(speed) and now.alt_agl_m > 0:
         moved.append(speed * (now.t_us - before.t_us) * 1e-6 / now.alt_agl_m * focal_px)
     a, b = (_attitude(told) for told in (before, now))
-    turned = a.enu_from_camera().T @ b.enu_from_camera()
-    angle = math.acos(min(max((float(np.trace(turned)) - 1.0) / 2.0, -1.0), 1.0))
+    angle = angle_between(a.enu_from_camera(), b.enu_from_camera())
     moved.append(angle * math.hypot(camera.width_px, camera.height_px) / 2)  # at the corners, about the axis
     if now.alt_agl_m > 0 and before.alt_agl_m > 0:
         moved.append(abs(math.log(now.alt_agl_m / before.alt_agl_m)) * camera.width_px / 2)

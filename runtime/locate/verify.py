@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from runtime.fix import NoFixReason
-from runtime.geo.camera import rotation_of
+from runtime.geo.camera import angle_between, rotation_of
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.geo.terrain import FLAT, Terrain
@@ -193,14 +193,14 @@ class Verifier:
             if again is None:
                 settled = False
                 break
-            settled = _turn_deg(newest.pose.rotation, again.pose.rotation) < REGISTRATION.settled_deg
+            settled = angle_between(newest.pose.rotation, again.pose.rotation) < math.radians(REGISTRATION.settled_deg)
             newest = again
             if newest.agreement >= best.agreement:
                 best = newest
             if settled:
                 break
         best = newest if settled else best
-        if _turn_deg(first.pose.rotation, best.pose.rotation) <= REGISTRATION.borne_out_deg:
+        if angle_between(first.pose.rotation, best.pose.rotation) <= math.radians(REGISTRATION.borne_out_deg):
             return replace(first, settled=settled)
         offset = offset_between(np.asarray(told.attitude), told.alt_agl_m, best.pose)
         return replace(best, pose=replace(best.pose, offset=offset), settled=settled)
@@ -269,11 +269,6 @@ def _trust(agreement: float) -> float:
     """Say what points are worth among others that disagree: the ground has changed, and some agree by chance."""
     chance, good = REGISTRATION.chance_agreement, REGISTRATION.good_agreement
     return min(max((agreement - chance) / (good - chance), 0.0), 1.0)
-
-
-def _turn_deg(a: FloatArray, b: FloatArray) -> float:
-    """Return the angle between two rotations (3, 3)."""
-    return math.degrees(math.acos(min(max((float(np.trace(a.T @ b)) - 1.0) / 2.0, -1.0), 1.0)))
 
 
 def _is_plausible(view: GroundView, mount: MountEstimate, fit: Registration) -> bool:

@@ -17,11 +17,11 @@ from runtime.frame import Frame, Telemetry
 from runtime.geo.camera import Camera
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
+from runtime.locate.suspect import FEET_PER_M
 from runtime.start import Start
 from runtime.types import Picture
 
 KNOTS_PER_MPS = 1.943844
-FEET_PER_M = 3.28084
 _START_RADIUS_M = 20.0
 
 

@@ -51,7 +51,7 @@ def test_a_look_is_weighed_by_both_variances() -> None:
 
 
 def test_a_look_adds_information_to_position_and_velocity() -> None:
-    """The same in information form: what is known adds up, and the velocity follows."""
+    """Information, the inverse of a covariance, adds up; the velocity follows the position."""
     before, place, noise = flying(), np.array([13.0, -15.0]), np.array([[9.0, 2.0], [2.0, 4.0]])
     told = np.zeros((4, 4))
     told[:2, :2] = np.linalg.inv(noise)

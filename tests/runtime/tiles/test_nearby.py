@@ -60,7 +60,10 @@ def test_the_rows_are_those_of_a_slow_loop(
 ) -> None:
     """On the map, on its rim and beside it; on both sides of the 180th meridian, whatever was asked before."""
     near, cache = searched(middle)
-    check(near, cache, level, LocalFrame(middle).to_latlon(east_m, north_m), reach_m)
+    assert (
+        check(near, cache, level, LocalFrame(middle).to_latlon(east_m, north_m), reach_m)
+        <= cache.metadata.levels[level].rows
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,9 @@ def test_a_row_just_within_reach_to_the_north_is_found_though_its_block_hardly_i
 @given(st.sampled_from(MIDDLES), st.floats(-80, 80), st.floats(-180, 180), st.floats(0, 400))
 def test_far_from_the_map_there_are_none(middle: LatLon, lat: float, lon: float, reach_m: float) -> None:
     near, cache = searched(middle)
-    check(near, cache, 0, LatLon(lat, lon), reach_m)
+    place = LatLon(lat, lon)
+    found = check(near, cache, 0, place, reach_m)
+    assert (found == 0) == (slowly(cache, 0, place).min() > reach_m)
 
 
 @pytest.mark.parametrize("level", [0, 1])
