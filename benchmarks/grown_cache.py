@@ -1,23 +1,53 @@
-"""A cache over more ground than there is a map of: rows replicated with their statistics, about the real ones."""
+"""A cache over more ground than there is a map of: rows replicated with their statistics, about the real ones.
+
+What lies about the real map is shown mirrored: it is found on no frame, and costs what any ground costs.
+"""
 
 from __future__ import annotations
 
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.geo.bounds import Bounds
-from runtime.geo.mercator import LatLon, ground_scale, to_metres
+from runtime.geo.mercator import LatLon, Metres, ground_scale, to_metres
+from runtime.maps.imagery import Imagery
 from runtime.tiles.cache import TileCache
 from runtime.tiles.windows import Grid
+from runtime.types import Mask, Picture
 
 DRAWN = 1 << 19  # rows; more of them are drawn again
 _NOISE = 0.5  # of a row's own length: a replica is like ground elsewhere, not like its original
+
+
+class MirroredImagery(Imagery):
+    """The map; and about it, without end, the map in a mirror."""
+
+    def window(self, centre: Metres, side_m: float, side_px: int) -> tuple[Picture, Mask]:
+        """Read a square, as :meth:`Imagery.window` does; what is outside the map is a piece of it, left for right."""
+        box, half_m = self.bounds, side_m / 2
+        if box.west - half_m < centre.x < box.east + half_m and box.south - half_m < centre.y < box.north + half_m:
+            return super().window(centre, side_m, side_px)
+        inside = Metres(
+            box.west + half_m + (centre.x - box.west) % max(box.east - box.west - side_m, 1.0),
+            box.south + half_m + (centre.y - box.south) % max(box.north - box.south - side_m, 1.0),
+        )
+        picture, seen = super().window(inside, side_m, side_px)
+        return np.ascontiguousarray(picture[:, ::-1]), np.ascontiguousarray(seen[:, ::-1])
+
+
+@dataclass(frozen=True, slots=True)
+class GrownCache(TileCache):
+    """A cache whose imagery has no end."""
+
+    def open_imagery(self) -> Imagery:
+        """Open the map and its mirror images."""
+        return MirroredImagery(self.imagery_path)
 
 
 def grown(cache: TileCache, level: int, area_km2: float, folder: Path) -> TileCache:
@@ -40,8 +70,9 @@ def grown(cache: TileCache, level: int, area_km2: float, folder: Path) -> TileCa
     facts = replace(cache.metadata.levels[level], rows=len(centre))
     levels = tuple(replace(one, rows=0) if i != level else facts for i, one in enumerate(cache.metadata.levels))
     metadata = replace(cache.metadata, levels=levels, bounds_deg=box.as_degrees())
+    kept = GrownCache(**{one.name: getattr(cache, one.name) for one in fields(cache)})
     return replace(
-        cache,
+        kept,
         metadata=metadata,
         embedding=embedding,
         scale=scale,

@@ -115,6 +115,9 @@ class BeliefLimits:
     """The same where the encoder is sure of the place; where no track vouches, fewer count for nothing."""
     sure_odds: float = 4.0
     """Of the place over any other, by the encoder: so likely is sure. log: One belief."""
+    alone_odds: float = 2.0
+    """The same: the place is registered before any other is looked at. Ground that repeats itself is as likely twice.
+    log: Lost over much ground."""
     least_odds: float = 0.2
     """Less, and the encoder sees another place: mirrored and repeated streets. log: One belief."""
     weak_outlier_share: float = 0.7

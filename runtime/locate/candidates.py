@@ -34,6 +34,7 @@ class Found:
     """What a search of all the map says of a frame: where to look closely, and how likely each place is."""
 
     candidates: list[Candidate]  # the best first
+    odds: float  # of the first over any place elsewhere, by the encoder alone
     evidence: Evidence
     likeness: Likeness
 
@@ -101,7 +102,8 @@ class Finder:
             seen = Evidence(t_us, like.drone_en_m, like.probability, np.eye(2) * variance, self._outlier_share)
             score = np.log(like.probability + 1e-12) + np.log(posterior.density(seen))
             order = np.argsort(-score, kind="stable")[: RETRIEVAL.candidates_lost]
-            return Found(_candidates(frame, like, order.tolist(), score), seen, like)
+            odds = like.odds(like.drone_en_m[order[0]])
+            return Found(_candidates(frame, like, order.tolist(), score), odds, seen, like)
 
 
 def _candidates(

@@ -212,6 +212,9 @@ class Limits:
     """Share of the points that must agree where a tight track says so already; None: what the bundle says."""
     max_rival: float = 0.6
     """Support of the best fit elsewhere over the best's; more is a repeated pattern."""
+    max_double: float = 0.25
+    """The same of a fit of half the points to other ground near by, of which rich texture has some by chance.
+    log: Lost over much ground."""
     min_mode_probability: float = 0.95
     """Of the likeliest place over the whole map, before retrieval's word is said."""
     max_unregistered_sigma_m: float = 25.0

@@ -12,7 +12,7 @@ from runtime.frame import Frame
 from runtime.geo.local import LocalFrame
 from runtime.locate.belief import Belief
 from runtime.locate.belief_limits import BELIEF, POSTERIOR
-from runtime.locate.candidates import Finder, TileView
+from runtime.locate.candidates import Finder, Found, TileView
 from runtime.locate.limits import Limits
 from runtime.locate.mount import MountEstimate
 from runtime.locate.posterior import Posterior
@@ -81,10 +81,20 @@ class Seeker:
         belief = belief.retrieved(all_over.evidence, all_over.likeness.best_cosine)
         if self._verifier is None:
             return Sought(belief, "unconfirmed")
-        found = self._verifier.best(sight.keypoints, all_over.candidates, sight.mount, self._alone, alone=True)
+        found = self._anywhere(self._verifier, sight, all_over)
         if not isinstance(found, str) and all_over.likeness.odds(found.position(sight.local)) < BELIEF.least_odds:
             found = "ambiguous"  # the encoder sees another place
         return Sought(belief, found, all_over.likeness)
+
+    def _anywhere(self, verifier: Verifier, sight: Sight, all_over: Found) -> RegisteredView | NoFixReason:
+        """Register at the candidates; at the first alone where the encoder is sure of it and the fit beyond doubt."""
+        if all_over.odds >= BELIEF.alone_odds:
+            found = verifier.best(sight.keypoints, all_over.candidates[:1], sight.mount, self._alone, alone=True)
+            if not isinstance(found, str):
+                share = self.outlier_share(found, found.position(sight.local), all_over.likeness)
+                if share <= POSTERIOR.strong_outlier_share:
+                    return found
+        return verifier.best(sight.keypoints, all_over.candidates, sight.mount, self._alone, alone=True)
 
     def _at_track(self, verifier: Verifier, sight: Sight, track: Track) -> RegisteredView | NoFixReason:
         """Register where a track says, and where its surroundings look like the frame only if that fails."""

@@ -227,7 +227,7 @@ class Verifier:
     def _has_double(self, fit: _Fit, pose: Pose) -> bool:
         with self._stages.timed("register"):
             support = self._registrar.double_support(fit.points, fit.registration, fit.places(pose))
-        return support >= self._limits.min_support_alone
+        return support >= max(self._limits.min_support_alone, self._limits.max_double * fit.registration.support)
 
     def _pose(
         self,

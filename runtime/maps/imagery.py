@@ -136,14 +136,17 @@ class Imagery:
         Returns (side_px, side_px, 3) RGB and (side_px, side_px) bool, False where the map has nothing.
         """
         native_px = side_m / self.metres_per_px
+        nothing = np.zeros((side_px, side_px, 3), np.uint8), np.zeros((side_px, side_px), np.bool_)
         if native_px / side_px > 2 * TILE_PX:  # a whole tile is less than half a pixel
-            return np.zeros((side_px, side_px, 3), np.uint8), np.zeros((side_px, side_px), np.bool_)
+            return nothing
         shrink = _overview(native_px / side_px)
         native_px /= shrink
         crop_px = side_px if native_px < side_px else math.ceil(native_px)
         step = native_px / crop_px  # native pixels a crop pixel, at most 1
         left, top = (v / shrink for v in self._pixel_of(Metres(centre.x - side_m / 2, centre.y + side_m / 2)))
         mosaic, mask, (origin_x, origin_y) = self._mosaic(left, top, native_px, TILE_PX // shrink)
+        if not mask.any():
+            return nothing
         # Pixel centres at half pixels on both sides.
         shift = np.array([[step, 0.0, left - origin_x + step / 2 - 0.5], [0.0, step, top - origin_y + step / 2 - 0.5]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
