@@ -14,7 +14,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from report import print_setting
@@ -25,10 +24,11 @@ from runtime.flights.truth import read_truth
 from runtime.geo.local import distance_m
 from runtime.geo.mercator import LatLon
 from runtime.locate.load import open_localizer
+from runtime.replay.score import jumps
 from runtime.tiles.cache import TileCache
 from train.world.lies import LIES, TRUTHS, Told
 
-WRONG_M, MAX_SPEED_MPS = 25.0, 30.0
+WRONG_M = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +76,12 @@ def outcome(flight: str, lie: str, one: Told, verdicts: Sequence[Verdict], *, an
         len(fixes),
         len(fixes) if anywhere else sum(e > WRONG_M and e > fix.hpl_m for fix, e in off),
         len(fixes) if anywhere else sum(e > fix.hpl_m for fix, e in off),
-        sum(_jumps(a, b) for a, b in pairwise(verdicts)),
+        jumps(verdicts),
         round(errors[len(errors) // 2], 2) if errors else None,
         round(errors[-1], 2) if errors else None,
         dict(Counter(v.source for v in said)),
         dict(Counter(v.reason for v in verdicts if isinstance(v, NoFix))),
     )
-
-
-def _jumps(a: Verdict, b: Verdict) -> bool:
-    if not (isinstance(a, Fix) and isinstance(b, Fix)):
-        return False
-    reach_m = MAX_SPEED_MPS * abs(b.t_us - a.t_us) * 1e-6 + a.hpl_m + b.hpl_m
-    return distance_m(LatLon(a.lat, a.lon), LatLon(b.lat, b.lon)) > reach_m
 
 
 def line(one: Outcome) -> str:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from runtime.geo.mercator import LatLon
 from runtime.types import FloatArray
 
 FORMAT = 1
+MAX_SPEED_MPS = 30.0
+"""What a drone flies: the rule of a jump is the scorer's own, whatever the localizer goes by."""
 _WITHIN_M = (5, 10, 25, 50)
 _COVERAGES = (0.50, 0.90, 0.99)
 
@@ -80,6 +83,7 @@ class ReplayReport:
     coverage: Mapping[str, float | None]  # share of true positions inside the ellipse of each probability, by "90%"
     hpl_misses: int
     hpl_missed: Sequence[HplMiss]  # each of them
+    jumps: int  # steps between two fixes in a row that no drone makes
     latency_ms: Mapping[str, Percentiles]
 
     def to_json(self) -> dict[str, Any]:
@@ -132,8 +136,19 @@ def score(
         coverage=coverage(drone),
         hpl_misses=len(missed),
         hpl_missed=missed,
+        jumps=jumps(verdicts),
         latency_ms=latency(verdicts, stages_ms),
     )
+
+
+def jumps(verdicts: Sequence[Verdict]) -> int:
+    """Count steps between two fixes in a row that are further than a drone flies and both protection levels allow."""
+    return sum(_jumps(a, b) for a, b in pairwise(verdicts) if isinstance(a, Fix) and isinstance(b, Fix))
+
+
+def _jumps(a: Fix, b: Fix) -> bool:
+    reach_m = MAX_SPEED_MPS * abs(b.t_us - a.t_us) * 1e-6 + a.hpl_m + b.hpl_m
+    return distance_m(LatLon(a.lat, a.lon), LatLon(b.lat, b.lon)) > reach_m
 
 
 def _errors(errors_m: Sequence[float], frames: int) -> Errors:

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from runtime.fix import Fix, Verdict
@@ -19,6 +20,7 @@ from runtime.locate.state import FlightState
 from runtime.model.bundle import Bundle
 from runtime.model.engine import Engine
 from runtime.model.load import open_engine
+from runtime.replay.score import jumps
 from runtime.tiles.cache import TileCache
 from train.world.lies import LIES, TRUTHS, Told
 
@@ -76,8 +78,10 @@ def fixes_of(one: Told, verdicts: list[Verdict]) -> list[tuple[Fix, float]]:
 @pytest.mark.parametrize("lie", LIES)
 def test_no_lie_makes_a_fix_that_is_wrong(lie: str, told: Told, flyer: Flyer) -> None:
     one = LIES[lie](told)
-    for fix, off_m in fixes_of(one, flyer.fly(one)):
+    verdicts = flyer.fly(one)
+    for fix, off_m in fixes_of(one, verdicts):
         assert off_m <= max(fix.hpl_m, WRONG_M), fix
+    assert jumps(verdicts) == 0
 
 
 @pytest.mark.parametrize("name", TRUTHS)
@@ -86,6 +90,27 @@ def test_the_truth_is_believed(name: str, told: Told, flyer: Flyer) -> None:
     fixes = fixes_of(one, flyer.fly(one))
     assert len(fixes) >= (2 if "black" in name else 5)
     assert all(off_m <= min(fix.hpl_m, 10.0) for fix, off_m in fixes)
+
+
+@pytest.mark.parametrize("covered_s", [10, 60, 600])
+def test_after_the_lens_was_covered_the_drone_is_found_within_ten_seconds(
+    covered_s: int, told: Told, flyer: Flyer
+) -> None:
+    """The lens is covered for so long while the drone flies on; then it sees ground again."""
+    seen = told.frames[2:]
+    first, later_us = told.frames[:2], covered_s * 1_000_000
+    dark = replace(first[-1], picture=np.zeros_like(first[-1].picture))
+    darkened = [_later(dark, second * 1_000_000) for second in range(1, covered_s, 5)]
+    verdicts = flyer.fly(replace(told, frames=(*first, *darkened, *(_later(frame, later_us) for frame in seen))))
+    assert isinstance(verdicts[0], Fix)
+    assert not isinstance(verdicts[len(first) + len(darkened) - 1], Fix)
+    again = [verdict.t_us for verdict in verdicts[-len(seen) :] if isinstance(verdict, Fix)]
+    assert again[0] <= seen[0].t_us + later_us + 10_000_000
+    assert jumps(verdicts) == 0
+
+
+def _later(frame: Frame, by_us: int) -> Frame:
+    return replace(frame, telemetry=replace(frame.telemetry, t_us=frame.t_us + by_us))
 
 
 @pytest.mark.parametrize("off", ["map 200 m off, start told", "map 60 m off, start told", "start 300 m off"])

@@ -42,3 +42,4 @@ def test_most_of_a_real_flight_is_found_without_a_start_and_no_fix_is_far_off(
     assert ground["count"] >= 0.8 * report["frames"] - 2
     assert ground["median"] < 3.0
     assert ground["worst"] < 15.0
+    assert report["jumps"] == report["hpl_misses"] == 0

@@ -19,6 +19,7 @@ def flown(world: Path, town: Path, out: Path, *more: str) -> dict[str, Any]:
     outputs = ["--out", str(out / "fixes.jsonl"), "--report", str(out / "report.json"), "--map", str(out / "map.png")]
     assert replay([str(world / "flight"), "--tiles", str(town), *outputs, *more]) == 0
     report: dict[str, Any] = json.loads((out / "report.json").read_text())
+    assert report["jumps"] == 0
     return report
 
 

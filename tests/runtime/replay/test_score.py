@@ -61,6 +61,14 @@ def test_coverage_is_the_share_inside_each_ellipse() -> None:
     assert report["hpl_misses"] == 2
 
 
+def test_a_step_that_no_drone_makes_is_a_jump_unless_a_loss_was_said() -> None:
+    """A second apart: 30 m are flown, and twice 7.43 m are the protection levels'."""
+    for apart_m, jumps in ((44.0, 0), (46.0, 1)):
+        verdicts = [fix(0, 0.0), fix(1, apart_m)]
+        assert score(verdicts, {}, []).jumps == jumps
+    assert score([fix(0, 0.0), NoFix(1_000_000, "no_match"), fix(2, 500.0)], {}, []).jumps == 0
+
+
 def test_honest_errors_are_covered_as_stated() -> None:
     rng = np.random.default_rng(0)
     away = rng.normal(0, 2.0, (1500, 2))
