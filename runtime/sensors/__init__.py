@@ -1,5 +1,6 @@
 """Where frames and telemetry come from: one source a file, each a generator of frames.
 
+source       a camera that is flown with, and what it gives
 folder       pictures that ``telemetry.csv`` names, or a folder that grows
 video        a video file
 telemetry    ``telemetry.csv``, and telemetry between its rows
