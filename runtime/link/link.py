@@ -54,7 +54,7 @@ class Link(Protocol):
         """Whether moments between frames are sent, too: who expects ten positions a second."""
 
     def open(self) -> None:
-        """Open it, or open it anew. Raises OSError where that may be better later, SettingsError where it never will."""
+        """Open it, or open it anew. Raises OSError where that may mend itself, SettingsError where it never will."""
 
     def send(self, said: Said) -> None:
         """Send a verdict; what is no fix is left out or flagged, as the wire has it."""

@@ -25,7 +25,7 @@ class Source(Protocol):
         """Say what it is, for people: ``v4l2:/dev/video0``."""
 
     def open(self) -> None:
-        """Open it, or open it anew. Raises OSError where that may be better later, SettingsError where it never will."""
+        """Open it, or open it anew. Raises OSError where that may mend itself, SettingsError where it never will."""
 
     def read(self) -> Shot | None:
         """Wait for the next picture; None where none came, and the source is to be opened anew.
