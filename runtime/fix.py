@@ -44,6 +44,8 @@ Doubt: TypeAlias = Literal[
     "yaw_off_90",
     "yaw_off_270",
     "altitude_in_feet",
+    # the daemon's own
+    "gnss",
 ]
 """What the aircraft or the operator tells and the map contradicts: not believed, and said, until it is borne out."""
 
@@ -81,6 +83,10 @@ class Fix:
         """Return this fix with its latency filled in."""
         return replace(self, latency_ms=latency_ms)
 
+    def doubting(self, more: tuple[Doubt, ...]) -> Fix:
+        """Return this fix with more doubts."""
+        return replace(self, doubts=(*self.doubts, *more)) if more else self
+
     def to_json(self) -> str:
         """Write the fix as one line of ``fixes.jsonl``."""
         return json.dumps(
@@ -115,6 +121,10 @@ class NoFix:
     def with_latency(self, latency_ms: float) -> NoFix:
         """Return this verdict with its latency filled in."""
         return replace(self, latency_ms=latency_ms)
+
+    def doubting(self, more: tuple[Doubt, ...]) -> NoFix:
+        """Return this verdict with more doubts."""
+        return replace(self, doubts=(*self.doubts, *more)) if more else self
 
     def to_json(self) -> str:
         """Write the verdict as one line of ``fixes.jsonl``."""

@@ -1,88 +1,103 @@
-"""The daemon's loop: each frame is located, counted and said at once, until the source or a signal ends it."""
+"""The daemon's loop: a frame is located, counted, sent and remembered; then the next one.
+
+:meth:`Loop.step` takes one frame; :meth:`Loop.fly` is only the ``for``.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import signal
-import time
-from collections.abc import Generator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from runtime.daemon.settings import Settings
-from runtime.fix import Verdict
+from runtime.daemon.frames import FrameStream
+from runtime.daemon.keep import StateKeeper
+from runtime.daemon.notify import ServiceManager
+from runtime.daemon.ticker import Newest, Ticker, velocity_of
+from runtime.fix import Doubt, Fix, Verdict
 from runtime.frame import Frame
-from runtime.link.jsonl import JsonLines, open_jsonl
-from runtime.locate.load import open_localizer
+from runtime.link.link import Notice, Said
 from runtime.locate.localizer import Localizer
-from runtime.sensors.camera_info import read_camera
-from runtime.sensors.folder import folder_frames, follow_folder
-from runtime.sensors.pace import keep_time
-from runtime.sensors.video import video_frames
-from runtime.start import check_start_on_map
-from runtime.tiles.cache import TileCache
 from runtime.watch.health import Health
 
 logger = logging.getLogger(__name__)
 
 
-def run_daemon(settings: Settings) -> None:
-    """Fly as the settings say until the source ends or a signal asks to; raises SkyfixError."""
-    stop = _Stop()
-    cache = TileCache.open(settings.tiles, lazy=True)
-    check_start_on_map(settings.start, cache.metadata.bounds_deg, settings.tiles)
-    localizer = open_localizer(
-        cache,
-        read_camera(settings.calibration),
-        bundle=settings.bundle,
-        matcher=settings.matcher,
-        start=settings.start,
-        threads=settings.threads,
-    )
-    health = Health()
-    with contextlib.closing(_frames(settings, stop)) as frames, open_jsonl(settings.fixes) as link:
-        for frame in frames:
-            step(frame, localizer, health, link)
-            if stop.asked:
+class Outbox(Protocol):
+    """Where verdicts and words to the pilot go (:class:`runtime.link.fanout.Fanout`)."""
+
+    def send(self, said: Said) -> None: ...
+
+    def notify(self, notice: Notice) -> None: ...
+
+
+class Watch(Protocol):
+    """Looks at each verdict, and may doubt something or have a word for the pilot."""
+
+    def look(self, verdict: Verdict) -> tuple[tuple[Doubt, ...], Notice | None]: ...
+
+
+@dataclass
+class Loop:
+    """What one frame passes through."""
+
+    localizer: Localizer
+    outbox: Outbox
+    now_us: Callable[[], int]
+    health: Health = field(default_factory=Health)
+    manager: ServiceManager = field(default_factory=lambda: ServiceManager({}))
+    ticker: Ticker | None = None
+    keeper: StateKeeper | None = None
+    watches: tuple[Watch, ...] = ()
+
+    def fly(self, stream: FrameStream, stopped: Callable[[], bool]) -> None:
+        """Take frames until there are no more, or it is to end."""
+        for frame in stream.frames:
+            self.step(frame, stream.offset_us(frame))
+            self.alive()
+            if stopped():
                 break
-    logger.info("%s%s", health, f"; fixes in {settings.fixes}" if settings.fixes else "")
 
+    def alive(self) -> None:
+        """Tell whoever watches that the loop goes on, also while it waits for a frame."""
+        self.manager.alive(lambda: str(self.health))
 
-def step(frame: Frame, localizer: Localizer, health: Health, link: JsonLines) -> Verdict:
-    """Locate one frame, count the verdict, and send it at once."""
-    was_well = health.well
-    verdict = localizer.step(frame)
-    health.count(verdict)
-    link.send(verdict)
-    if was_well and not health.well:
-        logger.warning("most frames give no fix (%s)", health)
-    elif health.well and not was_well:
-        logger.info("fixes are back (%s)", health)
-    return verdict
+    def step(self, frame: Frame, offset_us: int) -> Verdict:
+        """Locate one frame, send the verdict at once, and remember what the flight has taught.
 
+        ``offset_us`` leads from the frame's time to this computer's monotonic clock.
+        """
+        was_well = self.health.well
+        verdict = self.localizer.step(frame)
+        outlook = self.localizer.outlook
+        doubts = self._watched(verdict)
+        verdict = verdict.doubting(doubts)
+        self.health.count(verdict)
+        self.outbox.send(Said(verdict, frame.t_us + offset_us, velocity=velocity_of(outlook)))
+        if self.ticker is not None:
+            self.ticker.newest = Newest(outlook, offset_us, doubts)
+        if self.keeper is not None:
+            self.keeper.keep(outlook.state, self.now_us())
+        self.manager.ready()
+        self._tell_turn(was_well, verdict)
+        return verdict
 
-def _frames(settings: Settings, stop: _Stop) -> Generator[Frame, None, None]:
-    source = settings.source
-    if settings.source_kind() == "video":
-        assert settings.telemetry is not None  # source_kind() has seen to it
-        frames = video_frames(source, settings.telemetry, settings.every_s)
-    else:
-        frames = follow_folder(source, lambda: stop.asked) if settings.follow else folder_frames(source)
-    return keep_time(frames, lambda: time.monotonic_ns() // 1000, stop.sleep) if settings.realtime else frames
+    def _watched(self, verdict: Verdict) -> tuple[Doubt, ...]:
+        doubts: list[Doubt] = []
+        for watch in self.watches:
+            more, notice = watch.look(verdict)
+            doubts += more
+            if notice is not None:
+                logger.warning("%s", notice.text)
+                self.outbox.notify(notice)
+        return tuple(doubts)
 
-
-class _Stop:
-    """Set by SIGTERM and Ctrl-C; the frame in hand is finished first."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep so long, or until a signal asks to end: ``time.sleep`` would go on after it."""
-        until = time.monotonic() + seconds
-        while not self.asked and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, 0.1))
-
-    def _ask(self, number: int, frame: object) -> None:
-        self.asked = True
+    def _tell_turn(self, was_well: bool, verdict: Verdict) -> None:
+        """Tell a turn for the worse or the better, once."""
+        if was_well and not self.health.well:
+            logger.warning("most frames give no fix (%s)", self.health)
+            why = verdict.source.replace("_", " ") if isinstance(verdict, Fix) else verdict.reason.replace("_", " ")
+            self.outbox.notify(Notice("warning", f"visual position lost: {why}"))
+        elif self.health.well and not was_well:
+            logger.info("fixes are back (%s)", self.health)
+            self.outbox.notify(Notice("info", "visual position is back"))

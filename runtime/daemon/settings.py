@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
+from runtime.daemon.toml_table import TomlTable
 from runtime.errors import SettingsError
+from runtime.link.opening import LinkSpec
+from runtime.sensors.gimbal import Mount
+from runtime.sensors.opening import CameraSpec, parse_source
+from runtime.sensors.options import CameraOptions
 from runtime.start import Start, checked_start
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 EXAMPLE = """\
 [map]
 tiles = "town.tiles"            # from python -m runtime.tiles build
 
 [camera]
-source = "frames"               # a folder with telemetry.csv and pictures, or a video file
-calibration = "camera.yaml"     # ROS camera_info
+source = "frames"               # csi:0 | v4l2:/dev/video0 | rtsp://... | a video | a folder | a recorded flight
+calibration = "camera.yaml"     # ROS camera_info, of the mode that is flown
 # telemetry = "telemetry.csv"   # for a video; a folder has its own
 # follow = true                 # wait for new pictures; without it the daemon ends with the source
 # realtime = true               # keep to the recording's clock and drop what comes too late, as in flight
 # every_s = 0.5                 # of a video: one frame so often
+# exposure_delay_ms = 30        # from exposure to the picture's arrival
+# mount_pitch_deg = -90         # a camera that is fixed to the aircraft; left out: a gimbal tells
+
+# [telemetry]                   # left out: the recording's own
+# source = "mavlink:udpin:127.0.0.1:14550"
 
 [model]
 # bundle = "my.bundle"          # left out: the default encoder
@@ -39,125 +41,119 @@ calibration = "camera.yaml"     # ROS camera_info
 # lon = 8.23
 # radius_m = 300
 
-[output]
-# fixes = "fixes.jsonl"         # left out: standard output
+[[link]]                        # as many as you like; left out: JSON lines on standard output
+kind = "jsonl"                  # mavlink | nmea | msp | jsonl
+path = "-"                      # or a file, which is appended to
 """
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """``[camera]``: where pictures come from."""
+
+    source: CameraSpec
+    calibration: Path
+    telemetry: Path | None  # of a video
+    follow: bool
+    realtime: bool
+    every_s: float
+    mount: Mount | None  # None: a gimbal tells
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """``[telemetry]``: who tells what the aircraft knows."""
+
+    source: str
+    system_id: int | None  # None: the first autopilot that is heard
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """A checked ``skyfix.toml``."""
 
+    file: Path
     tiles: Path
-    source: Path
-    calibration: Path
-    telemetry: Path | None
-    follow: bool
-    realtime: bool
-    every_s: float
+    camera: CameraSettings
+    telemetry: TelemetrySettings | None  # None: the recording's own
     bundle: Path | None
     matcher: Path | None
     threads: int
     start: Start | None
-    fixes: Path | None
+    links: tuple[LinkSpec, ...]
+    state: Path | None
+    """Where the flight's state is kept; None: the usual place of a live flight."""
 
     @classmethod
     def read(cls, path: Path) -> Settings:
         """Read and check the file; raises SettingsError naming a key that is missing, misspelt or of the wrong kind."""
-        try:
-            tree = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise SettingsError(
-                f"{path} is missing; print an example with python -m runtime.daemon --example"
-            ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path} is not TOML: {error}") from None
-        table = _Table(path, tree)
+        table = TomlTable.read(path, "print an example with python -m runtime.daemon --example")
+        map_, model, state = table.part("map"), table.part("model"), table.part("state")
         settings = cls(
-            tiles=table.path("map", "tiles"),
-            source=table.path("camera", "source"),
-            calibration=table.path("camera", "calibration"),
-            telemetry=table.path_or_none("camera", "telemetry"),
-            follow=table.value("camera", "follow", bool, False),
-            realtime=table.value("camera", "realtime", bool, False),
-            every_s=table.number("camera", "every_s", 0.5),
-            bundle=table.path_or_none("model", "bundle"),
-            matcher=table.path_or_none("model", "matcher"),
-            threads=table.value("model", "threads", int, 0),
-            start=_start(table),
-            fixes=table.path_or_none("output", "fixes"),
+            file=path,
+            tiles=map_.path("tiles"),
+            camera=_camera(table.part("camera"), path),
+            telemetry=_telemetry(table.part("telemetry")),
+            bundle=model.path_or_none("bundle"),
+            matcher=model.path_or_none("matcher"),
+            threads=model.whole("threads", 0, 0, 1024),
+            start=_start(table.part("start")),
+            links=tuple(_link(part, path) for part in table.parts("link")) or (_STDOUT,),
+            state=state.path_or_none("file"),
         )
         table.refuse_unknown()
-        if settings.follow and settings.realtime:
+        camera = settings.camera
+        if camera.follow and camera.realtime:
             raise SettingsError(f"{path}: [camera] follow and realtime are two ways to keep time; choose one")
+        if camera.source.is_live and settings.telemetry is None:
+            raise SettingsError(
+                f"{path}: [camera] source {camera.source.name} is live and [telemetry] is missing: say who tells "
+                'attitude and altitude, source = "mavlink:udpin:127.0.0.1:14550"'
+            )
         return settings
 
-    def source_kind(self) -> Literal["folder", "video"]:
-        """Look at what the source is; raises SettingsError where there is none, or a video without telemetry."""
-        if self.source.is_dir():
-            return "folder"
-        if not self.source.is_file():
-            raise SettingsError(
-                f"[camera] source {self.source} is missing; expected a folder of frames or a video file"
-            )
-        if self.telemetry is None:
-            raise SettingsError(f"{self.source} is a video: [camera] telemetry must name its telemetry.csv")
-        return "video"
+
+_STDOUT = LinkSpec("jsonl", path="-")
+_MOUNT_KEYS = ("mount_roll_deg", "mount_pitch_deg", "mount_yaw_deg")
 
 
-class _Table:
-    """A TOML tree that remembers which keys were asked for."""
-
-    def __init__(self, file: Path, tree: Mapping[str, Any]) -> None:
-        self._file, self._tree = file, tree
-        self._asked: set[tuple[str, str]] = set()
-
-    def get(self, section: str, key: str) -> Any:
-        self._asked.add((section, key))
-        part = self._tree.get(section, {})
-        if not isinstance(part, dict):
-            raise SettingsError(f"{self._file}: {section} must be a table, [{section}]")
-        return part.get(key)
-
-    def value(self, section: str, key: str, kind: type, default: Any) -> Any:
-        found = self.get(section, key)
-        if found is None:
-            return default
-        if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-            raise SettingsError(f"{self._file}: [{section}] {key} is {found!r}, expected {kind.__name__}")
-        return found
-
-    def number(self, section: str, key: str, default: float) -> float:
-        found = self.get(section, key)
-        if found is None:
-            return default
-        if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
-            raise SettingsError(f"{self._file}: [{section}] {key} is {found!r}, expected a number")
-        return float(found)
-
-    def path_or_none(self, section: str, key: str) -> Path | None:
-        found = self.value(section, key, str, None)
-        return None if found is None else self._file.parent / found
-
-    def path(self, section: str, key: str) -> Path:
-        found = self.path_or_none(section, key)
-        if found is None:
-            raise SettingsError(f"{self._file} lacks {key} in [{section}]; see python -m runtime.daemon --example")
-        return found
-
-    def refuse_unknown(self) -> None:
-        tables = sorted({section for section, _ in self._asked})
-        for section, part in self._tree.items():
-            if section not in tables:
-                raise SettingsError(f"{self._file}: {section} is unknown; known tables: {', '.join(tables)}")
-            for key in part:
-                if (section, key) not in self._asked:
-                    known = ", ".join(sorted(k for s, k in self._asked if s == section))
-                    raise SettingsError(f"{self._file}: [{section}] {key} is unknown; known there: {known}")
+def _camera(table: TomlTable, file: Path) -> CameraSettings:
+    mount = Mount(
+        table.number("mount_roll_deg", 0.0, -180.0, 180.0),
+        table.number("mount_pitch_deg", -90.0, -180.0, 180.0),
+        table.number("mount_yaw_deg", 0.0, -360.0, 360.0),
+    )
+    sensor_mode = table.whole("sensor_mode", -1, -1, 100)
+    options = CameraOptions(
+        width_px=table.whole("width_px", 0, 0, 20_000),
+        height_px=table.whole("height_px", 0, 0, 20_000),
+        fps=table.number("fps", 0.0, 0.0, 1_000.0),
+        sensor_mode=None if sensor_mode < 0 else sensor_mode,
+        exposure_delay_us=round(table.number("exposure_delay_ms", 0.0, 0.0, 5_000.0) * 1e3),
+    )
+    return CameraSettings(
+        source=parse_source(table.text("source"), file.parent, options),
+        calibration=table.path("calibration"),
+        telemetry=table.path_or_none("telemetry"),
+        follow=table.value("follow", bool, False),
+        realtime=table.value("realtime", bool, False),
+        every_s=table.number("every_s", 0.5, 0.0, 3_600.0),
+        mount=mount if table.has(*_MOUNT_KEYS) else None,
+    )
 
 
-def _start(table: _Table) -> Start | None:
-    lat, lon, radius_m = (table.number("start", key, math.nan) for key in ("lat", "lon", "radius_m"))
+def _telemetry(table: TomlTable) -> TelemetrySettings | None:
+    source = table.value("source", str, None)
+    system_id = table.whole("system_id", 0, 0, 255)
+    return None if source is None else TelemetrySettings(source, system_id or None)
+
+
+def _start(table: TomlTable) -> Start | None:
+    lat, lon, radius_m = (table.number(key, math.nan) for key in ("lat", "lon", "radius_m"))
     if math.isnan(lat) and math.isnan(lon) and math.isnan(radius_m):
         return None
     return checked_start(lat, lon, radius_m, "[start]")
+
+
+def _link(table: TomlTable, file: Path) -> LinkSpec:
+    raise NotImplementedError

@@ -50,6 +50,10 @@ class LocalFeatures:
         names = ["descriptor", "keypoint", "reliability"]
         return tuple(self._session.run(names, {"image": _pad_to_grid(picture)[None]}))
 
+    def warm_up(self) -> None:
+        """Run the graph once, so that the first frame costs what others do."""
+        self.dense(np.zeros((self.patch_px, self.patch_px, 3), np.uint8))
+
     def detect(
         self,
         picture: NDArray[np.uint8],  # (H, W, 3) RGB

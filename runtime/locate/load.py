@@ -36,6 +36,8 @@ def open_localizer(
     """
     engine = open_engine(bundle, cache.metadata.encoder.precision, threads)
     features = None if matcher is False else open_features(bundle, matcher, threads)
+    if features is not None:
+        features.warm_up()
     logger.debug("encoder %s; local features %s", engine.name, "none" if features is None else features.name)
     scores = score_map(Bundle.open(bundle or DEFAULT_BUNDLE), engine.precision)
     return Localizer(cache, engine, camera, features, start=start, score_map=scores)

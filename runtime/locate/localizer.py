@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from runtime.fix import Fix, NoFix, NoFixReason, Verdict
+from runtime.fix import NoFix, NoFixReason, Verdict
 from runtime.frame import Frame
 from runtime.geo.camera import Camera, yaw_of
 from runtime.geo.local import LocalFrame
@@ -25,6 +25,7 @@ from runtime.locate.ground_view import GroundView, ground_views, unusable
 from runtime.locate.limits import POSE, Limits
 from runtime.locate.motion import Shift
 from runtime.locate.mount import MountEstimate
+from runtime.locate.outlook import Outlook
 from runtime.locate.position import PositionEstimate, PositionMeasurement
 from runtime.locate.posterior import Posterior
 from runtime.locate.registration import Registrar
@@ -117,14 +118,10 @@ class Localizer:
         latency_ms = (time.perf_counter() - started) * 1e3
         return replace(verdict, latency_ms=latency_ms, doubts=self._state.doubts())
 
-    def propagated(self, t_us: int, velocity_en_mps: tuple[float, float] = (math.nan, math.nan)) -> Verdict:
-        """Say where the drone is at a time between frames, by motion alone; what is believed stays as it is."""
-        newest_us = self._state.newest_us
-        if newest_us is None or t_us <= newest_us:
-            return NoFix(t_us, "time_ran_backwards")
-        moved = self._state.belief.moved(t_us, np.array(velocity_en_mps), None)
-        estimate = moved.unregistered(self._limits, None)
-        return NoFix(t_us, "unconfirmed") if estimate is None else self._fix(t_us, math.nan, estimate)
+    @property
+    def outlook(self) -> Outlook:
+        """Return what can be said of moments after the newest frame, as a value that another thread may ask."""
+        return Outlook(self._state, self._limits, self._map_variance_m2)
 
     def _verdict(self, frame: Frame) -> Verdict:
         self._state = self._state.heard(frame.t_us)
@@ -264,7 +261,7 @@ class Localizer:
         if said is None:
             return self._none(frame, reason)
         self._believe(belief)
-        fix = self._fix(frame.t_us, frame.telemetry.alt_msl_m, said, ground=ground, yaw_deg=yaw_deg)
+        fix = self.outlook.fix(frame.t_us, frame.telemetry.alt_msl_m, said, ground=ground, yaw_deg=yaw_deg)
         self._follow(said)
         return fix
 
@@ -275,30 +272,3 @@ class Localizer:
         place = self._frame.to_latlon(*said.position_en_m.tolist())
         shift = np.array(LocalFrame(place).to_en(self._state.origin))
         self._state = replace(self._state, origin=place, belief=self._state.belief.about(shift))
-
-    def _fix(
-        self,
-        t_us: int,
-        alt_msl_m: float,
-        estimate: PositionEstimate,
-        *,
-        ground: LatLon | None = None,
-        yaw_deg: float | None = None,
-    ) -> Fix:
-        """Make a fix; what no number of frames averages out comes on top: the map's misplacement, and the lens's."""
-        place = self._frame.to_latlon(float(estimate.position_en_m[0]), float(estimate.position_en_m[1]))
-        cov = estimate.cov_m2 + self._state.telemetry_cov_m2 + np.eye(2) * self._map_variance_m2
-        return Fix(
-            t_us=t_us,
-            lat=place.lat,
-            lon=place.lon,
-            ground_lat=None if ground is None else ground.lat,
-            ground_lon=None if ground is None else ground.lon,
-            alt_msl_m=None if math.isnan(alt_msl_m) else alt_msl_m,
-            yaw_deg=yaw_deg,
-            cov_en_m2=(float(cov[0, 0]), float(cov[0, 1]), float(cov[1, 1])),
-            source=estimate.source,
-            anchor_age_s=(t_us - estimate.anchored_us) * 1e-6,
-            quality=estimate.quality,
-            latency_ms=0.0,
-        )

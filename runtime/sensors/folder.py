@@ -11,7 +11,7 @@ import numpy as np
 from runtime.errors import FlightError
 from runtime.frame import Frame, Telemetry
 from runtime.pictures import read_picture
-from runtime.sensors.telemetry import newest_row, read_telemetry
+from runtime.sensors.telemetry import read_telemetry, row_in_flight
 
 _POLL_S = 0.05
 
@@ -31,25 +31,53 @@ def _frame(row: Telemetry, image: Path) -> Frame:
         return Frame(row, np.empty((0, 0, 3), np.uint8), image.name)
 
 
-def follow_folder(folder: Path, stopped: Callable[[], bool]) -> Generator[Frame, None, None]:
-    """Yield the newest picture of a growing folder, again and again; older ones that were not reached are left out.
+class FolderTail:
+    """A folder that grows. The writer puts a picture down first, and then its whole line into ``telemetry.csv``.
 
-    The writer puts the picture down first and then its whole line into ``telemetry.csv``. No line ends the flight: what
-    cannot be read of one is unknown, and a time that runs backwards is the localizer's to refuse.
+    Of the table only what was added is read. No line ends the flight: what cannot be read of one is unknown, and a time
+    that runs backwards is the localizer's to refuse.
     """
-    table = folder / "telemetry.csv"
-    done_us, size = None, -1
+
+    def __init__(self, folder: Path) -> None:
+        self._table = folder / "telemetry.csv"
+        self._header, self._read_bytes = "", 0
+        self.passed_over = 0
+        """Rows that were overtaken by a newer one before anybody asked."""
+
+    def newest(self) -> Frame | None:
+        """Return the newest picture whose line was added since the last call; None where none was.
+
+        Raises FlightError for a table without its columns.
+        """
+        lines = self._added()
+        if not lines:
+            return None
+        self.passed_over += len(lines) - 1
+        row = row_in_flight(self._table, self._header, lines[-1])
+        return None if row is None else _frame(*row)
+
+    def _added(self) -> list[str]:
+        """Read the whole lines that were added; a table that became shorter is another one, and read anew."""
+        size = self._table.stat().st_size if self._table.is_file() else 0
+        if size < self._read_bytes:
+            self._header, self._read_bytes = "", 0
+        if size <= self._read_bytes:
+            return []
+        with self._table.open("rb") as file:
+            file.seek(self._read_bytes)
+            added, newline, _ = file.read().rpartition(b"\n")
+        self._read_bytes += len(added) + len(newline)
+        lines = [line for line in added.decode("utf-8-sig", errors="replace").splitlines() if line.strip()]
+        if lines and not self._header:
+            self._header = lines.pop(0)
+        return lines
+
+
+def follow_folder(tail: FolderTail, stopped: Callable[[], bool]) -> Generator[Frame, None, None]:
+    """Yield the newest picture of a growing folder, again and again, until it is told to stop."""
     while not stopped():
-        if table.is_file() and table.stat().st_size != size and _has_whole_rows(table.read_bytes()):
-            size = table.stat().st_size
-            newest = newest_row(table)
-            if newest is not None and newest[0].t_us != done_us:
-                done_us = newest[0].t_us
-                yield _frame(*newest)
-                continue
-        time.sleep(_POLL_S)
-
-
-def _has_whole_rows(table: bytes) -> bool:
-    """Tell whether a table holds more than a header, and no line half written."""
-    return table.endswith(b"\n") and table.count(b"\n") > 1
+        frame = tail.newest()
+        if frame is None:
+            time.sleep(_POLL_S)
+        else:
+            yield frame

@@ -7,21 +7,30 @@ from collections.abc import Callable, Generator, Iterator
 from runtime.frame import Frame
 
 
-def keep_time(
-    frames: Iterator[Frame], now_us: Callable[[], int], sleep: Callable[[float], None]
-) -> Generator[Frame, None, None]:
-    """Yield each frame when its own clock says; one whose successor is already due is passed over, as in flight."""
-    held = next(frames, None)
-    if held is None:
-        return
-    offset_us = now_us() - held.t_us
+class Pace:
+    """Keeps a recording to its own clock; a frame whose successor is already due is passed over, as in flight."""
 
-    def wait_for(frame: Frame) -> Frame:
-        sleep(max(frame.t_us + offset_us - now_us(), 0) * 1e-6)
+    def __init__(self, now_us: Callable[[], int], sleep: Callable[[float], None]) -> None:
+        self._now_us, self._sleep = now_us, sleep
+        self.offset_us = 0
+        """From the recording's times to this computer's clock; known from the first frame on."""
+        self.passed_over = 0
+        """Frames that came too late."""
+
+    def keep(self, frames: Iterator[Frame]) -> Generator[Frame, None, None]:
+        """Yield each frame when its own clock says."""
+        held = next(frames, None)
+        if held is None:
+            return
+        self.offset_us = self._now_us() - held.t_us
+        for coming in frames:
+            if self._now_us() - self.offset_us < coming.t_us:
+                yield self._waited_for(held)
+            else:
+                self.passed_over += 1
+            held = coming
+        yield self._waited_for(held)
+
+    def _waited_for(self, frame: Frame) -> Frame:
+        self._sleep(max(frame.t_us + self.offset_us - self._now_us(), 0) * 1e-6)
         return frame
-
-    for coming in frames:
-        if now_us() - offset_us < coming.t_us:
-            yield wait_for(held)
-        held = coming
-    yield wait_for(held)

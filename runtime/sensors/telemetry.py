@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from bisect import bisect_right
 from collections import deque
@@ -74,16 +75,27 @@ def _refuse_implausible(path: Path, telemetry: Sequence[Telemetry], *, pictures:
 def newest_row(path: Path) -> tuple[Telemetry, Path] | None:
     """Read the last row of a ``telemetry.csv`` that is written in flight; None where the row has no time.
 
-    Returns the telemetry and the picture's path. In flight nothing is refused: what cannot be read of the row is
-    unknown. Raises FlightError for a table without its columns.
+    Returns the telemetry and the picture's path. Raises FlightError for a table without its columns.
     """
     rows = deque(read_rows(path, _REQUIRED, strict=False), maxlen=1)
-    if not rows:
-        return None
-    row = rows.pop()
+    return _in_flight(rows.pop(), path) if rows else None
+
+
+def row_in_flight(path: Path, header: str, line: str) -> tuple[Telemetry, Path] | None:
+    """Read one line of a ``telemetry.csv`` that is written in flight, as :func:`newest_row` does."""
+    names = next(csv.reader([header]))
+    lacking = [name for name in _REQUIRED if name not in names]
+    if lacking:
+        raise FlightError(f"{path} lacks the column {', '.join(lacking)}; it needs {','.join(_REQUIRED)}")
+    cells = next(csv.reader([line]))
+    return _in_flight(Row(str(path), dict(zip(names, cells, strict=False))), path)
+
+
+def _in_flight(row: Row, path: Path) -> tuple[Telemetry, Path] | None:
+    """In flight nothing is refused: what cannot be read of a row is unknown; None where it has no time."""
     try:
         t_us = row.whole_number("t_us")
-    except FlightError:
+    except (FlightError, KeyError):
         return None
     values = {}
     for name in _LARGEST:

@@ -153,7 +153,7 @@ def test_a_state_that_was_kept_goes_on_as_if_nothing_had_been(told: Told, flyer:
     flyer.fly(first)
     localizer = flyer.localizer(told)
     localizer.restore(FlightState.from_json(json.loads(json.dumps(localizer.state.to_json()))))
-    between = localizer.propagated(told.frames[3].t_us - 1_000_000)
+    between = localizer.outlook.at(told.frames[3].t_us - 1_000_000)
     assert isinstance(between, Fix)
     assert between.source == "dead_reckoning"
     again = [localizer.step(frame) for frame in rest]

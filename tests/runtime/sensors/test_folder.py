@@ -12,7 +12,7 @@ import pytest
 
 from runtime.geo.camera import Camera
 from runtime.locate.ground_view import unusable
-from runtime.sensors.folder import folder_frames, follow_folder
+from runtime.sensors.folder import FolderTail, folder_frames, follow_folder
 from tests.runtime.sensors.drawn import HEADER, shade_of
 
 
@@ -45,7 +45,7 @@ def test_a_picture_is_rgb_and_not_turned_by_its_metadata(small_world: Path) -> N
 def test_a_growing_folder_gives_the_newest_picture_alone_and_ends_when_asked(tmp_path: Path) -> None:
     """Before the first row there may be no table, or its header alone."""
     done = threading.Event()
-    frames = follow_folder(tmp_path, done.is_set)
+    frames = follow_folder(FolderTail(tmp_path), done.is_set)
     got: list[int] = []
 
     def write() -> None:
@@ -88,7 +88,7 @@ def test_a_bad_line_in_flight_is_a_frame_with_what_can_be_read_of_it_and_the_nex
     add_frame(tmp_path, 1, 11)
     picture = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
     cv2.imwrite(str(tmp_path / "2.png"), cv2.resize(picture, (80, 80), interpolation=cv2.INTER_NEAREST))
-    frames = follow_folder(tmp_path, done.is_set)
+    frames = follow_folder(FolderTail(tmp_path), done.is_set)
     assert next(frames).t_us == 1_000_000
     with (tmp_path / "telemetry.csv").open("a") as file:
         file.write(line + "\n")
@@ -106,17 +106,34 @@ def test_a_line_that_is_half_written_is_waited_for(tmp_path: Path) -> None:
     add_frame(tmp_path, 1, 11)
     with (tmp_path / "telemetry.csv").open("a") as file:
         file.write("2000000,2.png,1,5")
-    asked: list[bool] = []
-
-    def stopped() -> bool:
-        asked.append(True)
-        return len(asked) > 4
-
-    assert list(follow_folder(tmp_path, stopped)) == []
+    cv2.imwrite(str(tmp_path / "2.png"), np.full((8, 8, 3), 99, np.uint8))
+    tail = FolderTail(tmp_path)
+    first = tail.newest()
+    assert first is not None
+    assert shade_of(first) == 11
+    assert tail.newest() is None
     with (tmp_path / "telemetry.csv").open("a") as file:
         file.write("0,0,-90,0\n")
-    cv2.imwrite(str(tmp_path / "2.png"), np.full((8, 8, 3), 99, np.uint8))
-    assert shade_of(next(follow_folder(tmp_path, lambda: False))) == 99
+    second = tail.newest()
+    assert second is not None
+    assert shade_of(second) == 99
+    assert tail.newest() is None
+
+
+def test_rows_that_were_overtaken_are_counted_and_a_new_table_is_read_anew(tmp_path: Path) -> None:
+    (tmp_path / "telemetry.csv").write_text(HEADER)
+    tail = FolderTail(tmp_path)
+    for index in range(5):
+        add_frame(tmp_path, index, 10 * index)
+    frame = tail.newest()
+    assert frame is not None
+    assert (shade_of(frame), tail.passed_over) == (40, 4)
+    (tmp_path / "telemetry.csv").write_text(HEADER)
+    assert tail.newest() is None
+    add_frame(tmp_path, 7, 77)
+    frame = tail.newest()
+    assert frame is not None
+    assert (shade_of(frame), tail.passed_over) == (77, 4)
 
 
 def test_a_broken_picture_is_a_frame_without_pixels_and_a_verdict(tmp_path: Path) -> None:

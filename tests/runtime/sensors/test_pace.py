@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from runtime.frame import Frame
-from runtime.sensors.pace import keep_time
+from runtime.sensors.pace import Pace
 from tests.runtime.sensors.drawn import row
 
 
@@ -27,7 +27,7 @@ def flown(work_s: float, count: int = 6, period_s: float = 1.0) -> list[tuple[fl
     clock = Clock()
     pictures: Iterator[Frame] = (Frame(row(k * period_s), np.zeros((1, 1, 3), np.uint8)) for k in range(count))
     given = []
-    for frame in keep_time(pictures, lambda: clock.now, clock.sleep):
+    for frame in Pace(lambda: clock.now, clock.sleep).keep(pictures):
         given.append((frame.t_us / 1e6, (clock.now - 7_000_000) / 1e6))
         clock.sleep(work_s)
     return given
@@ -41,6 +41,15 @@ def test_a_slow_consumer_gets_the_newest_frame_and_never_an_old_one() -> None:
     given = flown(work_s=2.4, count=12)
     assert [exposed for exposed, _ in given] == [0.0, 2.0, 4.0, 7.0, 9.0, 11.0]
     assert all(0 <= at - exposed <= 1.0 for exposed, at in given)
+
+
+def test_what_came_too_late_is_counted() -> None:
+    clock = Clock()
+    pace = Pace(lambda: clock.now, clock.sleep)
+    for _ in pace.keep(Frame(row(k), np.zeros((1, 1, 3), np.uint8)) for k in range(12)):
+        clock.sleep(2.4)
+    assert pace.offset_us == 7_000_000
+    assert pace.passed_over == 6
 
 
 @pytest.mark.parametrize("count", [0, 1])
