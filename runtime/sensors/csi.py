@@ -1,0 +1,33 @@
+"""CSI cameras of a Jetson, through its image signal processor."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from runtime.sensors.gstreamer import APPSINK, GstreamerSource
+from runtime.sensors.options import CameraOptions
+
+_MEND = (
+    "is the ribbon cable in, and is the sensor chosen in jetson-io? 'Failed to create CaptureSession' is mended by "
+    "sudo systemctl restart nvargus-daemon, on JetPack 6.2 at times only by a reboot"
+)
+
+
+def csi_pipeline(sensor: int, options: CameraOptions) -> str:
+    """Build the pipeline of CSI camera ``sensor``, for OpenCV."""
+    mode = "" if options.sensor_mode is None else f" sensor-mode={options.sensor_mode}"
+    caps = ["video/x-raw(memory:NVMM)"]
+    if options.width_px:
+        caps += [f"width={options.width_px}", f"height={options.height_px}"]
+    if options.fps:
+        rate = Fraction(options.fps).limit_denominator(1001)  # 29.97 is 30000/1001
+        caps.append(f"framerate={rate.numerator}/{rate.denominator}")
+    return (
+        f"nvarguscamerasrc sensor-id={sensor}{mode} ! {','.join(caps)} "
+        f"! nvvidconv ! video/x-raw,format=BGRx ! videoconvert ! {APPSINK}"
+    )
+
+
+def csi_camera(sensor: int, options: CameraOptions) -> GstreamerSource:
+    """Return CSI camera ``sensor``, not opened yet."""
+    return GstreamerSource(f"csi:{sensor}", csi_pipeline(sensor, options), options.exposure_delay_us, _MEND)
