@@ -12,7 +12,16 @@ from pymavlink.dialects.v20 import common as dialect
 
 from runtime.fix import Fix
 from runtime.link.link import Said, Velocity
-from runtime.link.wire import ceil_to, deg_e7, float32_up, gps_time, sendable, sigma_m
+from runtime.link.wire import (
+    MAX_DILUTION,
+    SATELLITES_NONE_SEEN,
+    deg_e7,
+    dilution,
+    float32_up,
+    gps_time,
+    sendable,
+    sigma_m,
+)
 
 Fields: TypeAlias = dict[str, int | float]
 
@@ -23,12 +32,7 @@ NEVER_IGNORED_LATER = (
     | dialect.GPS_INPUT_IGNORE_FLAG_VERTICAL_ACCURACY
 )
 """What we never know of GPS_INPUT: nothing vertical but an altitude that the aircraft itself told."""
-SATELLITES_NONE_SEEN = 10
-"""There are none; a receiver's driver asks for six or more, and the accuracy is told beside it."""
-RANGE_ERROR_M = 2.0
-"""A dilution is told as if each of a receiver's ranges were this good: HDOP 2.5 is then a 1-sigma of 5 m."""
 UNKNOWN_SPEED_SIGMA_MPS = 50.0  # ArduPilot's EKF takes none larger: next to nothing is learned from it
-MAX_DILUTION = 99.99
 
 
 def global_position_sensor(said: Said, now_us: int, *, sensor_id: int = 1) -> Fields | None:
@@ -115,11 +119,6 @@ def gps_input(
         "satellites_visible": SATELLITES_NONE_SEEN,
         "yaw": 0,  # none
     }
-
-
-def dilution(sigma: float) -> float:
-    """Return the HDOP that stands for a 1-sigma in metres: wires without a sigma have nothing else to tell it by."""
-    return min(ceil_to(sigma / RANGE_ERROR_M, 0.01), MAX_DILUTION)
 
 
 def heartbeat() -> Fields:

@@ -134,6 +134,8 @@ class MavlinkPort:
                 self._mav.buf, self._mav.buf_index = bytearray(), 0
             for message in self._mav.parse_buffer(data) or ():
                 self._hear(message)
+            del self._mav.buf[: self._mav.buf_index]  # it keeps what it has read until a piece ends with a message
+            self._mav.buf_index = 0
 
     def _hear(self, message: Any) -> None:
         kind = message.get_type()

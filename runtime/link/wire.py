@@ -12,6 +12,12 @@ from runtime.link.link import Said
 MAX_SIGMA_M = 100.0
 """No autopilot flies by a position worse than this, and a huge finite sigma keeps one from falling back: not sent."""
 
+SATELLITES_NONE_SEEN = 10
+"""There are none; a receiver's driver asks for six or more, and the accuracy is told beside it."""
+RANGE_ERROR_M = 2.0
+"""A dilution is told as if each of a receiver's ranges were this good: HDOP 2.5 is then a 1-sigma of 5 m."""
+MAX_DILUTION = 99.99
+
 SECONDS_A_WEEK = 604_800
 CLOCK_IS_SET_US = 1_704_067_200_000_000  # 2024-01-01: a computer without a clock battery boots into an earlier year
 
@@ -57,6 +63,11 @@ def ceil_to(value: float, step: float) -> float:
     """Return an accuracy rounded up to the wire's step: told accuracies are never better than ours."""
     steps = math.ceil(value / step)
     return steps * step
+
+
+def dilution(sigma: float) -> float:
+    """Return the HDOP that stands for a 1-sigma in metres: wires without a sigma have nothing else to tell it by."""
+    return min(ceil_to(sigma / RANGE_ERROR_M, 0.01), MAX_DILUTION)
 
 
 def float32_up(value: float) -> float:
