@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from runtime.errors import SettingsError
 from runtime.fix import NoFix
-from runtime.link.jsonl import JsonLines, open_jsonl
+from runtime.link.jsonl import JsonLines, JsonlPort, open_jsonl
+from tests.runtime.link.saying import nothing_said
 
 
 def test_a_line_can_be_read_as_soon_as_it_is_sent() -> None:
@@ -38,3 +41,68 @@ def test_a_file_that_cannot_be_written_is_told_before_the_flight(tmp_path: Path)
     said = r"\[output\] fixes .* cannot be written: Is a directory"
     with pytest.raises(SettingsError, match=said), open_jsonl(tmp_path):
         pass
+
+
+def test_a_file_is_appended_to_behind_a_torn_line(tmp_path: Path) -> None:
+    path = tmp_path / "fixes.jsonl"
+    path.write_text('{"t_us": 1, "no_fix": "no_match"}\n{"t_us": 2, "no')  # the power went
+    port = JsonlPort(str(path))
+    for t_us in (3, 4):
+        port.open()
+        port.send(nothing_said(t_us))
+        port.close()
+    lines = path.read_text().splitlines()
+    assert [json.loads(lines[i])["t_us"] for i in (0, 2, 3)] == [1, 3, 4] and len(lines) == 4
+
+
+def test_standard_output_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    port = JsonlPort("-")
+    port.open()
+    port.send(nothing_said(5))
+    port.close()
+    assert json.loads(capsys.readouterr().out)["t_us"] == 5
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_an_error() -> None:
+    port = JsonlPort("/dev/full")
+    port.open()
+    with pytest.raises(OSError) as told:
+        port.send(nothing_said())
+    assert told.value.errno == errno.ENOSPC
+    port.close()
+
+
+def test_a_path_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (str(tmp_path), str(tmp_path / "no/fixes.jsonl"), f"unix:{tmp_path}/file", f"unix:{tmp_path}/no/sock"):
+        with pytest.raises(SettingsError, match=r"\[\[link\]\] path .* cannot be"):
+            JsonlPort(path).open()
+    assert (tmp_path / "file").is_file()
+
+
+def test_readers_of_a_unix_socket_get_each_line_and_a_slow_one_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "fixes.sock"
+    dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    dead.bind(str(path))
+    dead.close()  # its file stays, as that of a daemon that was killed
+    port = JsonlPort(f"unix:{path}")
+    port.open()
+    with pytest.raises(SettingsError, match="taken by another program"):
+        JsonlPort(f"unix:{path}").open()
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as quick,
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as slow,
+    ):
+        quick.connect(str(path))
+        slow.connect(str(path))
+        with quick.makefile("r") as lines:
+            for t_us in range(20_000):
+                port.tick()
+                port.send(nothing_said(t_us))
+                assert json.loads(lines.readline())["t_us"] == t_us
+        slow.settimeout(5)
+        got = b"".join(iter(lambda: slow.recv(1 << 20), b""))  # until it is closed
+        assert got.startswith(b'{"t_us": 0,') and b'"t_us": 19999' not in got
+    port.close()
+    assert not path.exists()

@@ -1,0 +1,54 @@
+"""Where a link leads: ``udpout:HOST:PORT`` and its kin, or ``/dev/ttyTHS1:921600``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from runtime.errors import SettingsError
+
+NetKind: TypeAlias = Literal["udpout", "udpin", "tcp", "tcpin"]
+WayKind: TypeAlias = Literal["udpout", "udpin", "tcp", "tcpin", "serial"]
+
+FORMS: dict[WayKind, str] = {
+    "udpout": "udpout:HOST:PORT",
+    "udpin": "udpin:HOST:PORT",
+    "tcp": "tcp:HOST:PORT",
+    "tcpin": "tcpin:HOST:PORT",
+    "serial": "/dev/ttyTHS1:921600",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A url taken apart; ``number`` is a port, or a serial port's baud."""
+
+    kind: WayKind
+    place: str
+    number: int
+
+    def __str__(self) -> str:
+        """Say it as it stands in a settings file."""
+        way = f"{self.place}:{self.number}"
+        return way if self.kind == "serial" else f"{self.kind}:{way}"
+
+
+def parse_address(url: str, *, allowed: tuple[WayKind, ...], key: str = "[[link]] url") -> Address:
+    """Take a url apart; raises SettingsError where it is none of the allowed forms."""
+    expected = ", ".join(FORMS[kind] for kind in allowed)
+    refused = SettingsError(f"{key} is {url!r}; expected one of {expected}")
+    rest, colon, number = url.rpartition(":")
+    if not (colon and rest and number.isascii() and number.isdigit()):
+        raise refused
+    if rest.startswith("/"):
+        address = Address("serial", rest, int(number))
+        is_good = address.number > 0
+    else:
+        kind, _, host = rest.partition(":")
+        if kind not in get_args(NetKind) or not host:
+            raise refused
+        address = Address(kind, host, int(number))  # type: ignore[arg-type]  # it is one of NetKind
+        is_good = 0 < address.number < 65536
+    if not is_good or address.kind not in allowed:
+        raise refused
+    return address

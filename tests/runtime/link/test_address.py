@@ -1,0 +1,38 @@
+"""Urls of links: taken apart, or refused with what was expected."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from runtime.errors import SettingsError
+from runtime.link.address import Address, WayKind, parse_address
+
+ALL = get_args(WayKind)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        Address("udpout", "127.0.0.1", 14551),
+        Address("tcpin", "::1", 5760),
+        Address("tcp", "autopilot.local", 1),
+        Address("serial", "/dev/ttyTHS1", 921600),
+    ],
+)
+def test_an_address_is_read_as_it_is_written(address: Address) -> None:
+    assert parse_address(str(address), allowed=ALL) == address
+
+
+@pytest.mark.parametrize(
+    "url", ["", "udp:127.0.0.1:1", "udpout:127.0.0.1", "tcp::80", "tcp:h:65536", "tcp:h:0", "/dev/ttyTHS1", "tcp:h:²"]
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"\[\[link\]\] url is '.*'; expected one of udpout:HOST:PORT, .*921600"):
+        parse_address(url, allowed=ALL)
+
+
+def test_a_way_that_this_link_has_not_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"expected one of tcp:HOST:PORT$"):
+        parse_address("udpout:h:1", allowed=("tcp",))
