@@ -16,19 +16,13 @@ from runtime.daemon.notify import ServiceManager
 from runtime.daemon.ticker import Newest, Ticker, velocity_of
 from runtime.fix import Doubt, Fix, Verdict
 from runtime.frame import Frame
+from runtime.link.fanout import Fanout
 from runtime.link.link import Notice, Said
 from runtime.locate.localizer import Localizer
+from runtime.start import Start
 from runtime.watch.health import Health
 
 logger = logging.getLogger(__name__)
-
-
-class Outbox(Protocol):
-    """Where verdicts and words to the pilot go (:class:`runtime.link.fanout.Fanout`)."""
-
-    def send(self, said: Said) -> None: ...
-
-    def notify(self, notice: Notice) -> None: ...
 
 
 class Watch(Protocol):
@@ -42,13 +36,16 @@ class Loop:
     """What one frame passes through."""
 
     localizer: Localizer
-    outbox: Outbox
+    outbox: Fanout
+    """Where verdicts and words to the pilot go; another one after SIGHUP."""
     now_us: Callable[[], int]
     health: Health = field(default_factory=Health)
     manager: ServiceManager = field(default_factory=lambda: ServiceManager({}))
     ticker: Ticker | None = None
     keeper: StateKeeper | None = None
     watches: tuple[Watch, ...] = ()
+    starts: Callable[[], Start | None] = lambda: None
+    """Where an operator says that the drone is, once for each time that it is said."""
 
     def fly(self, stream: FrameStream, stopped: Callable[[], bool]) -> None:
         """Take frames until there are no more, or it is to end."""
@@ -68,12 +65,16 @@ class Loop:
         ``offset_us`` leads from the frame's time to this computer's monotonic clock.
         """
         was_well = self.health.well
+        start = self.starts()
+        if start is not None:
+            logger.info("an operator says: within %.0f m of %.6f,%.6f", start.radius_m, *start.place)
+            self.localizer.forget(start)
         verdict = self.localizer.step(frame)
         outlook = self.localizer.outlook
         doubts = self._watched(verdict)
         verdict = verdict.doubting(doubts)
         self.health.count(verdict)
-        self.outbox.send(Said(verdict, frame.t_us + offset_us, velocity=velocity_of(outlook)))
+        self.outbox.put(Said(verdict, frame.t_us + offset_us, velocity=velocity_of(outlook)))
         if self.ticker is not None:
             self.ticker.newest = Newest(outlook, offset_us, doubts)
         if self.keeper is not None:

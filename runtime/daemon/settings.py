@@ -14,38 +14,6 @@ from runtime.sensors.opening import CameraSpec, parse_source
 from runtime.sensors.options import CameraOptions
 from runtime.start import Start, checked_start
 
-EXAMPLE = """\
-[map]
-tiles = "town.tiles"            # from python -m runtime.tiles build
-
-[camera]
-source = "frames"               # csi:0 | v4l2:/dev/video0 | rtsp://... | a video | a folder | a recorded flight
-calibration = "camera.yaml"     # ROS camera_info, of the mode that is flown
-# telemetry = "telemetry.csv"   # for a video; a folder has its own
-# follow = true                 # wait for new pictures; without it the daemon ends with the source
-# realtime = true               # keep to the recording's clock and drop what comes too late, as in flight
-# every_s = 0.5                 # of a video: one frame so often
-# exposure_delay_ms = 30        # from exposure to the picture's arrival
-# mount_pitch_deg = -90         # a camera that is fixed to the aircraft; left out: a gimbal tells
-
-# [telemetry]                   # left out: the recording's own
-# source = "mavlink:udpin:127.0.0.1:14550"
-
-[model]
-# bundle = "my.bundle"          # left out: the default encoder
-# matcher = "xfeat.bundle"      # left out: the local features that the encoder's bundle brings
-# threads = 2                   # left out: one a core
-
-[start]                         # left out: anywhere on the map
-# lat = 47.51
-# lon = 8.23
-# radius_m = 300
-
-[[link]]                        # as many as you like; left out: JSON lines on standard output
-kind = "jsonl"                  # mavlink | nmea | msp | jsonl
-path = "-"                      # or a file, which is appended to
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class CameraSettings:
@@ -102,15 +70,23 @@ class Settings:
             state=state.path_or_none("file"),
         )
         table.refuse_unknown()
-        camera = settings.camera
+        settings._check(path)
+        return settings
+
+    def writes_to(self) -> list[Path]:
+        """Return the files that a flight writes, beside its state."""
+        paths = [spec.path.removeprefix("unix:") for spec in self.links if spec.path not in (None, "-")]
+        return [Path(path) for path in paths]
+
+    def _check(self, path: Path) -> None:
+        camera = self.camera
         if camera.follow and camera.realtime:
             raise SettingsError(f"{path}: [camera] follow and realtime are two ways to keep time; choose one")
-        if camera.source.is_live and settings.telemetry is None:
+        if camera.source.is_live and self.telemetry is None:
             raise SettingsError(
                 f"{path}: [camera] source {camera.source.name} is live and [telemetry] is missing: say who tells "
                 'attitude and altitude, source = "mavlink:udpin:127.0.0.1:14550"'
             )
-        return settings
 
 
 _STDOUT = LinkSpec("jsonl", path="-")
@@ -156,4 +132,21 @@ def _start(table: TomlTable) -> Start | None:
 
 
 def _link(table: TomlTable, file: Path) -> LinkSpec:
-    raise NotImplementedError
+    """``system_id`` and ``component_id`` are ours; paths are relative to the file."""
+    return LinkSpec(
+        kind=table.text("kind"),
+        url=table.value("url", str, None),
+        path=_link_path(table.value("path", str, None), file),
+        messages=table.texts("messages", ()),
+        system_id=table.whole("system_id", 1, 1, 255),
+        component_id=table.whole("component_id", 197, 1, 255),
+        sensor_id=table.whole("sensor_id", 1, 1, 255),
+        signing_key=table.path_or_none("signing_key"),
+    )
+
+
+def _link_path(path: str | None, file: Path) -> str | None:
+    if path is None or path == "-":
+        return path
+    scheme = "unix:" if path.startswith("unix:") else ""
+    return f"{scheme}{file.parent / path.removeprefix(scheme)}"

@@ -34,8 +34,12 @@ class Signals:
         while not self.ended() and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 0.1))
 
-    def _end(self, number: int, frame: object) -> None:
+    def end(self) -> None:
+        """Ask to end."""
         self._ends = True
+
+    def _end(self, number: int, frame: object) -> None:
+        self.end()
 
     def _read_again(self, number: int, frame: object) -> None:
         self._reads_again = True

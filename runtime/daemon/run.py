@@ -1,0 +1,103 @@
+"""The whole of a flight: opened, flown until it is told to end, closed; or only checked."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable
+
+from runtime.daemon.frames import monotonic_us
+from runtime.daemon.loop import Loop
+from runtime.daemon.notify import ServiceManager
+from runtime.daemon.opening import Flight, open_links, opened
+from runtime.daemon.settings import Settings
+from runtime.daemon.signals import Signals
+from runtime.daemon.ticker import Ticker
+from runtime.errors import SkyfixError
+from runtime.fix import Fix
+from runtime.link.fanout import Fanout
+
+logger = logging.getLogger(__name__)
+
+_DRAIN_S = 0.5
+
+
+def run_daemon(settings: Settings) -> None:
+    """Fly as the settings say until the source ends or a signal asks to; raises SkyfixError."""
+    signals, manager = Signals(), ServiceManager(os.environ)
+    with opened(settings, signals, os.environ) as flight:
+        loop = _loop(flight, manager)
+        signals.idle = loop.alive
+        ticker = _ticker(flight, loop)
+        loop.fly(flight.stream, lambda: _to_end(settings, signals, flight, loop))
+        manager.stopping()
+        if ticker is not None:
+            ticker.stop()
+        loop.outbox.drain(_DRAIN_S)
+        loop.outbox.close()
+    passed_over = flight.stream.passed_over()
+    logger.info("%s%s", loop.health, f"; {passed_over} frames passed over" if passed_over else "")
+
+
+def check_daemon(settings: Settings, say: Callable[[str], None]) -> None:
+    """Open everything as a flight does, locate the first frame that comes, and end; raises SkyfixError."""
+    signals = Signals()
+    with opened(settings, signals, os.environ) as flight:
+        until_us = monotonic_us() + 10_000_000
+        signals.idle = lambda: signals.end() if monotonic_us() > until_us else None
+        for frame in flight.stream.frames:
+            verdict = flight.localizer.step(frame)
+            height, width = frame.picture.shape[:2]
+            came = f"fix to {verdict.hpl_m:.0f} m" if isinstance(verdict, Fix) else f"no fix: {verdict.reason}"
+            say(f"first frame: {frame.name or frame.t_us}, {width} x {height} pixels, {came}")
+            break
+        else:
+            say("first frame: none came in 10 s")
+        for state in flight.fanout.states():
+            say(f"link: {state.name}, {'open' if state.is_open else state.trouble or 'not open yet'}")
+
+
+def _loop(flight: Flight, manager: ServiceManager) -> Loop:
+    watches = () if flight.aircraft is None else (flight.aircraft,)
+    return Loop(
+        flight.localizer, flight.fanout, monotonic_us, manager=manager, keeper=flight.keeper, watches=watches,
+        starts=None if flight.aircraft is None else flight.aircraft.take_start,
+    )  # fmt: skip
+
+
+def _ticker(flight: Flight, loop: Loop) -> Ticker | None:
+    """Begin to send moments between frames, where a frame's time is known on this computer's clock."""
+    if flight.stream.is_lossless:
+        return None
+    told = (lambda: (math.nan, math.nan)) if flight.aircraft is None else flight.aircraft.velocity_en_mps
+    loop.ticker = Ticker(lambda said: loop.outbox.put(said), monotonic_us, told)
+    loop.ticker.start()
+    return loop.ticker
+
+
+def _to_end(settings: Settings, signals: Signals, flight: Flight, loop: Loop) -> bool:
+    """Tell whether the flight is to end; and read the links again where that is asked."""
+    if signals.reads_again():
+        _read_links_again(settings, flight, loop)
+    return signals.ended() or _nobody_reads(loop.outbox)
+
+
+def _read_links_again(settings: Settings, flight: Flight, loop: Loop) -> None:
+    """Open the links of the configuration as it stands now; the old ones stay where it is wrong."""
+    try:
+        links = open_links(Settings.read(settings.file), flight.aircraft)
+    except SkyfixError as error:
+        logger.warning("%s is not read again: %s", settings.file, " ".join(str(error).split()))
+        return
+    loop.outbox.close()  # ports and files are to be free for the new ones
+    new = Fanout(links, lossless=flight.stream.is_lossless)
+    new.open_later()
+    loop.outbox = new
+    logger.info("links: %s", ", ".join(state.name for state in new.states()))
+
+
+def _nobody_reads(fanout: Fanout) -> bool:
+    """Tell whether all there was is standard output, and its reader has gone away (``| head``)."""
+    states = fanout.states()
+    return all(state.name == "jsonl -" and state.failures and not state.is_open for state in states)
