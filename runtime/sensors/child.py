@@ -1,4 +1,4 @@
-"""A camera's own process: ``python -m runtime.sensors.child``, started by :mod:`runtime.sensors.process` alone.
+"""A camera's own process, started by :mod:`runtime.sensors.process` alone: no command for people.
 
 A driver that hangs, or that takes its process down with it, does so here.
 """
@@ -103,7 +103,3 @@ def _die_with(parent_pid: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it died before that
         sys.exit(0)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

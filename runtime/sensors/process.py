@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 _LEAVE_S = 0.4  # to close a driver in good order, which some need to be opened again
 _DIE_S = 0.4
+_CHILD = "import sys; from runtime.sensors.child import main; sys.exit(main(sys.argv[1:]))"
 
 
 class CaptureProcess:
@@ -35,7 +36,7 @@ class CaptureProcess:
         fds = [theirs.fileno(), *(slot.fd for slot in self._slots)]
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "runtime.sensors.child", str(os.getpid()), *map(str, fds)],
+                [sys.executable, "-c", _CHILD, str(os.getpid()), *map(str, fds)],
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # drivers print to standard output, where the fixes go
                 pass_fds=fds,
