@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 
@@ -25,7 +26,7 @@ OPTIONS = CameraOptions(width_px=1280, height_px=720)
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    """A video of 15 pictures in 1.5 s, each ten grey levels lighter; a folder of 4 in 0.6 s; a flight."""
+    """A video of 15 pictures in 1.5 s, each ten grey levels lighter; a folder of 4 in 1.6 s; a flight."""
     writer = cv2.VideoWriter(str(tmp_path / "flight.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
     for index in range(15):
         writer.write(np.full((48, 64, 3), 10 * index, np.uint8))
@@ -36,7 +37,7 @@ def base(tmp_path: Path) -> Path:
     rows = []
     for index in range(4):
         cv2.imwrite(str(tmp_path / f"folder/{index}.png"), np.full((8, 8, 3), index, np.uint8))
-        rows.append(f"{7_000_000 + index * 200_000},{index}.png,1,50,0,-90,0\n")
+        rows.append(f"{7_000_000 + index * 200_000 + (index == 3) * 1_200_000},{index}.png,1,50,0,-90,0\n")
     (tmp_path / "folder/2.png").write_text("broken")
     (tmp_path / "folder/telemetry.csv").write_text(HEADER + "".join(rows))
     return tmp_path
@@ -101,7 +102,7 @@ def test_a_network_camera_keeps_its_password_and_its_options(base: Path) -> None
 
 def flown(spec: CameraSpec, work_s: float) -> list[Shot]:
     """All that a reader gets who works so long on each picture."""
-    with Capture(open_source(spec)) as capture:
+    with Capture(open_source(spec), stall_s=spec.stall_s) as capture:
         shots = []
         while not capture.ended:
             shot = capture.newest(10.0)
@@ -109,6 +110,7 @@ def flown(spec: CameraSpec, work_s: float) -> list[Shot]:
                 shots.append(shot)
                 assert time.monotonic_ns() // 1000 >= shot.exposed_at_us, "before it was taken"
                 time.sleep(work_s)
+        assert capture.health.restarts == 0
     return shots
 
 
@@ -122,12 +124,30 @@ def test_a_video_is_flown_on_its_own_clock_and_ends(base: Path) -> None:
     assert [shot.exposed_at_us - shots[0].exposed_at_us for shot in shots] == [t - times_us[0] for t in times_us]
 
 
+def test_a_video_that_is_slow_to_decode_is_given_in_part_and_late(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here each picture takes 0.3 s, and comes every 0.1 s."""
+    clock_us = itertools.count(0, 300_000)
+    monkeypatch.setattr("runtime.sensors.recorded.monotonic_us", lambda: next(clock_us))
+    source = VideoStream(base / "flight.avi")
+    source.open()
+    times_us = []
+    with pytest.raises(EOFError):
+        while (shot := source.read()) is not None:
+            times_us.append(shot.exposed_at_us)
+    source.close()
+    assert times_us[0] == 0
+    assert len(times_us) >= 4
+    assert times_us == sorted(times_us)
+
+
 def test_a_folder_is_flown_on_its_own_clock_and_a_broken_picture_is_an_empty_one(base: Path) -> None:
+    """The last one comes later than a camera may."""
     shots = flown(parse_source("folder", base), work_s=0.0)
     assert shots[-1].name == "3.png"
     assert all(shot.picture.size == (0 if shot.name == "2.png" else 192) for shot in shots)
     since_us = [shot.exposed_at_us - shots[0].exposed_at_us for shot in shots]
-    assert since_us == [200_000 * (int(shot.name[0]) - int(shots[0].name[0])) for shot in shots]
+    due_us = {"0.png": 0, "1.png": 200_000, "2.png": 400_000, "3.png": 1_800_000}
+    assert since_us == [due_us[shot.name] - due_us[shots[0].name] for shot in shots]
 
 
 def test_what_is_no_recording_is_refused_at_the_start(base: Path) -> None:
