@@ -6,6 +6,7 @@ The newest picture wins. A camera that stalls, fails or dies is told of once, an
 from __future__ import annotations
 
 import logging
+import pickle
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
 _WELL_AFTER_S = 10.0  # a run of pictures so long makes the next pause the first one again
 _LOOK_S = 0.05  # so often is looked whether to close
+_GRACE_S = 1.0  # for a process to start, before its time to open counts
 
 CameraState: TypeAlias = Literal["opening", "streaming", "stalled", "lost"]
 
@@ -54,7 +56,8 @@ class Capture:
         No picture for ``stall_s`` is a stall. The first one may take ``open_s``: a stream begins with its next key
         picture.
         """
-        self._source, self._stall_s, self._open_s = source, stall_s, open_s
+        self._name, self._pickled = source.name, pickle.dumps(source)
+        self._stall_s, self._open_s = stall_s, open_s
         self._condition = threading.Condition()  # guards all below
         self._health = CameraHealth("opening", f"{source.name} is being opened")
         self._waiting: _Waiting | None = None
@@ -74,7 +77,7 @@ class Capture:
         """
         self._thread.start()
         with self._condition:
-            self._condition.wait_for(lambda: self._is_answered, self._open_s + self._stall_s)
+            self._condition.wait_for(lambda: self._is_answered, self._open_s + _GRACE_S)
             self._is_answered = True  # from now on nothing is raised
             refusal = self._refusal
         if refusal is not None:
@@ -150,14 +153,17 @@ class Capture:
     def _run_once(self) -> float:
         """Start a process, and follow it until it is over; returns for how long pictures came, seconds."""
         try:
-            process = CaptureProcess(self._source)
+            process = CaptureProcess(self._pickled)
         except OSError as error:
-            self._tell("lost", f"{self._source.name} has no process: {error.strerror}")
+            self._tell("lost", f"{self._name} has no process: {error.strerror}")
             return 0.0
         with self._condition:
             self._pid = process.pid
         try:
             return self._follow(process)
+        except OSError as error:  # no memory to look at its pictures
+            self._tell("lost", f"{self._name}: {error.strerror}")
+            return 0.0
         finally:
             with self._condition:
                 self._pid = None
@@ -171,7 +177,7 @@ class Capture:
             try:
                 report = process.report(min(max(due_s - now_s, 0.0), _LOOK_S))
             except EOFError:
-                self._tell("lost", f"{self._source.name}: {process.death()}")
+                self._tell("lost", f"{self._name}: {process.death()}")
                 break
             if isinstance(report, PictureWritten):
                 began_s = began_s if last_number else now_s
@@ -182,7 +188,7 @@ class Capture:
                     break
             elif now_s >= due_s:
                 silent_s = self._stall_s if last_number else self._open_s
-                self._tell("stalled", f"{self._source.name} has given no picture for {silent_s:g} s")
+                self._tell("stalled", f"{self._name} has given no picture for {silent_s:g} s")
                 process.end(politely=False)
                 break
         return time.monotonic() - began_s if last_number else 0.0
@@ -196,7 +202,7 @@ class Capture:
             self._condition.notify_all()
         if missed is not None:
             missed.process.hand_back(missed.written.slot)
-        self._tell("streaming", f"{self._source.name} gives pictures")
+        self._tell("streaming", f"{self._name} gives pictures")
 
     def _is_last(self, report: Report) -> bool:
         """Take in what is no picture; tell whether the process ends with it."""
@@ -206,7 +212,7 @@ class Capture:
         elif isinstance(report, SourceFailed):
             if issubclass(report.kind, SkyfixError):
                 self._refuse(report)
-            self._tell("lost", f"{self._source.name}: {report.text}")
+            self._tell("lost", f"{self._name}: {report.text}")
         with self._condition:
             self._is_answered = True
             self._condition.notify_all()

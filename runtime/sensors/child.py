@@ -1,4 +1,4 @@
-"""A camera's own process: ``python -m runtime.sensors.child``, started by :mod:`runtime.sensors.process` alone.
+"""A camera's own process, started by :mod:`runtime.sensors.process` alone: no command for people.
 
 A driver that hangs, or that takes its process down with it, does so here.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import pickle
 import signal
 import sys
 import traceback
@@ -27,20 +28,20 @@ class _ParentGoneError(Exception):
     """Nobody listens any more."""
 
 
-def main(argv: Sequence[str]) -> int:
-    """Read the source that the parent sends until it ends, fails, or the parent has gone; returns 0."""
-    parent_pid, connection_fd, *slot_fds = map(int, argv)
+def main() -> None:
+    """Read the source that the parent sends until it ends, fails, or the parent has gone."""
+    parent_pid, connection_fd, *slot_fds = map(int, sys.argv[2:])
     _die_with(parent_pid)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a service is told to end as a whole: who flies closes the camera
     from runtime.sensors.mailbox import PictureSlot  # NumPy loads here: the parent may die meanwhile
 
     with Connection(connection_fd) as parent, contextlib.suppress(OSError):  # it has gone: so nobody is to be told
         try:
-            source: Source = parent.recv()
+            source: Source = pickle.loads(parent.recv_bytes())
         except Exception as error:
             parent.send(_failure(error))
         else:
             serve(source, parent, [PictureSlot(fd) for fd in slot_fds])
-    return 0
 
 
 def serve(source: Source, parent: Connection, slots: Sequence[PictureSlot]) -> None:
@@ -103,7 +104,3 @@ def _die_with(parent_pid: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it died before that
         sys.exit(0)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

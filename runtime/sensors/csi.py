@@ -20,12 +20,18 @@ def csi_pipeline(sensor: int, options: CameraOptions) -> str:
     if options.width_px:
         caps += [f"width={options.width_px}", f"height={options.height_px}"]
     if options.fps:
-        rate = Fraction(options.fps).limit_denominator(1001)  # 29.97 is 30000/1001
+        rate = _rate(options.fps)
         caps.append(f"framerate={rate.numerator}/{rate.denominator}")
     return (
         f"nvarguscamerasrc sensor-id={sensor}{mode} ! {','.join(caps)} "
         f"! nvvidconv ! video/x-raw,format=BGRx ! videoconvert ! {APPSINK}"
     )
+
+
+def _rate(fps: float) -> Fraction:
+    """Return a rate as GStreamer wants it; 29.97 is short for 30000/1001, as in television."""
+    television = Fraction(round(fps * 1.001) * 1000, 1001)
+    return television if 0.0 < abs(fps - television) < 0.005 else Fraction(fps).limit_denominator(1000)
 
 
 def csi_camera(sensor: int, options: CameraOptions) -> GstreamerSource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -41,6 +42,11 @@ class CameraSpec:
     def is_live(self) -> bool:
         """Whether it is a camera, and no recording."""
         return self.kind in _SCHEMES
+
+    @property
+    def stall_s(self) -> float:
+        """For how long it may be silent, seconds: a recording for as long as its pictures lie apart."""
+        return 1.0 if self.is_live else math.inf
 
     def __str__(self) -> str:
         return self.name

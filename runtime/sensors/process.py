@@ -12,13 +12,13 @@ from multiprocessing import Pipe
 from pathlib import Path
 
 from runtime.sensors.mailbox import SLOTS, PictureSlot, Report
-from runtime.sensors.source import Source
 from runtime.types import Picture
 
 logger = logging.getLogger(__name__)
 
 _LEAVE_S = 0.4  # to close a driver in good order, which some need to be opened again
 _DIE_S = 0.4
+_CHILD = "import os, sys; sys.path[:] = sys.argv[1].split(os.pathsep); from runtime.sensors.child import main; main()"
 
 
 class CaptureProcess:
@@ -27,23 +27,20 @@ class CaptureProcess:
     (The kernel ends a process with the *thread* that started it.)
     """
 
-    def __init__(self, source: Source) -> None:
-        """Start it; raises OSError where the system has no more processes, files or memory."""
-        self._slots = [PictureSlot.create() for _ in range(SLOTS)]
+    def __init__(self, source: bytes) -> None:
+        """Start it with a pickled source; raises OSError where the system has no more processes, files or memory."""
+        self._slots: list[PictureSlot] = []
         self._connection, theirs = Pipe()
         self._sending = threading.Lock()  # slots are handed back by whoever took the picture
-        fds = [theirs.fileno(), *(slot.fd for slot in self._slots)]
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "runtime.sensors.child", str(os.getpid()), *map(str, fds)],
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # drivers print to standard output, where the fixes go
-                pass_fds=fds,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
-                start_new_session=True,  # Ctrl-C is the parent's to take
-            )
+        try:
+            with theirs:
+                self._slots += (PictureSlot.create() for _ in range(SLOTS))
+                self._process = _start([theirs.fileno(), *(slot.fd for slot in self._slots)])
+        except OSError:
+            self._release()
+            raise
         with contextlib.suppress(OSError):  # it has died already, which the next report tells
-            self._connection.send(source)
+            self._connection.send_bytes(source)
 
     @property
     def pid(self) -> int:
@@ -78,8 +75,7 @@ class CaptureProcess:
 
     def end(self, *, politely: bool) -> None:
         """End it, within a second: asked to first, or at once where it hangs. May be called twice."""
-        with self._sending:
-            self._connection.close()
+        self._release()
         if politely:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_LEAVE_S)
@@ -89,5 +85,21 @@ class CaptureProcess:
                 self._process.wait(_DIE_S)
             except subprocess.TimeoutExpired:  # asleep in the kernel: it goes when its driver wakes up
                 logger.warning("process %d of a camera does not die; its driver hangs in the kernel", self.pid)
+
+    def _release(self) -> None:
+        """Close our ends of what is shared: so the process learns that it is to leave."""
+        with self._sending:
+            self._connection.close()
         while self._slots:
             self._slots.pop().close()
+
+
+def _start(fds: list[int]) -> subprocess.Popen[bytes]:
+    paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)  # no more and no less than we import from
+    return subprocess.Popen(
+        [sys.executable, "-c", _CHILD, paths, str(os.getpid()), *map(str, fds)],
+        stdin=subprocess.DEVNULL,
+        stdout=2,  # drivers print to standard output, where the fixes go
+        pass_fds=fds,
+        start_new_session=True,  # Ctrl-C is the parent's to take
+    )

@@ -16,6 +16,8 @@ from runtime.sensors.source import Shot
 from runtime.sensors.telemetry import read_telemetry
 from runtime.types import Picture
 
+_LONGEST_SILENCE_US = 500_000
+
 
 @dataclass
 class VideoStream:
@@ -24,6 +26,7 @@ class VideoStream:
     path: Path
     _capture: cv2.VideoCapture | None = field(default=None, init=False, repr=False)
     _opened_at_us: int = field(default=0, init=False)
+    _given_at_us: int = field(default=0, init=False)
 
     @property
     def name(self) -> str:
@@ -34,17 +37,23 @@ class VideoStream:
         self._capture = cv2.VideoCapture(str(self.path))
         if not self._capture.isOpened():
             raise FlightError(f"{self.path} is not a video that OpenCV can read")
-        self._opened_at_us = monotonic_us()
+        self._opened_at_us = self._given_at_us = monotonic_us()
 
     def read(self) -> Shot | None:
-        """Wait for the next picture that is not due yet; raises EOFError after the last one."""
+        """Wait for the next picture that is not due yet; raises EOFError after the last one.
+
+        Where the computer cannot decode as quickly as the camera filmed, late pictures come all the same, twice a
+        second: with their time, so that their age is known.
+        """
         assert self._capture is not None
         while self._capture.grab():
             t_us = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1000)
             exposed_at_us = self._opened_at_us + t_us
-            if t_us and exposed_at_us < monotonic_us():
-                continue  # late already: not worth decoding
+            now_us = monotonic_us()
+            if t_us and exposed_at_us < now_us <= self._given_at_us + _LONGEST_SILENCE_US:
+                continue  # late already: not worth more than this
             _wait_until(exposed_at_us)
+            self._given_at_us = now_us
             picture = retrieve_rgb(self._capture)
             return Shot(_EMPTY if picture is None else picture, exposed_at_us, f"{self.path.name}@{t_us}")
         raise EOFError

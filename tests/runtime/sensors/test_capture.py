@@ -134,6 +134,18 @@ def test_a_process_that_dies_is_replaced_and_leaves_nothing_behind(kill: signal.
         assert {path.name for path in shared.iterdir() if "skyfix" in path.name} <= before
 
 
+def test_a_service_that_is_told_to_end_closes_its_camera_itself(tmp_path: Path) -> None:
+    """Such a signal goes to all of a service's processes."""
+    with Capture(fake.FakeCamera(tmp_path)) as capture:
+        before = number_of(next_shot(capture))
+        pid = capture.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: number_of(next_shot(capture)) > before + 5)
+        assert (capture.pid, capture.health.restarts) == (pid, 0)
+    assert (tmp_path / "closed").exists()
+
+
 def test_a_driver_that_takes_its_process_down_is_lost_and_tried_again(tmp_path: Path) -> None:
     with Capture(fake.Crashing(tmp_path)) as capture:
         assert number_of(next_shot(capture)) == 1
