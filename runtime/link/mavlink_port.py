@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from pymavlink.dialects.v20 import common as dialect
 
@@ -19,8 +19,6 @@ from runtime.link.ways import Way, open_way
 from runtime.link.wire import InOrder, UtcOfMonotonic
 
 log = logging.getLogger(__name__)
-
-PositionMessage: TypeAlias = Literal["GLOBAL_POSITION_SENSOR", "GPS_INPUT"]
 
 HEARTBEAT_US = 1_000_000
 SIGNING_EPOCH_S = 1_420_070_400  # 2015-01-01
@@ -37,7 +35,7 @@ class MavlinkPort:
     def __init__(
         self,
         address: Address,
-        messages: tuple[PositionMessage, ...],
+        messages: tuple[str, ...],
         *,
         system_id: int = 1,
         component_id: int = 197,

@@ -8,22 +8,19 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta, timezone
 from functools import reduce
-from typing import Literal, TypeAlias
 
 from runtime.fix import Fix
 from runtime.link.link import Said, Velocity
 from runtime.link.wire import SATELLITES_NONE_SEEN, ceil_to, dilution, semi_axes_m, sendable, sigma_m
 
-Sentence: TypeAlias = Literal["GGA", "RMC", "VTG", "GST", "HDT"]
-
-DEFAULT_SENTENCES: tuple[Sentence, ...] = ("GGA", "RMC", "VTG", "GST")
+DEFAULT_SENTENCES: tuple[str, ...] = ("GGA", "RMC", "VTG", "GST")
 """Without HDT, which readers take for the aircraft's heading: ours is the camera's, the same where it is fixed."""
 
 KNOTS_IN_MPS = 3600.0 / 1852.0
 KMH_IN_MPS = 3.6
 
 
-def sentences(said: Said, utc_us: int | None, wanted: tuple[Sentence, ...] = DEFAULT_SENTENCES) -> bytes:
+def sentences(said: Said, utc_us: int | None, wanted: tuple[str, ...] = DEFAULT_SENTENCES) -> bytes:
     """Return the sentences of a verdict, to be sent at once: ArduPilot wants GGA and RMC within 150 ms.
 
     Without a fix GGA has quality 0 and RMC status V; GST and HDT are left out. ``utc_us`` is of the exposure, or None
@@ -31,7 +28,7 @@ def sentences(said: Said, utc_us: int | None, wanted: tuple[Sentence, ...] = DEF
     """
     fix = sendable(said)
     utc = None if utc_us is None else datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=utc_us)
-    bodies: dict[Sentence, str | None] = {
+    bodies: dict[str, str | None] = {
         "GGA": _gga(fix, utc),
         "RMC": _rmc(fix, said.velocity, utc),
         "VTG": _vtg(fix, said.velocity),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runtime.errors import SettingsError
 from runtime.link.address import Address
 from runtime.link.byte_port import BytePort
-from runtime.link.nmea import DEFAULT_SENTENCES, Sentence, sentences
+from runtime.link.nmea import DEFAULT_SENTENCES, sentences
 from runtime.link.wire import UtcOfMonotonic
 
 MIN_BAUD = 38400
@@ -13,7 +13,7 @@ MIN_BAUD = 38400
 
 
 def nmea_port(
-    address: Address, wanted: tuple[Sentence, ...] = DEFAULT_SENTENCES, *, utc: UtcOfMonotonic | None = None
+    address: Address, wanted: tuple[str, ...] = DEFAULT_SENTENCES, *, utc: UtcOfMonotonic | None = None
 ) -> BytePort:
     """Return a link to whoever reads NMEA; raises SettingsError for a serial port that is too slow."""
     if address.kind == "serial" and address.number < MIN_BAUD:
