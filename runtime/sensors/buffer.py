@@ -26,13 +26,16 @@ _FASTEST_MPS = 150.0  # as in telemetry.csv
 _ROTATION = ChannelLimits(oldest_s=0.5, fastest_per_s=2_000.0, is_rotation=True)
 _ALTITUDE = ChannelLimits(oldest_s=2.0, largest=20_000.0, fastest_per_s=50.0)
 _ALTITUDES: tuple[AltitudeSource, ...] = ("rangefinder", "clearance", "terrain", "above_takeoff")
-_LIMITS = {
+_LIMITS: dict[str, ChannelLimits] = {
     "attitude": _ROTATION,
     "gimbal_earth": _ROTATION,  # its yaw against north
     "gimbal_vehicle": _ROTATION,  # its yaw against the vehicle's heading
     "velocity": ChannelLimits(oldest_s=1.0, largest=_FASTEST_MPS),
     "alt_msl": _ALTITUDE,
-    **dict.fromkeys(_ALTITUDES, _ALTITUDE),
+    "rangefinder": _ALTITUDE,
+    "clearance": _ALTITUDE,
+    "terrain": _ALTITUDE,
+    "above_takeoff": _ALTITUDE,
 }
 
 
