@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from runtime.daemon.frames import monotonic_us
 from runtime.fix import Doubt, Fix, Verdict
 from runtime.frame import Telemetry
+from runtime.geo.mercator import LatLon
 from runtime.link.link import Notice
 from runtime.sensors.buffer import TelemetryBuffer
 from runtime.sensors.gimbal import Mount
@@ -14,6 +13,9 @@ from runtime.sensors.mavlink_port import parse_telemetry
 from runtime.sensors.mavlink_telemetry import MavlinkTelemetry
 from runtime.start import Start
 from runtime.watch.gnss import GnssWatch
+
+_SIGMAS = 2.0  # of a place that somebody vouches for, as in a start's radius
+_MAX_SPEED_MPS = 30.0  # by which the drone may have left it since
 
 
 class Aircraft:
@@ -41,3 +43,19 @@ class Aircraft:
         """Return the velocity that it tells now; NaN where it tells none."""
         told = self._buffer.at(monotonic_us())
         return told.vel_east_mps, told.vel_north_mps
+
+    def look(self, verdict: Verdict, exposed_at_us: int) -> tuple[tuple[Doubt, ...], Notice | None]:
+        """Compare a verdict with the autopilot's GNSS: what is doubted, and what the pilot is to be told."""
+        for sample in self._mavlink.take_gnss():
+            self._gnss.take_gnss(sample)
+        text = self._gnss.take_fix(verdict, exposed_at_us) if isinstance(verdict, Fix) else None
+        doubts: tuple[Doubt, ...] = ("gnss",) if self._gnss.disagreement_m is not None else ()
+        return doubts, None if text is None else Notice("warning", text)
+
+    def take_start(self) -> Start | None:
+        """Return where an operator says that the drone is, once; two sigma are the radius."""
+        asked = self._mavlink.take_start()
+        if asked is None:
+            return None
+        reach_m = _MAX_SPEED_MPS * max(monotonic_us() - asked.t_us, 0) * 1e-6
+        return Start(LatLon(asked.lat, asked.lon), _SIGMAS * asked.sigma_m + reach_m)

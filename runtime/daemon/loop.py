@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 class Watch(Protocol):
     """Looks at each verdict, and may doubt something or have a word for the pilot."""
 
-    def look(self, verdict: Verdict) -> tuple[tuple[Doubt, ...], Notice | None]: ...
+    def look(self, verdict: Verdict, exposed_at_us: int) -> tuple[tuple[Doubt, ...], Notice | None]: ...
 
 
 @dataclass
@@ -71,10 +71,11 @@ class Loop:
             self.localizer.forget(start)
         verdict = self.localizer.step(frame)
         outlook = self.localizer.outlook
-        doubts = self._watched(verdict)
+        exposed_at_us = frame.t_us + offset_us
+        doubts = self._watched(verdict, exposed_at_us)
         verdict = verdict.doubting(doubts)
         self.health.count(verdict)
-        self.outbox.put(Said(verdict, frame.t_us + offset_us, velocity=velocity_of(outlook)))
+        self.outbox.put(Said(verdict, exposed_at_us, velocity=velocity_of(outlook)))
         if self.ticker is not None:
             self.ticker.newest = Newest(outlook, offset_us, doubts)
         if self.keeper is not None:
@@ -83,10 +84,10 @@ class Loop:
         self._tell_turn(was_well, verdict)
         return verdict
 
-    def _watched(self, verdict: Verdict) -> tuple[Doubt, ...]:
+    def _watched(self, verdict: Verdict, exposed_at_us: int) -> tuple[Doubt, ...]:
         doubts: list[Doubt] = []
         for watch in self.watches:
-            more, notice = watch.look(verdict)
+            more, notice = watch.look(verdict, exposed_at_us)
             doubts += more
             if notice is not None:
                 logger.warning("%s", notice.text)

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
+class OpenFlight:
     """What a flight is flown with, open."""
 
     localizer: Localizer
@@ -47,7 +47,7 @@ class Flight:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, signals: Signals, environment: Mapping[str, str]) -> Iterator[Flight]:
+def opened(settings: Settings, signals: Signals, environment: Mapping[str, str]) -> Iterator[OpenFlight]:
     """Open a flight; all of it is closed in the end. Raises SkyfixError for what will not mend itself."""
     with contextlib.ExitStack() as stack:
         cache = TileCache.open(settings.tiles, lazy=True)
@@ -61,7 +61,7 @@ def opened(settings: Settings, signals: Signals, environment: Mapping[str, str])
             start=settings.start,
             threads=settings.threads,
         )
-        logger.info("encoder: %s", localizer.engine_name)
+        logger.info("encoder: %s", localizer.name)
         aircraft = _aircraft(settings, stack)
         stream = _stream(settings, signals, aircraft, stack)
         stack.callback(stream.frames.close)
@@ -74,7 +74,7 @@ def opened(settings: Settings, signals: Signals, environment: Mapping[str, str])
         kept = None if keeper is None else keeper.kept(monotonic_us())
         if kept is not None:
             localizer.restore(kept)
-        yield Flight(localizer, stream, fanout, aircraft, keeper, cache.metadata.bounds_deg)
+        yield OpenFlight(localizer, stream, fanout, aircraft, keeper, cache.metadata.bounds_deg)
 
 
 def open_links(settings: Settings, aircraft: Aircraft | None) -> list[Link]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from runtime.daemon.frames import monotonic_us
 from runtime.daemon.loop import Loop
 from runtime.daemon.notify import ServiceManager
-from runtime.daemon.opening import Flight, open_links, opened
+from runtime.daemon.opening import OpenFlight, open_links, opened
 from runtime.daemon.settings import Settings
 from runtime.daemon.signals import Signals
 from runtime.daemon.ticker import Ticker
@@ -58,7 +58,7 @@ def check_daemon(settings: Settings, say: Callable[[str], None]) -> None:
             say(f"link: {state.name}, {'open' if state.is_open else state.trouble or 'not open yet'}")
 
 
-def _loop(flight: Flight, manager: ServiceManager) -> Loop:
+def _loop(flight: OpenFlight, manager: ServiceManager) -> Loop:
     watches = () if flight.aircraft is None else (flight.aircraft,)
     return Loop(
         flight.localizer, flight.fanout, monotonic_us, manager=manager, keeper=flight.keeper, watches=watches,
@@ -66,7 +66,7 @@ def _loop(flight: Flight, manager: ServiceManager) -> Loop:
     )  # fmt: skip
 
 
-def _ticker(flight: Flight, loop: Loop) -> Ticker | None:
+def _ticker(flight: OpenFlight, loop: Loop) -> Ticker | None:
     """Begin to send moments between frames, where a frame's time is known on this computer's clock."""
     if flight.stream.is_lossless:
         return None
@@ -76,14 +76,14 @@ def _ticker(flight: Flight, loop: Loop) -> Ticker | None:
     return loop.ticker
 
 
-def _to_end(settings: Settings, signals: Signals, flight: Flight, loop: Loop) -> bool:
+def _to_end(settings: Settings, signals: Signals, flight: OpenFlight, loop: Loop) -> bool:
     """Tell whether the flight is to end; and read the links again where that is asked."""
     if signals.reads_again():
         _read_links_again(settings, flight, loop)
     return signals.ended() or _nobody_reads(loop.outbox)
 
 
-def _read_links_again(settings: Settings, flight: Flight, loop: Loop) -> None:
+def _read_links_again(settings: Settings, flight: OpenFlight, loop: Loop) -> None:
     """Open the links of the configuration as it stands now; the old ones stay where it is wrong."""
     try:
         links = open_links(Settings.read(settings.file), flight.aircraft)

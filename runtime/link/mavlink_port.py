@@ -25,7 +25,7 @@ SIGNING_EPOCH_S = 1_420_070_400  # 2015-01-01
 KEY_BYTES = 32
 
 
-class MavlinkPort:
+class MavlinkLink:
     """A link to whoever speaks MAVLink.
 
     Answers TIMESYNC, by which PX4 learns our clock, and listens for the autopilot's HEARTBEAT. Reads a bounded piece

@@ -98,9 +98,9 @@ def open_link(spec: LinkSpec) -> Link:
 
 
 def _mavlink(spec: LinkSpec) -> Link:
-    from runtime.link.mavlink_port import MavlinkPort, read_signing_key  # pymavlink only where it is spoken
+    from runtime.link.mavlink_port import MavlinkLink, read_signing_key  # pymavlink only where it is spoken
 
-    return MavlinkPort(
+    return MavlinkLink(
         spec.address(),
         spec.messages or ("GLOBAL_POSITION_SENSOR",),
         system_id=spec.system_id,

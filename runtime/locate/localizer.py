@@ -65,6 +65,8 @@ class Localizer:
         imagery = cache.open_imagery()
         self._stages, self._limits = Stages(), limits or Limits()
         scores = score_map or UNFITTED
+        self.name = f"{engine.name}; local features: {'none' if features is None else features.name}"
+        """What it looks with, for people."""
         self._finder = Finder(Retriever(cache, engine, scores), scores, self._stages)
         self._verifier = None
         if features is not None:

@@ -12,7 +12,7 @@ from runtime.types import Picture
 
 
 @dataclass(frozen=True)
-class Shot:
+class RetrievalPicture:
     """A picture to embed, under its name and with the place that it shows."""
 
     name: str  # what a person finds it by; within a benchmark no two pictures share one
@@ -26,8 +26,8 @@ class RetrievalSet:
     """One direction of one benchmark, official: gallery pictures that answer no query stay in."""
 
     name: str  # as "University-1652 drone -> satellite"
-    queries: Sequence[Shot]
-    gallery: Sequence[Shot]
+    queries: Sequence[RetrievalPicture]
+    gallery: Sequence[RetrievalPicture]
     asks_from_drone: bool  # the queries are the drone's pictures; else they are the map's
 
     def without_distractors(self) -> RetrievalSet:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from runtime.errors import DataError
 from runtime.types import Embed, Picture, Tick
 from train.data.dataset import Item, PairDataset
-from train.data.retrieval_set import RetrievalSet, Shot
+from train.data.retrieval_set import RetrievalSet, RetrievalPicture
 from train.data.sources.whole_pictures import square
 from train.model.encoder import Encoder
 from train.scoring.ranking import Ranking, Scores, rank, score
@@ -55,9 +55,9 @@ def embed_views(
 def view_sets(views: PairDataset) -> list[RetrievalSet]:
     """Make the sets of both directions from the views of epoch 0; a picture is rendered when it is read."""
 
-    def shots(which: Literal["drone", "tile"]) -> list[Shot]:
+    def shots(which: Literal["drone", "tile"]) -> list[RetrievalPicture]:
         return [
-            Shot(f"{place} #{scene} {which}", place, partial(_view, views, scene, which))
+            RetrievalPicture(f"{place} #{scene} {which}", place, partial(_view, views, scene, which))
             for scene, place in enumerate(views.names)
         ]
 
@@ -76,7 +76,7 @@ def _view(views: PairDataset, scene: int, which: Literal["drone", "tile"]) -> Pi
 
 def embed_shots(
     embed: Embed,
-    shots: Sequence[Shot],
+    shots: Sequence[RetrievalPicture],
     side_px: int,
     *,
     workers: int,
@@ -118,7 +118,7 @@ def rank_set(retrieval_set: RetrievalSet, rows: RowsByName, *, top: int = 0) -> 
     return rank(query, gallery, *retrieval_set.place_numbers(), top=top)
 
 
-def stacked(rows: RowsByName, shots: Sequence[Shot]) -> NDArray[np.float32]:  # (N, D)
+def stacked(rows: RowsByName, shots: Sequence[RetrievalPicture]) -> NDArray[np.float32]:  # (N, D)
     """Stack the embeddings of some pictures."""
     return np.stack([rows[shot.name] for shot in shots])
 
@@ -154,7 +154,7 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:  # (N, D) both
     return np.asarray(rows / np.maximum(norm, 1e-12), np.float32)
 
 
-def _decoded(shots: Sequence[Shot], side_px: int, workers: int) -> Iterator[list[Future[Picture]]]:
+def _decoded(shots: Sequence[RetrievalPicture], side_px: int, workers: int) -> Iterator[list[Future[Picture]]]:
     """Yield batches in order, some of them ahead; OpenCV lets other threads run while it decodes."""
     ahead: deque[list[Future[Picture]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
@@ -166,6 +166,6 @@ def _decoded(shots: Sequence[Shot], side_px: int, workers: int) -> Iterator[list
         yield from ahead
 
 
-def _picture(shot: Shot, side_px: int) -> Picture:
+def _picture(shot: RetrievalPicture, side_px: int) -> Picture:
     """Read a picture as a square; raises DataError."""
     return square(shot.read(), side_px)

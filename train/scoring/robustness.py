@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.types import Embed, Picture, Tick
-from train.data.retrieval_set import RetrievalSet, Shot
+from train.data.retrieval_set import RetrievalSet, RetrievalPicture
 from train.figures import BLUE, ORANGE, PURPLE, VERMILLION, new_figure, save_figure, tidy
 from train.scoring.embed import embed_shots
 from train.scoring.ranking import rank
@@ -124,12 +124,12 @@ def plot_robustness(curves: Mapping[str, Curves], path: Path) -> None:
 _STYLES = ((BLUE, "o"), (VERMILLION, "s"), (PURPLE, "^"), (ORANGE, "D"))
 
 
-def _changed(shot: Shot, number: int, field: SweptField, value: float) -> Shot:
+def _changed(shot: RetrievalPicture, number: int, field: SweptField, value: float) -> RetrievalPicture:
     """Return the query with its picture changed when it is read."""
     change = replace(Change(towards_rad=_GOLDEN_ANGLE * number), **{field: value})
     return replace(shot, read=partial(_read_changed, shot, change))
 
 
-def _read_changed(shot: Shot, change: Change) -> Picture:
+def _read_changed(shot: RetrievalPicture, change: Change) -> Picture:
     """Read a picture and change it; raises DataError."""
     return change(shot.read())

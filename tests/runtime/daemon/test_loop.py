@@ -69,7 +69,7 @@ class Suspicious:
     def __init__(self) -> None:
         self.looked = 0
 
-    def look(self, verdict: Verdict) -> tuple[tuple[Doubt, ...], Notice | None]:
+    def look(self, verdict: Verdict, exposed_at_us: int) -> tuple[tuple[Doubt, ...], Notice | None]:
         self.looked += 1
         return ((), None) if self.looked % 2 else (("gnss",), Notice("warning", "GNSS 300 m from the visual position"))
 

@@ -19,7 +19,7 @@ from pymavlink.dialects.v20 import common as dialect
 
 from runtime.link.address import Address
 from runtime.link.link import Notice
-from runtime.link.mavlink_port import MavlinkPort
+from runtime.link.mavlink_port import MavlinkLink
 from tests.runtime.link.saying import free_port, said, wait_until
 
 MAVSDK_EAR = """
@@ -59,7 +59,7 @@ def test_mavsdk_reads_every_field_of_both_positions() -> None:
             lines: queue.Queue[str] = queue.Queue()
             threading.Thread(target=lambda: [lines.put(line) for line in ear.stdout or ()], daemon=True).start()
             assert lines.get(timeout=20) == "listening\n"
-            port = MavlinkPort(Address("udpout", "127.0.0.1", number), ("GLOBAL_POSITION_SENSOR", "GPS_INPUT"))
+            port = MavlinkLink(Address("udpout", "127.0.0.1", number), ("GLOBAL_POSITION_SENSOR", "GPS_INPUT"))
             port.open()
             assert wait_until(lambda: not lines.empty(), each=port.tick, timeout_s=20)
             assert lines.get() == "ready\n"
@@ -100,7 +100,7 @@ def test_mavproxy_logs_what_was_said(tmp_path: Path) -> None:
         "--non-interactive", f"--logfile={tmp_path / 'flight.tlog'}", "--state-basedir", str(tmp_path),
         "--default-modules", "log",
     ]  # fmt: skip
-    port = MavlinkPort(Address("udpout", "127.0.0.1", number), ("GLOBAL_POSITION_SENSOR", "GPS_INPUT"))
+    port = MavlinkLink(Address("udpout", "127.0.0.1", number), ("GLOBAL_POSITION_SENSOR", "GPS_INPUT"))
     port.open()
     port.notify(Notice("warning", "Skyfix: no position for 5 s"))
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as proxy:

@@ -16,7 +16,7 @@ from pymavlink.dialects.v20 import common as dialect
 from runtime.errors import SettingsError
 from runtime.link.address import Address
 from runtime.link.link import Notice
-from runtime.link.mavlink_port import MavlinkPort, read_signing_key
+from runtime.link.mavlink_port import MavlinkLink, read_signing_key
 from tests.runtime.link.saying import free_port, nothing_said, said, wait_until
 
 
@@ -49,11 +49,11 @@ class _Autopilot:
 
 
 @contextlib.contextmanager
-def _talking(key: bytes | None = None) -> Iterator[tuple[MavlinkPort, _Autopilot]]:
+def _talking(key: bytes | None = None) -> Iterator[tuple[MavlinkLink, _Autopilot]]:
     """A link that listens, and the autopilot that it has heard."""
     number = free_port()
     address = Address("udpin", "127.0.0.1", number)
-    port = MavlinkPort(address, ("GLOBAL_POSITION_SENSOR", "GPS_INPUT"), signing_key=key)
+    port = MavlinkLink(address, ("GLOBAL_POSITION_SENSOR", "GPS_INPUT"), signing_key=key)
     port.open()
     pilot = _Autopilot(number, key=key)
     with contextlib.closing(port), pilot.socket:
@@ -129,14 +129,14 @@ def test_a_port_that_is_taken_is_told_in_one_line() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         number = other.getsockname()[1]
-        port = MavlinkPort(Address("udpin", "127.0.0.1", number), ("GPS_INPUT",))
+        port = MavlinkLink(Address("udpin", "127.0.0.1", number), ("GPS_INPUT",))
         with pytest.raises(SettingsError, match=f"port {number} is taken by another program.*ss -tulpn") as told:
             port.open()
     assert "\n" not in str(told.value)
 
 
 def test_nobody_listening_yet_is_no_error() -> None:
-    port = MavlinkPort(Address("udpout", "127.0.0.1", free_port()), ("GPS_INPUT",))
+    port = MavlinkLink(Address("udpout", "127.0.0.1", free_port()), ("GPS_INPUT",))
     port.open()
     for _ in range(5):  # the first is refused, which the next call is told
         port.send(said())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.data.retrieval_set import RetrievalSet, Shot
+from train.data.retrieval_set import RetrievalSet, RetrievalPicture
 
 
-def shot(name: str, place: str) -> Shot:
-    return Shot(name, place, lambda: np.zeros((1, 1, 3), np.uint8))
+def shot(name: str, place: str) -> RetrievalPicture:
+    return RetrievalPicture(name, place, lambda: np.zeros((1, 1, 3), np.uint8))
 
 
 def task() -> RetrievalSet:

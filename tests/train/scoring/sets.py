@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from train.data.retrieval_set import RetrievalSet, Shot
+from train.data.retrieval_set import RetrievalSet, RetrievalPicture
 
 
 def mean_colours(pictures: np.ndarray) -> np.ndarray:
@@ -15,11 +15,11 @@ def mean_colours(pictures: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def flat_shot(place: int, view: int = 0) -> Shot:
+def flat_shot(place: int, view: int = 0) -> RetrievalPicture:
     """A picture of one colour, which tells the place."""
     colour = np.array([place * 10, 255 - place * 10, view], np.uint8)
-    return Shot(f"{place}/{view}", str(place), lambda: np.full((6, 4, 3), colour, np.uint8))
+    return RetrievalPicture(f"{place}/{view}", str(place), lambda: np.full((6, 4, 3), colour, np.uint8))
 
 
-def drone_set(queries: Sequence[Shot], gallery: Sequence[Shot]) -> RetrievalSet:
+def drone_set(queries: Sequence[RetrievalPicture], gallery: Sequence[RetrievalPicture]) -> RetrievalSet:
     return RetrievalSet("drone -> tile", queries, gallery, asks_from_drone=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.train.scoring.sets import drone_set, flat_shot
-from train.data.retrieval_set import Shot
+from train.data.retrieval_set import RetrievalPicture
 from train.scoring.distances import DistanceScores, distance_scores, sdm
 
 
@@ -22,7 +22,7 @@ def test_sdm_weighs_the_first_answers_most() -> None:
 
 def test_distances_are_told_where_every_picture_has_a_place() -> None:
     north_of = [(45.0 + k * 1e-3, 7.0) for k in range(3)]  # 111.1 m apart
-    shots = [Shot(str(k), str(k), flat_shot(k).read, at) for k, at in enumerate(north_of)]
+    shots = [RetrievalPicture(str(k), str(k), flat_shot(k).read, at) for k, at in enumerate(north_of)]
     drone_to_tile = drone_set(shots[:2], shots)
     scores = distance_scores(drone_to_tile, np.array([[0, 1], [2, 1]]))
     assert scores is not None
@@ -35,7 +35,7 @@ def test_distances_are_told_where_every_picture_has_a_place() -> None:
 
 
 def test_a_set_with_few_answers_has_no_sdm_of_more() -> None:
-    shots = [Shot(str(k), str(k), flat_shot(k).read, (45.0, 7.0)) for k in range(4)]
+    shots = [RetrievalPicture(str(k), str(k), flat_shot(k).read, (45.0, 7.0)) for k in range(4)]
     scores = distance_scores(drone_set(shots[:1], shots), np.array([[0, 1, 2, 3]]))
     assert scores is not None
     assert list(scores.sdm_degrees) == list(scores.sdm_metres) == [1, 3]

@@ -13,7 +13,7 @@ from tests.train.scoring.sets import drone_set, flat_shot, mean_colours
 from train.data.dataset import PairDataset
 from train.data.manifest import Choice
 from train.data.open import open_sources
-from train.data.retrieval_set import Shot
+from train.data.retrieval_set import RetrievalPicture
 from train.data.view_pair import ViewSpec
 from train.model.encoder import Encoder, EncoderSpec
 from train.scoring.embed import (
@@ -62,7 +62,7 @@ def test_a_set_without_a_readable_picture_is_a_data_error() -> None:
         raise DataError("x.jpg is missing")
 
     with pytest.raises(DataError, match=r"1 of 1 pictures cannot be scored; the first: x\.jpg is missing"):
-        embed_shots(mean_colours, [Shot("x", "0", gone)], 8, workers=1)
+        embed_shots(mean_colours, [RetrievalPicture("x", "0", gone)], 8, workers=1)
 
 
 def test_a_picture_that_two_sets_share_is_embedded_once() -> None:

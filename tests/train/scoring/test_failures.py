@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.train.scoring.sets import drone_set, flat_shot
-from train.data.retrieval_set import RetrievalSet, Shot
+from train.data.retrieval_set import RetrievalSet, RetrievalPicture
 from train.scoring.failures import draw_failures, surest_confusions, write_places
 from train.scoring.ranking import Ranking, rank
 
@@ -20,7 +20,7 @@ ANSWERED = [0, 1, 0, 2, 2]  # the place that each query is taken for: q1, q2 and
 
 @pytest.fixture
 def scored() -> tuple[RetrievalSet, Ranking, dict[str, NDArray[np.float32]]]:
-    queries = [Shot(f"q{k}", str(place), flat_shot(place).read) for k, place in enumerate(PLACES)]
+    queries = [RetrievalPicture(f"q{k}", str(place), flat_shot(place).read) for k, place in enumerate(PLACES)]
     drone_to_tile = drone_set(queries, [flat_shot(place) for place in range(3)])
     at = np.eye(3, dtype=np.float32)
     rows = {
@@ -59,7 +59,7 @@ def test_places_are_listed_worst_first(
 
 def test_a_set_without_mistakes_is_drawn_as_one_that_has_none(tmp_path: Path) -> None:
     at, shots = np.eye(3, dtype=np.float32), [flat_shot(place) for place in range(3)]
-    drone_to_tile = drone_set([Shot(f"q{k}", str(k), shots[k].read) for k in range(3)], shots)
+    drone_to_tile = drone_set([RetrievalPicture(f"q{k}", str(k), shots[k].read) for k in range(3)], shots)
     rows = {f"q{k}": at[k] for k in range(3)} | {shot.name: at[k] for k, shot in enumerate(shots)}
     ranking = rank(at, at, *drone_to_tile.place_numbers())
     assert surest_confusions(drone_to_tile, ranking, rows) == []
@@ -73,7 +73,7 @@ def test_of_each_place_the_query_is_chosen_whose_right_answer_comes_last() -> No
     rows = {shot.name: at[place] for place, shot in enumerate(gallery)}
     rows["near"] = 0.6 * at[1] + 0.5 * at[0]  # the right one, place 0, comes second
     rows["far"] = 0.6 * at[1] + 0.5 * at[2] + 0.4 * at[3] + 0.1 * at[0]  # and here last of four
-    queries = [Shot(name, "0", gallery[0].read) for name in ("near", "far")]
+    queries = [RetrievalPicture(name, "0", gallery[0].read) for name in ("near", "far")]
     query = np.stack([rows[shot.name] for shot in queries]).astype(np.float32)
     drone_to_tile = drone_set(queries, gallery)
     ranking = rank(query, at, *drone_to_tile.place_numbers())

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from tests.train.scoring.sets import drone_set
-from train.data.retrieval_set import Shot
+from train.data.retrieval_set import RetrievalPicture
 from train.scoring.embed import embed_shots
 from train.scoring.robustness import SWEEPS, Change, SweepCurve, measure_robustness, plot_robustness
 
@@ -27,10 +27,10 @@ def test_changes_of_a_picture_are_what_they_say() -> None:
 def test_robustness_is_r1_of_changed_queries_and_its_undisturbed_value_that_of_the_set() -> None:
     top_left = np.zeros((16, 16, 3), np.uint8)
 
-    def shot(place: int, view: int) -> Shot:
+    def shot(place: int, view: int) -> RetrievalPicture:
         picture = top_left.copy()
         picture[:4, : 4 + 2 * place] = 255
-        return Shot(f"{place}/{view}", str(place), lambda: picture)
+        return RetrievalPicture(f"{place}/{view}", str(place), lambda: picture)
 
     def corners(pictures: np.ndarray) -> np.ndarray:
         rows = pictures[:, :8, :, 0].astype(np.float32).reshape(len(pictures), -1) + 1

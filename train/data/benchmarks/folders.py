@@ -11,7 +11,7 @@ from pathlib import Path
 from runtime.errors import DataError
 from train.data.benchmarks.benchmark import Count
 from train.data.broken_pictures import read_whole
-from train.data.retrieval_set import RetrievalSet, Shot
+from train.data.retrieval_set import RetrievalSet, RetrievalPicture
 from train.data.source import PICTURE_SUFFIXES
 
 
@@ -128,9 +128,9 @@ def retrieval_set(
 ) -> RetrievalSet:
     """Make a set of all pictures of two views; nothing is taken out of the gallery."""
 
-    def shots(view: PlaceFolders) -> list[Shot]:
+    def shots(view: PlaceFolders) -> list[RetrievalPicture]:
         return [
-            Shot(str(path.relative_to(root)), place, partial(read_whole, path), (lat_lon or {}).get(place))
+            RetrievalPicture(str(path.relative_to(root)), place, partial(read_whole, path), (lat_lon or {}).get(place))
             for place, paths in view.pictures.items()
             for path in paths
         ]

@@ -24,7 +24,7 @@ from train.data.benchmarks.visloc_flights import AerialPhoto, VislocFlight, read
 from train.data.benchmarks.visloc_map import FlightMap
 from train.data.benchmarks.visloc_source import Spot, VislocSource, lay_on_ground, view_side_m
 from train.data.manifest import Choice
-from train.data.retrieval_set import RetrievalSet, Shot
+from train.data.retrieval_set import RetrievalSet, RetrievalPicture
 from train.data.split import Split
 from train.data.view_spec import ViewSpec
 
@@ -156,14 +156,14 @@ def _retrieval_set(flight: VislocFlight) -> RetrievalSet:
     tiles = _grid(flight.map, side_m)
     middles = np.array([frame.to_en(tile) for tile in tiles])  # (G, 2) metres
     gallery = [
-        Shot(f"{flight.name} tile {k}", str(k), partial(flight.map.window, tile, side_m, _SHOT_PX), tile)
+        RetrievalPicture(f"{flight.name} tile {k}", str(k), partial(flight.map.window, tile, side_m, _SHOT_PX), tile)
         for k, tile in enumerate(tiles)
     ]
     queries = []
     for spot in _spots(flight, {flight.name: (0, frame)}):
         path, place = spot.photo.path, spot.photo.place
         nearest = int(np.linalg.norm(middles - frame.to_en(place), axis=1).argmin())
-        shot = Shot(f"{flight.name}/drone/{path.name}", str(nearest), partial(_shot, spot.photo, side_m), place)
+        shot = RetrievalPicture(f"{flight.name}/drone/{path.name}", str(nearest), partial(_shot, spot.photo, side_m), place)
         queries.append(shot)
     name = f"{NAME} flight {flight.name} drone -> map tiles"
     return RetrievalSet(name, queries, gallery, asks_from_drone=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from runtime.errors import DataError
 from train.data.broken_pictures import read_whole
 from train.data.manifest import Choice, ManifestRow, read_rows
-from train.data.retrieval_set import RetrievalSet, Shot
+from train.data.retrieval_set import RetrievalSet, RetrievalPicture
 from train.data.source import pictures_under
 from train.data.sources.whole_pictures import WholeSource, whole_source
 
@@ -63,10 +63,10 @@ class UnregisteredPairs:
             RetrievalSet(f"{self.name} satellite -> drone", tile, every_drone, asks_from_drone=False),
         ]
 
-    def _shots(self, pictures: PicturesByPlace, places: Iterable[str]) -> list[Shot]:
+    def _shots(self, pictures: PicturesByPlace, places: Iterable[str]) -> list[RetrievalPicture]:
         """List the pictures of some places."""
         return [
-            Shot(str(path), place, partial(read_whole, path), self.lat_lon.get(place))
+            RetrievalPicture(str(path), place, partial(read_whole, path), self.lat_lon.get(place))
             for place in places
             for path in pictures[place]
         ]
