@@ -59,3 +59,25 @@ class Aircraft:
             return None
         reach_m = _MAX_SPEED_MPS * max(monotonic_us() - asked.t_us, 0) * 1e-6
         return Start(LatLon(asked.lat, asked.lon), _SIGMAS * asked.sigma_m + reach_m)
+
+    def open_shared_way(self) -> TelemetryWay:
+        """Return a way for a link over the connection by which the autopilot is heard."""
+        return TelemetryWay(self._mavlink)
+
+
+class TelemetryWay:
+    """Bytes to the autopilot over the telemetry's connection; what comes back is the telemetry's to read."""
+
+    def __init__(self, mavlink: MavlinkTelemetry) -> None:
+        self._mavlink = mavlink
+
+    def write(self, data: bytes) -> None:
+        """Send; raises OSError where the connection is not open now."""
+        self._mavlink.write(data)
+
+    def read(self) -> list[bytes]:
+        """Return nothing."""
+        return []
+
+    def close(self) -> None:
+        """Leave the connection to its owner."""

@@ -82,9 +82,7 @@ def with_telemetry(stream: FrameStream, telemetry_at: TelemetryAt) -> FrameStrea
     return replace(stream, frames=frames(), offset_us=lambda _: 0)
 
 
-def _shots(
-    camera: LiveCamera, telemetry_at: TelemetryAt, stopped: Callable[[], bool]
-) -> Generator[Frame, None, None]:
+def _shots(camera: LiveCamera, telemetry_at: TelemetryAt, stopped: Callable[[], bool]) -> Generator[Frame, None, None]:
     while not stopped() and not camera.ended:
         shot = camera.newest(_WAIT_S)
         if shot is not None:

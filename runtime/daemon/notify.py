@@ -13,9 +13,7 @@ from collections.abc import Callable, Mapping
 class ServiceManager:
     """Whoever started the daemon and watches it; nobody, where it was started by hand."""
 
-    def __init__(
-        self, environment: Mapping[str, str], monotonic_s: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, environment: Mapping[str, str], monotonic_s: Callable[[], float] = time.monotonic) -> None:
         """``environment`` holds NOTIFY_SOCKET and WATCHDOG_USEC where systemd set them."""
         address = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address

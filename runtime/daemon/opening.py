@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
-import os
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,17 +40,17 @@ class OpenFlight:
     fanout: Fanout
     aircraft: Aircraft | None  # None: a recording's own telemetry
     keeper: StateKeeper | None
-    bounds_deg: tuple[float, float, float, float]
-    """Of the map: west, south, east, north."""
 
 
 @contextlib.contextmanager
 def opened(settings: Settings, signals: Signals, environment: Mapping[str, str]) -> Iterator[OpenFlight]:
-    """Open a flight; all of it is closed in the end. Raises SkyfixError for what will not mend itself."""
+    """Open a flight, and say what it is flown with; all of it is closed in the end.
+
+    Raises SkyfixError for what will not mend itself, before anything is said.
+    """
     with contextlib.ExitStack() as stack:
         cache = TileCache.open(settings.tiles, lazy=True)
         check_start_on_map(settings.start, cache.metadata.bounds_deg, settings.tiles)
-        logger.info("map: %s, %d tiles, %s", settings.tiles, cache.metadata.rows, _start_said(settings))
         localizer = open_localizer(
             cache,
             read_camera(settings.camera.calibration),
@@ -61,43 +59,47 @@ def opened(settings: Settings, signals: Signals, environment: Mapping[str, str])
             start=settings.start,
             threads=settings.threads,
         )
-        logger.info("encoder: %s", localizer.name)
         aircraft = _aircraft(settings, stack)
         stream = _stream(settings, signals, aircraft, stack)
         stack.callback(stream.frames.close)
         fanout = Fanout(open_links(settings, aircraft), lossless=stream.is_lossless)
         fanout.start()
         stack.callback(fanout.close)
-        for state in fanout.states():
-            logger.info("link: %s%s", state.name, "" if state.is_open else f", not yet: {state.trouble or 'opening'}")
         keeper = _keeper(settings, cache, environment)
         kept = None if keeper is None else keeper.kept(monotonic_us())
         if kept is not None:
             localizer.restore(kept)
-        yield OpenFlight(localizer, stream, fanout, aircraft, keeper, cache.metadata.bounds_deg)
+        flight = OpenFlight(localizer, stream, fanout, aircraft, keeper)
+        for line in _said(settings, cache, flight):
+            logger.info("%s", line)
+        yield flight
+
+
+def _said(settings: Settings, cache: TileCache, flight: OpenFlight) -> Iterator[str]:
+    start = "a start anywhere on it"
+    if settings.start is not None:
+        (lat, lon), radius_m = settings.start
+        start = f"a start within {radius_m:g} m of {lat:g},{lon:g}"
+    yield f"map: {settings.tiles}, {cache.metadata.rows} tiles, {start}"
+    yield f"encoder: {flight.localizer.name}"
+    yield f"camera: {settings.camera.source.name}, {settings.camera.calibration}"
+    yield f"telemetry: {'of the recording' if settings.telemetry is None else settings.telemetry.source}"
+    for state in flight.fanout.states():
+        yield f"link: {state.name}" + ("" if state.is_open else f", not open yet: {state.trouble or 'opening'}")
 
 
 def open_links(settings: Settings, aircraft: Aircraft | None) -> list[Link]:
     """Return the links, not opened yet; raises SettingsError."""
-    shared = None if aircraft is None else aircraft.shared_way
+    shared = None if aircraft is None else aircraft.open_shared_way
     return [open_link(spec, shared=shared) for spec in settings.links]
-
-
-def _start_said(settings: Settings) -> str:
-    if settings.start is None:
-        return "a start anywhere on it"
-    (lat, lon), radius_m = settings.start
-    return f"a start within {radius_m:g} m of {lat:g},{lon:g}"
 
 
 def _aircraft(settings: Settings, stack: contextlib.ExitStack) -> Aircraft | None:
     if settings.telemetry is None:
-        logger.info("telemetry: the recording's own")
         return None
     aircraft = Aircraft(settings.telemetry.source, settings.camera.mount, settings.telemetry.system_id)
     aircraft.start()
     stack.callback(aircraft.stop)
-    logger.info("telemetry: %s", settings.telemetry.source)
     return aircraft
 
 
@@ -105,10 +107,9 @@ def _stream(
     settings: Settings, signals: Signals, aircraft: Aircraft | None, stack: contextlib.ExitStack
 ) -> FrameStream:
     camera = settings.camera
-    logger.info("camera: %s", camera.source.name)
     if camera.source.is_live:
         assert aircraft is not None  # the settings have seen to it
-        capture = Capture(open_source(camera.source))
+        capture = Capture(open_source(camera.source), stall_s=camera.source.stall_s)
         stack.callback(capture.close)
         capture.start()
         return live(capture, aircraft.at, signals.ended)
@@ -116,12 +117,13 @@ def _stream(
     if camera.follow:
         stream = followed(FolderTail(path), signals.ended)
     else:
-        frames = _recording(camera, path, has_telemetry=aircraft is not None)
+        frames = recording(camera, path)
         stream = paced(frames, signals.sleep) if camera.realtime else recorded(frames)
     return stream if aircraft is None else with_telemetry(stream, aircraft.at)
 
 
-def _recording(camera: CameraSettings, path: Path, *, has_telemetry: bool) -> Generator[Frame, None, None]:
+def recording(camera: CameraSettings, path: Path) -> Generator[Frame, None, None]:
+    """Return the frames of a recording with its own telemetry; raises SettingsError for a video that has none."""
     if camera.source.kind != "video":
         return folder_frames(path)
     if camera.telemetry is None:

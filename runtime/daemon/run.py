@@ -14,9 +14,10 @@ from runtime.daemon.opening import OpenFlight, open_links, opened
 from runtime.daemon.settings import Settings
 from runtime.daemon.signals import Signals
 from runtime.daemon.ticker import Ticker
-from runtime.errors import SkyfixError
+from runtime.errors import SettingsError, SkyfixError
 from runtime.fix import Fix
 from runtime.link.fanout import Fanout
+from runtime.link.link import Said
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +60,10 @@ def check_daemon(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 def _loop(flight: OpenFlight, manager: ServiceManager) -> Loop:
-    watches = () if flight.aircraft is None else (flight.aircraft,)
-    return Loop(
-        flight.localizer, flight.fanout, monotonic_us, manager=manager, keeper=flight.keeper, watches=watches,
-        starts=None if flight.aircraft is None else flight.aircraft.take_start,
-    )  # fmt: skip
+    loop = Loop(flight.localizer, flight.fanout, monotonic_us, manager=manager, keeper=flight.keeper)
+    if flight.aircraft is not None:
+        loop.watches, loop.starts = (flight.aircraft,), flight.aircraft.take_start
+    return loop
 
 
 def _ticker(flight: OpenFlight, loop: Loop) -> Ticker | None:
@@ -71,7 +71,11 @@ def _ticker(flight: OpenFlight, loop: Loop) -> Ticker | None:
     if flight.stream.is_lossless:
         return None
     told = (lambda: (math.nan, math.nan)) if flight.aircraft is None else flight.aircraft.velocity_en_mps
-    loop.ticker = Ticker(lambda said: loop.outbox.put(said), monotonic_us, told)
+
+    def send(said: Said) -> None:  # to the links as they are then
+        loop.outbox.put(said)
+
+    loop.ticker = Ticker(send, monotonic_us, told)
     loop.ticker.start()
     return loop.ticker
 
@@ -84,17 +88,21 @@ def _to_end(settings: Settings, signals: Signals, flight: OpenFlight, loop: Loop
 
 
 def _read_links_again(settings: Settings, flight: OpenFlight, loop: Loop) -> None:
-    """Open the links of the configuration as it stands now; the old ones stay where it is wrong."""
+    """Open the links of the configuration as it stands now; those of before where that one is wrong."""
     try:
         links = open_links(Settings.read(settings.file), flight.aircraft)
     except SkyfixError as error:
         logger.warning("%s is not read again: %s", settings.file, " ".join(str(error).split()))
         return
     loop.outbox.close()  # ports and files are to be free for the new ones
-    new = Fanout(links, lossless=flight.stream.is_lossless)
-    new.open_later()
-    loop.outbox = new
-    logger.info("links: %s", ", ".join(state.name for state in new.states()))
+    loop.outbox = Fanout(links, lossless=flight.stream.is_lossless)
+    try:
+        loop.outbox.start()
+    except SettingsError as error:
+        logger.warning("the links of before are opened again: %s", " ".join(str(error).split()))
+        loop.outbox = Fanout(open_links(settings, flight.aircraft), lossless=flight.stream.is_lossless)
+        loop.outbox.start()
+    logger.info("links: %s", ", ".join(state.name for state in loop.outbox.states()))
 
 
 def _nobody_reads(fanout: Fanout) -> bool:

@@ -77,9 +77,7 @@ class TomlTable:
         """Return a text that must be there."""
         found = self.value(key, str, None)
         if found is None:
-            raise SettingsError(
-                f"{self._file} lacks {key} in {self.title}; see python -m runtime.daemon --example"
-            )
+            raise SettingsError(f"{self._file} lacks {key} in {self.title}; see python -m runtime.daemon --example")
         return str(found)
 
     def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:

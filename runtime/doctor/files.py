@@ -7,16 +7,19 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from runtime.daemon.opening import recording
 from runtime.daemon.settings import Settings
 from runtime.doctor.finding import Finding, look, not_checked
 from runtime.errors import SettingsError
 from runtime.geo.camera import Camera
+from runtime.link.opening import open_link
+from runtime.link.ways import Way
 from runtime.locate.load import open_features
 from runtime.model.load import open_engine
 from runtime.pictures import read_picture
 from runtime.sensors.camera_info import read_camera
+from runtime.sensors.opening import open_source
 from runtime.sensors.telemetry import newest_row, read_telemetry
-from runtime.sensors.video import video_frames
 from runtime.start import check_start_on_map
 from runtime.tiles.cache import TileCache
 from runtime.types import Picture
@@ -43,7 +46,7 @@ def check_files(config: Path) -> Iterator[Finding]:
     camera, finding = look("camera", lambda: _camera(settings))
     yield finding
     yield look("source", lambda: _source(settings, camera))[1]
-    yield look("output", lambda: _output(settings))[1]
+    yield look("links", lambda: _links(settings))[1]
 
 
 def _map(settings: Settings) -> tuple[TileCache, str]:
@@ -79,37 +82,40 @@ def _features(settings: Settings) -> tuple[None, str]:
 
 
 def _camera(settings: Settings) -> tuple[Camera, str]:
-    camera = read_camera(settings.calibration)
+    camera = read_camera(settings.camera.calibration)
     size = f"{camera.width_px} x {camera.height_px} pixels"
-    return camera, f"{settings.calibration}: {size}, focal length {camera.matrix[0, 0]:.0f} pixels"
+    return camera, f"{settings.camera.calibration}: {size}, focal length {camera.matrix[0, 0]:.0f} pixels"
 
 
 def _source(settings: Settings, camera: Camera | None) -> tuple[None, str]:
-    """Read all the telemetry there is and one picture, which must be of the camera's shape."""
-    source = settings.source
-    table = source / "telemetry.csv"
-    if settings.source_kind() == "video":
-        picture, name = _first_of_video(settings), str(source)
-    elif settings.follow and not table.is_file():
-        return None, f"{source}: a folder that has no telemetry.csv yet"
+    """Read all the telemetry there is and one picture, which must be of the camera's shape; a camera is not opened."""
+    source = settings.camera.source
+    if source.is_live:
+        open_source(source)
+        return None, f"{source.name}: a camera; python -m runtime.daemon --check takes a picture"
+    path = Path(source.address)
+    table = path / "telemetry.csv"
+    if source.kind == "video":
+        picture, name = _first_of_video(settings, path), str(path)
+    elif settings.camera.follow and not table.is_file():
+        return None, f"{path}: a folder that has no telemetry.csv yet"
     else:
-        path = _newest_picture(table) if settings.follow else read_telemetry(table)[1][0]
-        picture, name = read_picture(path), str(path)
+        newest = _newest_picture(table) if settings.camera.follow else read_telemetry(table)[1][0]
+        picture, name = read_picture(newest), str(newest)
     height, width = picture.shape[:2]
     if camera is not None and not camera.takes(width, height):
         raise SettingsError(
-            f"{name} is {width} x {height} pixels, and {settings.calibration} is of {camera.width_px} x "
+            f"{name} is {width} x {height} pixels, and {settings.camera.calibration} is of {camera.width_px} x "
             f"{camera.height_px}: give the calibration of this camera (python -m calib.camera)"
         )
-    return None, f"{source}: pictures of {width} x {height} pixels"
+    return None, f"{path}: pictures of {width} x {height} pixels"
 
 
-def _first_of_video(settings: Settings) -> Picture:
-    assert settings.telemetry is not None  # source_kind() has seen to it
-    with contextlib.closing(video_frames(settings.source, settings.telemetry, settings.every_s)) as frames:
+def _first_of_video(settings: Settings, video: Path) -> Picture:
+    with contextlib.closing(recording(settings.camera, video)) as frames:
         for frame in frames:
             return frame.picture
-    raise SettingsError(f"{settings.source} is a video without a frame that can be read")
+    raise SettingsError(f"{video} is a video without a frame that can be read")
 
 
 def _newest_picture(table: Path) -> Path:
@@ -119,11 +125,14 @@ def _newest_picture(table: Path) -> Path:
     return row[1]
 
 
-def _output(settings: Settings) -> tuple[None, str]:
-    """Tell where fixes go; a file is not touched before the flight."""
-    path = settings.fixes
-    if path is None:
-        return None, "fixes on standard output"
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise SettingsError(f"[output] fixes {path} cannot be written: expected a file in a folder that takes one")
-    return None, f"fixes in {path}"
+def _links(settings: Settings) -> tuple[None, str]:
+    """Tell where fixes go; a file is not touched, and no port opened, before the flight."""
+    for path in settings.writes_to():
+        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise SettingsError(f"[[link]] path {path} cannot be written: expected a file in a folder that takes one")
+    shared = None if settings.telemetry is None else _no_way
+    return None, ", ".join(open_link(spec, shared).name for spec in settings.links)
+
+
+def _no_way() -> Way:
+    raise OSError("nothing is opened before the flight")

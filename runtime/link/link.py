@@ -10,6 +10,10 @@ from runtime.fix import Verdict
 Severity: TypeAlias = Literal["critical", "warning", "notice", "info"]
 
 
+SHARED = "telemetry"
+"""Instead of an address: the connection by which the autopilot is heard. A serial port has one owner."""
+
+
 @dataclass(frozen=True, slots=True)
 class Velocity:
     """How fast the drone flies over ground, as the belief has it."""

@@ -12,7 +12,7 @@ from pymavlink.dialects.v20 import common as dialect
 
 from runtime.errors import SettingsError
 from runtime.link.address import Address
-from runtime.link.link import Notice, Said
+from runtime.link.link import SHARED, Notice, Said
 from runtime.link.mavlink import GpsInputs, global_position_sensor, heartbeat, timesync_answer
 from runtime.link.statustext import NoticePace, status_texts
 from runtime.link.ways import Way, open_way
@@ -34,7 +34,7 @@ class MavlinkLink:
 
     def __init__(
         self,
-        address: Address,
+        address: Address | None,
         messages: tuple[str, ...],
         *,
         system_id: int = 1,
@@ -42,9 +42,11 @@ class MavlinkLink:
         sensor_id: int = 1,
         signing_key: bytes | None = None,
         utc: UtcOfMonotonic | None = None,
+        shared: Callable[[], Way] | None = None,
         now_us: Callable[[], int] = lambda: time.monotonic_ns() // 1000,
     ) -> None:
-        self._address = address
+        """Without an ``address`` it goes over a way that is ``shared``: the telemetry's connection."""
+        self._address, self._shared = address, shared
         self._messages = messages
         self._ids = (system_id, component_id, sensor_id)
         self._signing_key = signing_key
@@ -64,7 +66,7 @@ class MavlinkLink:
     @property
     def name(self) -> str:
         """Say what it is, for people."""
-        return f"mavlink {self._address}"
+        return f"mavlink {self._address or SHARED}"
 
     @property
     def wants_carried(self) -> bool:
@@ -74,7 +76,12 @@ class MavlinkLink:
     def open(self) -> None:
         """Open it, or open it anew. Raises OSError, SettingsError."""
         self.close()
-        self._way = open_way(self._address)
+        if self._address is not None:
+            self._way = open_way(self._address)
+        elif self._shared is not None:
+            self._way = self._shared()
+        else:
+            raise SettingsError(f"[[link]] url is {SHARED!r}, and [telemetry] is missing: expected an address")
         self._mav.buf, self._mav.buf_index = bytearray(), 0
         self._beat_us = None
 
@@ -128,7 +135,9 @@ class MavlinkLink:
         if self._way is None:
             raise OSError(f"{self.name} is not open")
         for data in self._way.read():
-            if self._address.kind.startswith("udp"):  # a datagram begins with a message, whatever came before
+            if self._address is not None and self._address.kind.startswith(
+                "udp"
+            ):  # a datagram begins with a message, whatever came before
                 self._mav.buf, self._mav.buf_index = bytearray(), 0
             for message in self._mav.parse_buffer(data) or ():
                 self._hear(message)

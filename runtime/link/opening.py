@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias, get_args
 from runtime.errors import SettingsError
 from runtime.link.address import Address, WayKind, parse_address
 from runtime.link.jsonl import JsonlPort
-from runtime.link.link import Link
+from runtime.link.link import SHARED, Link
+from runtime.link.ways import Way
 
 LinkKind: TypeAlias = Literal["mavlink", "nmea", "msp", "jsonl"]
 
@@ -62,7 +63,7 @@ class LinkSpec:
             raise SettingsError(f"[[link]] {wanted} is missing; a link of kind {self.kind} needs one")
         if getattr(self, unwanted) is not None:
             raise SettingsError(f"[[link]] {unwanted} is {getattr(self, unwanted)!r}; {self.kind} has {wanted} instead")
-        if self.kind != "jsonl":
+        if self.kind != "jsonl" and not self.is_shared:
             self.address()
         for message in self.messages:
             self._check_message(message)
@@ -72,6 +73,11 @@ class LinkSpec:
                 raise SettingsError(f"[[link]] {key} is {value!r}; expected a whole number from 1 to 255")
         if self.signing_key is not None and self.kind != "mavlink":
             raise SettingsError(f"[[link]] signing_key is {str(self.signing_key)!r}; only mavlink is signed")
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it goes over the telemetry's connection."""
+        return self.kind == "mavlink" and self.url == SHARED
 
     def address(self) -> Address:
         """Return the url taken apart; raises SettingsError."""
@@ -86,10 +92,13 @@ class LinkSpec:
         raise SettingsError(f"[[link]] messages has {message!r}, which {self.kind} is not sent{why}; {expected}")
 
 
-def open_link(spec: LinkSpec) -> Link:
-    """Return the link of a spec, not opened yet; raises SettingsError."""
+def open_link(spec: LinkSpec, shared: Callable[[], Way] | None = None) -> Link:
+    """Return the link of a spec, not opened yet; raises SettingsError.
+
+    ``shared`` opens a way over the telemetry's connection, for the url ``telemetry``.
+    """
     makers: dict[str, Callable[[LinkSpec], Link]] = {
-        "mavlink": _mavlink,
+        "mavlink": lambda mavlink: _mavlink(mavlink, shared),
         "nmea": _nmea,
         "msp": _msp,
         "jsonl": lambda jsonl: JsonlPort(jsonl.path or ""),
@@ -97,16 +106,17 @@ def open_link(spec: LinkSpec) -> Link:
     return makers[spec.kind](spec)
 
 
-def _mavlink(spec: LinkSpec) -> Link:
+def _mavlink(spec: LinkSpec, shared: Callable[[], Way] | None) -> Link:
     from runtime.link.mavlink_port import MavlinkLink, read_signing_key  # pymavlink only where it is spoken
 
     return MavlinkLink(
-        spec.address(),
+        None if spec.is_shared else spec.address(),
         spec.messages or ("GLOBAL_POSITION_SENSOR",),
         system_id=spec.system_id,
         component_id=spec.component_id,
         sensor_id=spec.sensor_id,
         signing_key=None if spec.signing_key is None else read_signing_key(spec.signing_key),
+        shared=shared,
     )
 
 

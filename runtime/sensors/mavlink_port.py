@@ -60,7 +60,7 @@ def parse_telemetry(text: str) -> MavlinkUrl:
     return MavlinkUrl("udpin" if kind == "udpin" else "udpout" if kind == "udpout" else "tcp", place, value)
 
 
-class MavlinkPort(Protocol):
+class TelemetryPort(Protocol):
     """An open way to an autopilot. ``read`` and ``write`` raise OSError where it has broken."""
 
     def read(self, timeout_s: float) -> tuple[bytes, Peer]:
@@ -73,7 +73,7 @@ class MavlinkPort(Protocol):
         """Close it; may be called twice."""
 
 
-def open_port(url: MavlinkUrl) -> MavlinkPort:
+def open_port(url: MavlinkUrl) -> TelemetryPort:
     """Open it. Raises OSError; :func:`why_not_open` says it in one line."""
     if url.kind == "serial":
         return _SerialPort(url.place, url.number)

@@ -13,7 +13,7 @@ from runtime.sensors.buffer import TelemetryBuffer
 from runtime.sensors.gnss import GnssSample
 from runtime.sensors.mavlink_decode import StartRequest
 from runtime.sensors.mavlink_inbox import MavlinkInbox
-from runtime.sensors.mavlink_port import MavlinkPort, MavlinkUrl, Peer, open_port, why_not_open
+from runtime.sensors.mavlink_port import MavlinkUrl, Peer, TelemetryPort, open_port, why_not_open
 from runtime.sensors.mavlink_requests import MavlinkRequests
 from runtime.sensors.mavlink_stream import MavlinkReader, MavlinkWriter
 
@@ -56,6 +56,8 @@ class MavlinkTelemetry:
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._vehicle_at: Peer = None
         self._heard_us: int | None = None  # when anything of the vehicle came last
+        self._writing = threading.Lock()  # guards the port, which links may share
+        self._port: TelemetryPort | None = None  # while it is open
         self._said: set[str] = set()  # since the vehicle was heard last
 
     def start(self) -> None:
@@ -67,6 +69,16 @@ class MavlinkTelemetry:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
+
+    def write(self, data: bytes) -> None:
+        """Send to the vehicle over the connection that it is heard by; raises OSError where there is none now.
+
+        For who speaks to the same autopilot: a serial port has one owner.
+        """
+        with self._writing:
+            if self._port is None:
+                raise OSError(errno.ENOTCONN, "the telemetry's connection is not open")
+            self._port.write(data, self._vehicle_at)
 
     @property
     def vehicle(self) -> int | None:
@@ -114,7 +126,7 @@ class MavlinkTelemetry:
         port = open_port(self._url)
         try:
             reader, requests, flood = MavlinkReader(), MavlinkRequests(), _Flood(self._now_us())
-            self._vehicle_at, opened_us = None, self._now_us()
+            self._vehicle_at, opened_us, self._port = None, self._now_us(), port
             while not self._stopping.is_set():
                 data, peer = port.read(_WAIT_S)
                 now_us = self._now_us()
@@ -125,21 +137,27 @@ class MavlinkTelemetry:
                 # What comes meanwhile waits in the system's queue, or is dropped there.
                 self._stopping.wait(flood.pause_s(len(data), now_us))
         finally:
-            port.close()
+            with self._writing:
+                self._port = None
+                port.close()
 
-    def _take(self, port: MavlinkPort, message: Any, peer: Peer, now_us: int) -> None:
+    def _take(self, port: TelemetryPort, message: Any, peer: Peer, now_us: int) -> None:
         answer = self._inbox.take(message, now_us)
         if answer is not None:
-            port.write(self._writer.packed(answer, self.vehicle or 1), peer)
+            self._write(port, self._writer.packed(answer, self.vehicle or 1), peer)
         if self._inbox.is_of_vehicle(message):
             self._vehicle_at, self._heard_us = peer, now_us
 
-    def _send_due(self, port: MavlinkPort, requests: MavlinkRequests, now_us: int) -> None:
+    def _send_due(self, port: TelemetryPort, requests: MavlinkRequests, now_us: int) -> None:
         due = requests.heartbeats(now_us)
         if self.vehicle is not None and self.is_heard:
             due += requests.requests(now_us, self.vehicle, self._inbox.heard, self.reboots)
         for message in due:
-            port.write(self._writer.packed(message, self.vehicle or 1), self._vehicle_at)
+            self._write(port, self._writer.packed(message, self.vehicle or 1), self._vehicle_at)
+
+    def _write(self, port: TelemetryPort, data: bytes, peer: Peer) -> None:
+        with self._writing:
+            port.write(data, peer)
 
     def _tell_silence(self, opened_us: int, now_us: int) -> None:
         """Say once that the vehicle is heard, or not any more; a TCP connection is then opened anew."""

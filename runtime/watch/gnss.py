@@ -1,4 +1,4 @@
-"""Is the autopilot's GNSS where the drone is? Compared with visual positions, and told to the pilot; followed by nobody.
+"""Is the autopilot's GNSS where the drone is? Compared with visual positions, told to the pilot, followed by nobody.
 
 A position differs where the squared distance over both covariances together is larger than chance has it once in a
 thousand. Errors of both last for seconds, so that fixes in a row are no independent witnesses: a weak difference has to

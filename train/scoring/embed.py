@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from runtime.errors import DataError
 from runtime.types import Embed, Picture, Tick
 from train.data.dataset import Item, PairDataset
-from train.data.retrieval_set import RetrievalSet, RetrievalPicture
+from train.data.retrieval_set import RetrievalPicture, RetrievalSet
 from train.data.sources.whole_pictures import square
 from train.model.encoder import Encoder
 from train.scoring.ranking import Ranking, Scores, rank, score

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.types import Embed, Picture, Tick
-from train.data.retrieval_set import RetrievalSet, RetrievalPicture
+from train.data.retrieval_set import RetrievalPicture, RetrievalSet
 from train.figures import BLUE, ORANGE, PURPLE, VERMILLION, new_figure, save_figure, tidy
 from train.scoring.embed import embed_shots
 from train.scoring.ranking import rank

@@ -16,7 +16,7 @@ from typing import IO
 import pytest
 
 from runtime.daemon.__main__ import main
-from runtime.daemon.settings import EXAMPLE
+from runtime.daemon.example import EXAMPLE
 from tests.paths import ROOT
 
 
@@ -104,7 +104,7 @@ def test_it_follows_a_folder_that_grows_into_a_file(start: Start, config: Path, 
     table = tmp_path / "flight/telemetry.csv"
     header, *rows = table.read_text().splitlines(keepends=True)
     table.write_text(header + rows[0])
-    config.write_text(config.read_text() + 'follow = true\n[output]\nfixes = "fixes.jsonl"\n')
+    config.write_text(config.read_text() + 'follow = true\n[[link]]\nkind = "jsonl"\npath = "fixes.jsonl"\n')
     process = start(config)
     fixes = tmp_path / "fixes.jsonl"
     for count, row in enumerate((*rows[1:3], ""), 1):

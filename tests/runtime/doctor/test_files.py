@@ -18,7 +18,7 @@ from runtime.doctor.finding import Finding
 from runtime.sensors.camera_info import read_camera
 
 Spoil = Callable[[Path], object]
-CHECKS = ("settings", "map", "hashes", "encoder", "start", "features", "camera", "source", "output")
+CHECKS = ("settings", "map", "hashes", "encoder", "start", "features", "camera", "source", "links")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_what_can_fly_is_found_good(config: Path, capsys: pytest.CaptureFixture[
     assert [line.split()[:2] for line in lines] == [["ok", check] for check in CHECKS]
     assert "is as it was built" in lines[2]
     assert "anywhere on the map" in lines[4]
-    assert "fixes on standard output" in lines[8]
+    assert "jsonl -" in lines[8]
 
 
 @pytest.mark.parametrize(
@@ -87,16 +87,16 @@ def test_what_can_fly_is_found_good(config: Path, capsys: pytest.CaptureFixture[
         (lambda f: shutil.rmtree(f / "flight/frames"), ["source"], "is not a picture"),
         (lambda f: (f / "flight/telemetry.csv").write_text("t_us,image\n"), ["source"], "alt_agl_m"),
         (lambda f: swap_last_rows(f / "flight/telemetry.csv"), ["source"], "sort the rows by time"),
-        (lambda f: shutil.rmtree(f / "flight"), ["camera", "source"], "is missing"),
+        (lambda f: shutil.rmtree(f / "flight"), ["settings"], "is missing"),
         (lambda f: (f / "toy.bundle/manifest.json").unlink(), ["encoder"], "manifest.json"),
         (lambda f: swap_bundle(f / "skyfix.toml"), ["encoder"], "was built with"),
         (lambda f: set_matcher(f / "skyfix.toml", "nowhere.bundle"), ["features"], "nowhere.bundle"),
         (
-            lambda f: append(f / "skyfix.toml", '[output]\nfixes = "none/fixes.jsonl"\n'),
-            ["output"],
+            lambda f: append(f / "skyfix.toml", '[[link]]\nkind = "jsonl"\npath = "none/fixes.jsonl"\n'),
+            ["links"],
             "cannot be written",
         ),
-        (lambda f: append(f / "skyfix.toml", '[output]\nfixes = "flight"\n'), ["output"], "cannot be written"),
+        (lambda f: append(f / "skyfix.toml", '[[link]]\nkind = "jsonl"\npath = "flight"\n'), ["links"], "cannot be written"),
         (
             lambda f: [cv2.imwrite(str(p), np.zeros((90, 90, 3), np.uint8)) for p in (f / "flight/frames").iterdir()],
             ["source"],

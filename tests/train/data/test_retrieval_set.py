@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.data.retrieval_set import RetrievalSet, RetrievalPicture
+from train.data.retrieval_set import RetrievalPicture, RetrievalSet
 
 
 def shot(name: str, place: str) -> RetrievalPicture:

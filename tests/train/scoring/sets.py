@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from train.data.retrieval_set import RetrievalSet, RetrievalPicture
+from train.data.retrieval_set import RetrievalPicture, RetrievalSet
 
 
 def mean_colours(pictures: np.ndarray) -> np.ndarray:

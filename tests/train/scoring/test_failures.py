@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.train.scoring.sets import drone_set, flat_shot
-from train.data.retrieval_set import RetrievalSet, RetrievalPicture
+from train.data.retrieval_set import RetrievalPicture, RetrievalSet
 from train.scoring.failures import draw_failures, surest_confusions, write_places
 from train.scoring.ranking import Ranking, rank
 

@@ -24,7 +24,7 @@ from train.data.benchmarks.visloc_flights import AerialPhoto, VislocFlight, read
 from train.data.benchmarks.visloc_map import FlightMap
 from train.data.benchmarks.visloc_source import Spot, VislocSource, lay_on_ground, view_side_m
 from train.data.manifest import Choice
-from train.data.retrieval_set import RetrievalSet, RetrievalPicture
+from train.data.retrieval_set import RetrievalPicture, RetrievalSet
 from train.data.split import Split
 from train.data.view_spec import ViewSpec
 
@@ -163,7 +163,9 @@ def _retrieval_set(flight: VislocFlight) -> RetrievalSet:
     for spot in _spots(flight, {flight.name: (0, frame)}):
         path, place = spot.photo.path, spot.photo.place
         nearest = int(np.linalg.norm(middles - frame.to_en(place), axis=1).argmin())
-        shot = RetrievalPicture(f"{flight.name}/drone/{path.name}", str(nearest), partial(_shot, spot.photo, side_m), place)
+        shot = RetrievalPicture(
+            f"{flight.name}/drone/{path.name}", str(nearest), partial(_shot, spot.photo, side_m), place
+        )
         queries.append(shot)
     name = f"{NAME} flight {flight.name} drone -> map tiles"
     return RetrievalSet(name, queries, gallery, asks_from_drone=True)

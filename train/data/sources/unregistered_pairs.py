@@ -11,7 +11,7 @@ from pathlib import Path
 from runtime.errors import DataError
 from train.data.broken_pictures import read_whole
 from train.data.manifest import Choice, ManifestRow, read_rows
-from train.data.retrieval_set import RetrievalSet, RetrievalPicture
+from train.data.retrieval_set import RetrievalPicture, RetrievalSet
 from train.data.source import pictures_under
 from train.data.sources.whole_pictures import WholeSource, whole_source
 
