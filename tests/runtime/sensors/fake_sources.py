@@ -36,6 +36,7 @@ class FakeCamera:
     name: str = "fake camera"
 
     def open(self) -> None:
+        print("a driver's chatter", flush=True)
         with (self.home / "opened").open("a") as file:
             file.write(f"{time.monotonic()}\n")
 

@@ -214,6 +214,8 @@ from runtime.sensors.capture import Capture
 from tests.runtime.sensors.fake_sources import Hanging
 capture = Capture(Hanging(Path(sys.argv[1])), stall_s=60.0)
 capture.start()
+while capture.newest(1.0) is not None:
+    pass  # until its driver hangs
 print(capture.pid, flush=True)
 time.sleep(60.0)
 """
@@ -221,9 +223,11 @@ time.sleep(60.0)
 
 def test_a_parent_that_is_killed_takes_its_camera_with_it(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _PARENT, str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=subprocess.DEVNULL, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         assert alive(pid)
         parent.kill()
+        assert parent.stdout.read() == "", "what drivers print is not among the fixes"
     until(lambda: not alive(pid), 2.0)

@@ -105,12 +105,12 @@ def flown(spec: CameraSpec, work_s: float) -> list[Shot]:
     with Capture(open_source(spec), stall_s=spec.stall_s) as capture:
         shots = []
         while not capture.ended:
+            assert capture.health.restarts == 0
             shot = capture.newest(10.0)
             if shot is not None:
                 shots.append(shot)
                 assert time.monotonic_ns() // 1000 >= shot.exposed_at_us, "before it was taken"
                 time.sleep(work_s)
-        assert capture.health.restarts == 0
     return shots
 
 
@@ -125,8 +125,8 @@ def test_a_video_is_flown_on_its_own_clock_and_ends(base: Path) -> None:
 
 
 def test_a_video_that_is_slow_to_decode_is_given_in_part_and_late(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here each picture takes 0.3 s, and comes every 0.1 s."""
-    clock_us = itertools.count(0, 300_000)
+    """Here each picture takes 0.15 s at least, and comes every 0.1 s."""
+    clock_us = itertools.count(0, 150_000)
     monkeypatch.setattr("runtime.sensors.recorded.monotonic_us", lambda: next(clock_us))
     source = VideoStream(base / "flight.avi")
     source.open()
@@ -136,7 +136,7 @@ def test_a_video_that_is_slow_to_decode_is_given_in_part_and_late(base: Path, mo
             times_us.append(shot.exposed_at_us)
     source.close()
     assert times_us[0] == 0
-    assert len(times_us) >= 4
+    assert 4 <= len(times_us) < 12
     assert times_us == sorted(times_us)
 
 
