@@ -23,7 +23,7 @@ ROTATION = ChannelLimits(oldest_s=0.5, fastest_per_s=2_000.0, is_rotation=True)
 HEIGHT = ChannelLimits(oldest_s=2.0, fastest_per_s=50.0)
 
 angle = st.floats(-180.0, 180.0)
-step_us = st.integers(1, 1_200_000)
+step_us = st.integers(1, 1_200_000) | st.integers(2_000_000, 5_000_000)
 quaternions = st.tuples(angle, st.floats(-90.0, 90.0), angle).map(lambda euler: from_euler(*euler))
 
 

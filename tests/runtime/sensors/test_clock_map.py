@@ -80,6 +80,13 @@ def test_before_anything_is_learnt_a_message_is_of_its_arrival() -> None:
     assert ClockMap().to_local_us(5, 77) == 77
 
 
+def test_a_stamp_of_the_future_is_of_its_arrival() -> None:
+    clock = ClockMap()
+    clock.observe(10 * S, 20 * S)
+    assert clock.to_local_us(11 * S, 22 * S) == 21 * S
+    assert clock.to_local_us(13 * S, 22 * S) == 22 * S
+
+
 @given(st.lists(st.tuples(st.integers(0, 2**32), st.integers(0, 10**6)), max_size=60))
 def test_no_stamp_is_ever_mapped_into_the_future(messages: list[tuple[int, int]]) -> None:
     clock, arrived_us = ClockMap(), START_US

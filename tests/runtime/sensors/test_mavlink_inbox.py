@@ -191,6 +191,20 @@ def test_an_operators_position_is_taken_and_acknowledged() -> None:
     assert (start.lat, start.lon, start.sigma_m, start.t_us) == (pytest.approx(47.6), pytest.approx(8.2), 50.0, NOW)
 
 
+def test_an_operators_position_of_unknown_age_is_of_now() -> None:
+    bus = Bus()
+    assert bus.hear(position_command(age_s=math.nan), system=255).result == mavlink.MAV_RESULT_ACCEPTED
+    assert bus.inbox.start[0].t_us == NOW
+
+
+@pytest.mark.parametrize("angle", [math.nan, math.inf])
+def test_an_attitude_that_is_no_number_is_unknown(angle: float) -> None:
+    bus = Bus()
+    bus.hear(boot_message("ATTITUDE", 10_000, roll=angle))
+    assert math.isnan(bus.buffer.at(NOW).cam_pitch_deg)
+    assert bus.buffer.faults["attitude"] == "not_finite"
+
+
 @pytest.mark.parametrize(
     "values",
     [

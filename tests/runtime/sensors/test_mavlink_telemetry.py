@@ -17,7 +17,7 @@ from pymavlink.dialects.v20 import common as mavlink
 from runtime.sensors.buffer import TelemetryBuffer
 from runtime.sensors.gimbal import Mount
 from runtime.sensors.mavlink_port import MavlinkUrl
-from runtime.sensors.mavlink_telemetry import MavlinkTelemetry, monotonic_us
+from runtime.sensors.mavlink_telemetry import MavlinkTelemetry, _Flood, monotonic_us
 from tests.runtime.sensors.vehicle import (
     Speaker,
     autopilot_heartbeat,
@@ -198,3 +198,16 @@ def test_a_flood_does_not_stop_the_vehicle_nor_the_caller() -> None:
         assert heard
         assert longest_s < 0.2
     assert not telemetry._thread.is_alive()
+
+
+@pytest.mark.parametrize(("bytes_per_s", "share_paused"), [(90_000, 0.0), (3_000_000, 0.9)])
+def test_a_flood_is_read_at_the_pace_of_three_autopilots(bytes_per_s: int, share_paused: float) -> None:
+    """Each read takes what has come in 10 ms; a pause lets time pass, and what comes in it is dropped."""
+    now_us, paused_s = 0, 0.0
+    flood = _Flood(now_us)
+    for _ in range(2_000):
+        now_us += 10_000
+        pause_s = flood.pause_s(bytes_per_s // 100, now_us)
+        paused_s += pause_s
+        now_us += round(pause_s * 1e6)
+    assert paused_s / (now_us * 1e-6) == pytest.approx(share_paused, abs=0.02)

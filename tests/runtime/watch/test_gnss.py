@@ -70,6 +70,22 @@ def test_a_gnss_that_is_led_away_slowly_is_told_before_it_is_forty_metres_off(dr
     assert 10.0 < drift_mps * (told[0].t_s - 20.0) < 40.0
 
 
+def test_a_weak_difference_has_to_last() -> None:
+    """21 m is 4.5 sigma of both and the floor together: chance has it once in 20,000."""
+    told = flown(GnssWatch(), lambda t_s: 21.0 if t_s >= 20.0 else 0.0, until_s=60.0)
+    assert len(told) == 1
+    assert 30.0 <= told[0].t_s <= 31.5
+
+
+def test_between_two_positions_of_a_slow_receiver_the_drone_has_flown_on() -> None:
+    watch = GnssWatch()
+    for k in range(1, 40):
+        for t_s in (k, k + 1):
+            lat, lon = HOME.to_latlon(0.0, 40.0 * t_s)
+            watch.take_gnss(GnssSample(t_s * S, lat, lon, 2.0))
+        assert watch.take_fix(fix_at(0.0, 40.0 * (k + 0.5), (9.0, 0.0, 9.0), "registration"), k * S + S // 2) is None
+
+
 def test_one_that_is_right_again_is_told_once_and_not_at_once() -> None:
     watch = GnssWatch()
     told = flown(watch, lambda t_s: 100.0 if 20.0 <= t_s < 30.0 else 0.0, until_s=60.0)
@@ -78,7 +94,7 @@ def test_one_that_is_right_again_is_told_once_and_not_at_once() -> None:
     assert watch.disagreement_m is None
 
 
-@pytest.mark.parametrize("fixes_hz", [2.0, 5.0])
+@pytest.mark.parametrize("fixes_hz", [1.0, 2.0, 5.0])
 def test_one_that_comes_back_wrong_is_told_within_two_seconds(fixes_hz: float) -> None:
     watch = GnssWatch()
     back_s = 50.0
@@ -117,11 +133,11 @@ def test_a_position_that_is_only_carried_accuses_nobody() -> None:
     assert flown(GnssWatch(), lambda _: 300.0, until_s=40.0, source="dead_reckoning") == []
 
 
-def test_the_worse_of_two_receivers_is_told() -> None:
+def test_the_worst_receiver_is_told() -> None:
     watch = GnssWatch()
     texts = []
     for k in range(100):
-        for receiver, off_m in ((1, 0.0), (2, 150.0)):
+        for receiver, off_m in ((1, 60.0), (2, 150.0), (3, 0.0)):
             lat, lon = HOME.to_latlon(off_m, 0.0)
             watch.take_gnss(GnssSample(k * S // 5, lat, lon, 2.0, receiver))
         texts.append(watch.take_fix(fix_at(0.0, 0.0, (9.0, 0.0, 9.0), "registration"), k * S // 5))
@@ -160,7 +176,7 @@ def false_alarms(*, correlated_s: float, seed: int, sigma_m: float = 20.0, fixes
         lat, lon = HOME.to_latlon(float(ge), float(gn))
         watch.take_gnss(GnssSample(k * S // 5, lat, lon, sigma_m))
         text = watch.take_fix(fix_at(float(fe), float(fn), (sigma_m**2, 0.0, sigma_m**2), "registration"), k * S // 5)
-        alarms += (text is not None and text.startswith("GNSS 1")) or (text is not None and "m from" in text)
+        alarms += text is not None and "m from" in text
     return alarms
 
 
