@@ -50,6 +50,8 @@ class Loop:
     def fly(self, stream: FrameStream, stopped: Callable[[], bool]) -> None:
         """Take frames until there are no more, or it is to end."""
         for frame in stream.frames:
+            if stopped():  # also a frame that came early, as a signal ended the wait for it
+                break
             self.step(frame, stream.offset_us(frame))
             self.alive()
             if stopped():

@@ -45,14 +45,14 @@ def global_position_sensor(said: Said, now_us: int, *, sensor_id: int = 1) -> Fi
     if fix is None or said.is_carried:
         return None
     age_us = now_us - said.exposed_at_us
-    if not 0 <= age_us < 2**32:
-        raise ValueError(f"exposed {age_us} us before it is sent: the clocks of exposure and sending differ")
+    if not -_AHEAD_US <= age_us < 2**32:  # another clock's: a position of another moment is none
+        return None
     return {
         "target_system": 0,  # 0, 0: to all
         "target_component": 0,
         "id": sensor_id,
         "time_usec": now_us,  # of transmission
-        "processing_time": age_us,  # the autopilot goes back by this much
+        "processing_time": max(age_us, 0),  # the autopilot goes back by this much
         "source": SENSOR_SOURCE_VISION,
         "flags": 0,
         "lat": deg_e7(fix.lat),

@@ -83,6 +83,8 @@ class MavlinkInbox:
         kind = message.get_type()
         if kind in ("BAD_DATA", "COMMAND_ACK") or kind.startswith("UNKNOWN"):
             return None
+        if kind == "TIMESYNC":
+            return _timesync(message, arrived_us)
         if kind in ("COMMAND_INT", "COMMAND_LONG"):
             return self._command(message, arrived_us)
         system, component = message.get_srcSystem(), message.get_srcComponent()
@@ -194,3 +196,8 @@ def _is_autopilot(heartbeat: Any, component: int) -> bool:
     """Tell an autopilot's heartbeat from a ground station's or a camera's."""
     is_flown: bool = heartbeat.autopilot != mavlink.MAV_AUTOPILOT_INVALID and heartbeat.type != mavlink.MAV_TYPE_GCS
     return component == _AUTOPILOT and is_flown
+
+
+def _timesync(asked: Any, now_us: int) -> Any | None:
+    """Answer a TIMESYNC (111) with this computer's clock, by which PX4 reads our stamps; an answer asks nothing."""
+    return None if asked.tc1 else mavlink.MAVLink_timesync_message(tc1=now_us * 1000, ts1=asked.ts1)

@@ -96,7 +96,11 @@ def test_what_can_fly_is_found_good(config: Path, capsys: pytest.CaptureFixture[
             ["links"],
             "cannot be written",
         ),
-        (lambda f: append(f / "skyfix.toml", '[[link]]\nkind = "jsonl"\npath = "flight"\n'), ["links"], "cannot be written"),
+        (
+            lambda f: append(f / "skyfix.toml", '[[link]]\nkind = "jsonl"\npath = "flight"\n'),
+            ["links"],
+            "cannot be written",
+        ),
         (
             lambda f: [cv2.imwrite(str(p), np.zeros((90, 90, 3), np.uint8)) for p in (f / "flight/frames").iterdir()],
             ["source"],

@@ -82,9 +82,11 @@ def test_a_position_carried_by_motion_is_no_measurement() -> None:
     assert global_position_sensor(said(exposed_at_us=5, is_carried=True), 6) is None
 
 
-def test_clocks_that_differ_are_told_and_not_sent() -> None:
-    with pytest.raises(ValueError, match="clocks"):
-        global_position_sensor(said(exposed_at_us=1000), 999)
+@pytest.mark.parametrize(("ahead_us", "is_sent"), [(50_000, True), (742_615, False), (-5_000_000_000, False)])
+def test_a_position_of_another_clock_is_not_sent(*, ahead_us: int, is_sent: bool) -> None:
+    fields = global_position_sensor(said(exposed_at_us=1_000_000_000_000 + ahead_us), 1_000_000_000_000)
+    assert (fields is not None) == is_sent
+    assert fields is None or fields["processing_time"] == 0
 
 
 def test_the_first_fix_decides_for_the_flight_whether_an_altitude_is_told() -> None:
