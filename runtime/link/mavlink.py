@@ -32,17 +32,19 @@ NEVER_IGNORED_LATER = (
     | dialect.GPS_INPUT_IGNORE_FLAG_VERTICAL_ACCURACY
 )
 """What we never know of GPS_INPUT: nothing vertical but an altitude that the aircraft itself told."""
+_AHEAD_US = 100_000  # a driver may stamp a frame's end, a moment ahead
 UNKNOWN_SPEED_SIGMA_MPS = 50.0  # ArduPilot's EKF takes none larger: next to nothing is learned from it
 
 
 def global_position_sensor(said: Said, now_us: int, *, sensor_id: int = 1) -> Fields | None:
     """Return GLOBAL_POSITION_SENSOR (#296), or None: no fix is silence, never a huge ``eph``.
 
-    ``now_us`` is of the clock of ``said.exposed_at_us``. Positions carried by motion alone are left out: to a filter
-    that flies by its own motion they say the last frame again. PX4 reads ``id`` 0 as no sensor.
+    ``now_us`` is of the clock of ``said.exposed_at_us``. Positions carried by motion alone, of moments and of frames
+    alike, are left out: to a filter that flies by its own motion they say the last fix again. PX4 reads ``id`` 0 as no
+    sensor.
     """
     fix = sendable(said)
-    if fix is None or said.is_carried:
+    if fix is None or said.is_carried or fix.source == "dead_reckoning":
         return None
     age_us = now_us - said.exposed_at_us
     if not -_AHEAD_US <= age_us < 2**32:  # another clock's: a position of another moment is none

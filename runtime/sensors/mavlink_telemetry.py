@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from pymavlink.dialects.v20.common import MAV_COMP_ID_AUTOPILOT1
+
 from runtime.sensors.buffer import TelemetryBuffer
 from runtime.sensors.gnss import GnssSample
 from runtime.sensors.mavlink_decode import StartRequest
@@ -146,7 +148,9 @@ class MavlinkTelemetry:
         if answer is not None:
             self._write(port, self._writer.packed(answer, self.vehicle or 1), peer)
         if self._inbox.is_of_vehicle(message):
-            self._vehicle_at, self._heard_us = peer, now_us
+            self._heard_us = now_us
+            if message.get_srcComponent() == MAV_COMP_ID_AUTOPILOT1:  # its gimbal may speak from elsewhere
+                self._vehicle_at = peer
 
     def _send_due(self, port: TelemetryPort, requests: MavlinkRequests, now_us: int) -> None:
         due = requests.heartbeats(now_us)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymavlink.dialects.v20 import common as dialect
 
+from runtime.fix import Fix
 from runtime.link.link import Said, Velocity
 from runtime.link.mavlink import GpsInputs, global_position_sensor
 from runtime.link.wire import UtcOfMonotonic, gps_time, sendable, sigma_m
@@ -80,6 +82,11 @@ def test_a_hundred_metres_still_leave() -> None:
 
 def test_a_position_carried_by_motion_is_no_measurement() -> None:
     assert global_position_sensor(said(exposed_at_us=5, is_carried=True), 6) is None
+    frame = said(exposed_at_us=5)
+    assert isinstance(frame.verdict, Fix)
+    assert global_position_sensor(frame, 6) is not None
+    reckoned = replace(frame, verdict=replace(frame.verdict, source="dead_reckoning"))
+    assert global_position_sensor(reckoned, 6) is None
 
 
 @pytest.mark.parametrize(("ahead_us", "is_sent"), [(50_000, True), (742_615, False), (-5_000_000_000, False)])
