@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +14,11 @@ import pytest
 
 from runtime.errors import SettingsError
 from runtime.link import worker
+from runtime.link.address import Address
 from runtime.link.fanout import Fanout
 from runtime.link.jsonl import JsonlPort
 from runtime.link.link import Notice, Said
+from runtime.link.nmea_port import nmea_port
 from tests.runtime.link.saying import nothing_said, said, wait_until
 
 
@@ -85,6 +88,36 @@ def test_a_slow_a_broken_and_a_hanging_link_delay_nobody(end: threading.Event) -
     fanout.close()
     assert time.monotonic() - began_s < 1.5
     assert quick.calls[-1] == "close" and hanging.calls[-1] != "close"
+
+
+def test_draining_waits_for_what_is_on_its_way(end: threading.Event) -> None:
+    begun = threading.Event()
+    link = _Link(lambda: begun.set() or end.wait(0.3))  # type: ignore[func-returns-value]
+    fanout = Fanout([link])
+    fanout.start()
+    fanout.put(nothing_said(1))
+    assert begun.wait(5) and fanout.drain(5)
+    assert link.told == [1]
+    fanout.close()
+
+
+def test_a_server_that_is_killed_and_started_again_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "FIRST_BACK_OFF_S", 0.02)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        fanout = Fanout([nmea_port(Address("tcp", *address), ("GGA",))])
+        fanout.start()
+        server.accept()[0].close()
+    assert wait_until(lambda: not fanout.states()[0].is_open)
+    with socket.create_server(address) as server:
+        server.settimeout(5)
+        peer, _ = server.accept()
+        assert wait_until(lambda: fanout.states()[0].is_open)
+        fanout.put(said())
+        with peer:
+            peer.settimeout(5)
+            assert peer.recv(1000).startswith(b"$GPGGA,")
+    fanout.close()
 
 
 def test_a_link_that_broke_is_told_once_and_opened_again(
@@ -171,6 +204,21 @@ def test_no_verdict_of_a_recording_is_lost(tmp_path: Path, end: threading.Event)
     lines = (tmp_path / "fixes.jsonl").read_text().splitlines()
     assert [json.loads(line)["t_us"] for line in lines] == slow.told == list(range(300))
     assert [state.overtaken for state in fanout.states()] == [0, 0, 299]
+    fanout.close()
+
+
+def test_a_verdict_of_a_recording_that_met_a_broken_link_is_sent_when_it_works_again() -> None:
+    troubles = [OSError("once")]
+
+    def breaks_once() -> None:
+        if troubles:
+            raise troubles.pop()
+
+    link = _Link(breaks_once)
+    fanout = Fanout([link], lossless=True)
+    fanout.start()
+    fanout.put(nothing_said(1))
+    assert fanout.drain(5) and link.told == [1]
     fanout.close()
 
 

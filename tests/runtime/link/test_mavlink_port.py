@@ -95,6 +95,28 @@ def test_a_peer_that_floods_garbage_costs_only_its_own_messages() -> None:
         assert port.heard_at_us != heard_us, "the autopilot behind the flood is heard in the end"
 
 
+def test_a_torn_datagram_does_not_eat_the_next() -> None:
+    with _talking() as (port, pilot):
+        heard_us = port.heard_at_us
+        pilot.socket.send(b"\xfd\x09\x00\x00")  # of 21 bytes
+        pilot.heartbeat()
+        assert wait_until(lambda: port.heard_at_us != heard_us, each=port.tick, timeout_s=2)
+
+
+def test_a_notice_that_had_to_wait_is_told_later() -> None:
+    with _talking() as (port, pilot):
+        for text in ("Skyfix: lost", "Skyfix: found"):
+            port.notify(Notice("warning", text))
+        told: list[str] = []
+
+        def listen() -> None:
+            port.tick()
+            told.extend(message.text for message in pilot.heard() if message.get_type() == "STATUSTEXT")
+
+        assert wait_until(lambda: len(told) == 2, each=listen, timeout_s=5)
+        assert told == ["Skyfix: lost", "Skyfix: found"]
+
+
 def test_no_fix_is_silence_and_moments_go_forward() -> None:
     with _talking() as (port, pilot):
         port.send(nothing_said())

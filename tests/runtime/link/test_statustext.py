@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.link.link import Notice
 from runtime.link.statustext import NoticePace, status_texts
 
 
+@example(text="x" * 50)
+@example(text="x" * 51)
+@example(text="x" * 100)
 @given(text=st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=199))
 def test_pieces_make_the_text_again(text: str) -> None:
     pieces = status_texts(Notice("info", text), 7)
