@@ -9,16 +9,18 @@
     geo/      pure maths: places, cameras, rectification, terrain
     maps/     maps and terrain models as people have them, read into one form
     model/    bundles and engines: a picture in, an embedding out
-    sensors/  where frames and telemetry come from
+    sensors/  recorded frames and telemetry
     tiles/    the tile cache: built, searched, cut, merged, signed
     flights/  recorded flights and their truth
+    cameras/  cameras that are flown with
+    aircraft/  what the aircraft tells while it flies
     locate/   a frame in, a verdict out
-    link/     where verdicts go
+    link/     where verdicts go: autopilots, gpsd, files
     watch/    how the flight is going
     replay/   a recorded flight, flown and scored
     daemon/   the loop on the aircraft
     doctor/   checks before the flight
 
 Imports run downwards: ``doctor`` -> ``daemon`` -> ``replay``, ``link``, ``watch`` -> ``locate`` -> ``tiles``,
-``flights`` -> ``maps``, ``model``, ``sensors`` -> ``geo``. import-linter keeps it so.
+``flights``, ``cameras``, ``aircraft`` -> ``maps``, ``model``, ``sensors`` -> ``geo``. import-linter keeps it so.
 """

@@ -8,10 +8,10 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from runtime.cameras.source import Shot
 from runtime.frame import Frame, Telemetry
 from runtime.sensors.folder import FolderTail, follow_folder
 from runtime.sensors.pace import Pace
-from runtime.sensors.source import Shot
 
 _WAIT_S = 0.2
 
@@ -20,7 +20,7 @@ TelemetryAt = Callable[[int], Telemetry]
 
 
 class LiveCamera(Protocol):
-    """What a capture gives (:class:`runtime.sensors.capture.Capture`)."""
+    """What a capture gives (:class:`runtime.cameras.capture.Capture`)."""
 
     @property
     def ended(self) -> bool: ...

@@ -8,7 +8,9 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.daemon.aircraft import Aircraft
+from runtime.cameras.capture import Capture
+from runtime.cameras.opening import open_source
+from runtime.daemon.autopilot import Aircraft
 from runtime.daemon.frames import FrameStream, followed, live, monotonic_us, paced, recorded, with_telemetry
 from runtime.daemon.keep import FlightIdentity, StateKeeper
 from runtime.daemon.settings import CameraSettings, Settings
@@ -21,9 +23,7 @@ from runtime.link.opening import open_link
 from runtime.locate.load import open_localizer
 from runtime.locate.localizer import Localizer
 from runtime.sensors.camera_info import read_camera
-from runtime.sensors.capture import Capture
 from runtime.sensors.folder import FolderTail, folder_frames
-from runtime.sensors.opening import open_source
 from runtime.sensors.video import video_frames
 from runtime.start import check_start_on_map
 from runtime.tiles.cache import TileCache

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.aircraft.gimbal import Mount
+from runtime.cameras.opening import CameraSpec, parse_source
+from runtime.cameras.options import CameraOptions
 from runtime.daemon.toml_table import TomlTable
 from runtime.errors import SettingsError
 from runtime.link.opening import LinkSpec
-from runtime.sensors.gimbal import Mount
-from runtime.sensors.opening import CameraSpec, parse_source
-from runtime.sensors.options import CameraOptions
 from runtime.start import Start, checked_start
 
 

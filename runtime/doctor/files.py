@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from runtime.cameras.opening import open_source
 from runtime.daemon.opening import recording
 from runtime.daemon.settings import Settings
 from runtime.doctor.finding import Finding, look, not_checked
@@ -18,7 +19,6 @@ from runtime.locate.load import open_features
 from runtime.model.load import open_engine
 from runtime.pictures import read_picture
 from runtime.sensors.camera_info import read_camera
-from runtime.sensors.opening import open_source
 from runtime.sensors.telemetry import newest_row, read_telemetry
 from runtime.start import check_start_on_map
 from runtime.tiles.cache import TileCache

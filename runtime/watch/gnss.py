@@ -12,10 +12,10 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+from runtime.aircraft.gnss import GnssSample
 from runtime.fix import Fix
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
-from runtime.sensors.gnss import GnssSample
 
 _FAR = -2.0 * math.log(1e-3)  # chi-square of two degrees of freedom, 99.9%
 _SURELY_FAR = 25.0  # 3.7e-6

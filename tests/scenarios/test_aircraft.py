@@ -31,7 +31,7 @@ from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
 from runtime.sensors.telemetry import telemetry_at
 from tests.paths import ROOT
-from tests.runtime.sensors.vehicle import (
+from tests.runtime.aircraft.vehicle import (
     Speaker,
     autopilot_heartbeat,
     boot_message,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from runtime.aircraft.gimbal import Mount
 from runtime.daemon.example import EXAMPLE
 from runtime.daemon.settings import Settings, TelemetrySettings
 from runtime.errors import SettingsError
 from runtime.link.opening import LinkSpec
-from runtime.sensors.gimbal import Mount
 
 LEAST = '[map]\ntiles = "a.tiles"\n[camera]\nsource = "frames"\ncalibration = "camera.yaml"\n'
 

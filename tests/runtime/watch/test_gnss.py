@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from runtime.aircraft.gnss import GnssSample
 from runtime.fix import Fix, FixSource
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
-from runtime.sensors.gnss import GnssSample
 from runtime.watch.gnss import GnssWatch
 
 S = 1_000_000

@@ -1,0 +1,17 @@
+"""What the aircraft tells while it flies: attitude, altitude and velocity at a frame's time, by MAVLink.
+
+buffer             live telemetry at a frame's time, from samples that came at times of their own
+channel            the samples of one quantity: interpolated, held, and the impossible refused
+gimbal             where the camera looks: the vehicle's attitude and a gimbal or a fixed mount
+quaternion         rotations as MAVLink has them
+clock_map          an autopilot's stamps on this computer's clock
+gnss               what a receiver says, for the watch over it alone
+mavlink_telemetry  the thread that listens to an autopilot
+mavlink_inbox      whose a message is, of what time, and where it goes
+mavlink_decode     what a message says, in the units of the inside
+mavlink_stream     messages in a stream of bytes, and bytes of messages
+mavlink_requests   what an autopilot is asked for, and when
+mavlink_port       UDP, TCP and serial ports
+
+Its GNSS is for the watch over it alone; no position of it ever reaches the localizer.
+"""

@@ -1,0 +1,83 @@
+"""The aircraft as it tells itself: telemetry at a frame's time, its velocity now, its GNSS for the watch alone."""
+
+from __future__ import annotations
+
+from runtime.aircraft.buffer import TelemetryBuffer
+from runtime.aircraft.gimbal import Mount
+from runtime.aircraft.mavlink_port import parse_telemetry
+from runtime.aircraft.mavlink_telemetry import MavlinkTelemetry
+from runtime.daemon.frames import monotonic_us
+from runtime.fix import Doubt, Fix, Verdict
+from runtime.frame import Telemetry
+from runtime.geo.mercator import LatLon
+from runtime.link.link import Notice
+from runtime.start import Start
+from runtime.watch.gnss import GnssWatch
+
+_SIGMAS = 2.0  # of a place that somebody vouches for, as in a start's radius
+_MAX_SPEED_MPS = 30.0  # by which the drone may have left it since
+
+
+class Aircraft:
+    """An autopilot that is listened to."""
+
+    def __init__(self, source: str, mount: Mount | None, system_id: int | None) -> None:
+        """``mount`` None: a gimbal tells where the camera looks. Raises SettingsError for a source that is none."""
+        self._buffer = TelemetryBuffer(mount)
+        self._mavlink = MavlinkTelemetry(parse_telemetry(source), self._buffer, system_id=system_id)
+        self._gnss = GnssWatch()
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._mavlink.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._mavlink.stop()
+
+    def at(self, t_us: int) -> Telemetry:
+        """Return what the aircraft knew at a time on this computer's monotonic clock."""
+        return self._buffer.at(t_us)
+
+    def velocity_en_mps(self) -> tuple[float, float]:
+        """Return the velocity that it tells now; NaN where it tells none."""
+        told = self._buffer.at(monotonic_us())
+        return told.vel_east_mps, told.vel_north_mps
+
+    def look(self, verdict: Verdict, exposed_at_us: int) -> tuple[tuple[Doubt, ...], Notice | None]:
+        """Compare a verdict with the autopilot's GNSS: what is doubted, and what the pilot is to be told."""
+        for sample in self._mavlink.take_gnss():
+            self._gnss.take_gnss(sample)
+        text = self._gnss.take_fix(verdict, exposed_at_us) if isinstance(verdict, Fix) else None
+        doubts: tuple[Doubt, ...] = ("gnss",) if self._gnss.disagreement_m is not None else ()
+        return doubts, None if text is None else Notice("warning", text)
+
+    def take_start(self) -> Start | None:
+        """Return where an operator says that the drone is, once; two sigma are the radius."""
+        asked = self._mavlink.take_start()
+        if asked is None:
+            return None
+        reach_m = _MAX_SPEED_MPS * max(monotonic_us() - asked.t_us, 0) * 1e-6
+        return Start(LatLon(asked.lat, asked.lon), _SIGMAS * asked.sigma_m + reach_m)
+
+    def open_shared_way(self) -> TelemetryWay:
+        """Return a way for a link over the connection by which the autopilot is heard."""
+        return TelemetryWay(self._mavlink)
+
+
+class TelemetryWay:
+    """Bytes to the autopilot over the telemetry's connection; what comes back is the telemetry's to read."""
+
+    def __init__(self, mavlink: MavlinkTelemetry) -> None:
+        self._mavlink = mavlink
+
+    def write(self, data: bytes) -> None:
+        """Send; raises OSError where the connection is not open now."""
+        self._mavlink.write(data)
+
+    def read(self) -> list[bytes]:
+        """Return nothing."""
+        return []
+
+    def close(self) -> None:
+        """Leave the connection to its owner."""
