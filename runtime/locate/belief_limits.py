@@ -120,6 +120,10 @@ class BeliefLimits:
     log: Lost over much ground."""
     least_odds: float = 0.2
     """Less, and the encoder sees another place: mirrored and repeated streets. log: One belief."""
+    overwhelming_support: int = 45
+    """Cells; flukes against which the encoder spoke had 29 at most. log: Fixes that the posterior had lost."""
+    overwhelming_agreement: float = 2.2
+    """Of the share of points that must agree alone: 39% of our own features; those flukes had 36% at most."""
     weak_outlier_share: float = 0.7
     """Of registrations that do not pass every gate."""
     frame_reach_m: float = 20_000.0

@@ -82,8 +82,9 @@ class Seeker:
         if self._verifier is None:
             return Sought(belief, "unconfirmed")
         found = self._anywhere(self._verifier, sight, all_over)
-        if not isinstance(found, str) and all_over.likeness.odds(found.position(sight.local)) < BELIEF.least_odds:
-            found = "ambiguous"  # the encoder sees another place
+        if not (isinstance(found, str) or self._is_overwhelming(found)):
+            if all_over.likeness.odds(found.position(sight.local)) < BELIEF.least_odds:
+                found = "ambiguous"  # the encoder sees another place
         return Sought(belief, found, all_over.likeness)
 
     def _anywhere(self, verifier: Verifier, sight: Sight, all_over: Found) -> RegisteredView | NoFixReason:
@@ -105,6 +106,11 @@ class Seeker:
                 return found
         around = self._finder.near(sight.local, sight.grounds, track)
         return verifier.best(sight.keypoints, around, sight.mount, self._tracked, alone=False)
+
+    def _is_overwhelming(self, found: RegisteredView) -> bool:
+        """Tell whether more of the ground fits than of any fluke: what the encoder says of it decides nothing."""
+        agrees = found.agreement >= BELIEF.overwhelming_agreement * self._alone
+        return agrees and found.registration.support >= BELIEF.overwhelming_support
 
     def surely_sees(self, sight: Sight, anywhere: Posterior) -> bool:
         """Tell whether a frame is found beyond doubt by one who knows nothing of where it is."""
