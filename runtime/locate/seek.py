@@ -82,9 +82,9 @@ class Seeker:
         if self._verifier is None:
             return Sought(belief, "unconfirmed")
         found = self._anywhere(self._verifier, sight, all_over)
-        if not (isinstance(found, str) or self._is_overwhelming(found)):
-            if all_over.likeness.odds(found.position(sight.local)) < BELIEF.least_odds:
-                found = "ambiguous"  # the encoder sees another place
+        if isinstance(found, RegisteredView) and not self._is_overwhelming(found):
+            sees_another = all_over.likeness.odds(found.position(sight.local)) < BELIEF.least_odds
+            found = "ambiguous" if sees_another else found
         return Sought(belief, found, all_over.likeness)
 
     def _anywhere(self, verifier: Verifier, sight: Sight, all_over: Found) -> RegisteredView | NoFixReason:
