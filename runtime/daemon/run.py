@@ -29,14 +29,17 @@ def run_daemon(settings: Settings) -> None:
     signals, manager = Signals(), ServiceManager(os.environ)
     with opened(settings, signals, os.environ) as flight:
         loop = _loop(flight, manager)
-        signals.idle = loop.alive
+        signals.idle = lambda: _attend(settings, signals, flight, loop)
         ticker = _ticker(flight, loop)
-        loop.fly(flight.stream, lambda: _to_end(settings, signals, flight, loop))
+        loop.fly(flight.stream, signals.ended)
         manager.stopping()
         if ticker is not None:
             ticker.stop()
         loop.outbox.drain(_DRAIN_S)
+        unsent = [state for state in loop.outbox.states() if state.trouble and not state.is_unread]
         loop.outbox.close()
+    for state in unsent:
+        logger.warning("link: %s, %d verdicts sent, then: %s", state.name, state.sent, state.trouble)
     passed_over = flight.stream.passed_over()
     logger.info("%s%s", loop.health, f"; {passed_over} frames passed over" if passed_over else "")
 
@@ -80,14 +83,16 @@ def _ticker(flight: OpenFlight, loop: Loop) -> Ticker | None:
     return loop.ticker
 
 
-def _to_end(settings: Settings, signals: Signals, flight: OpenFlight, loop: Loop) -> bool:
-    """Tell whether the flight is to end; and read the links again where that is asked."""
+def _attend(settings: Settings, signals: Signals, flight: OpenFlight, loop: Loop) -> None:
+    """Do what is due, also while no frame comes: say that we live, read the links again, notice that nobody reads."""
+    loop.alive()
     if signals.reads_again():
-        _read_links_again(settings, flight, loop)
-    return signals.ended() or _nobody_reads(loop.outbox)
+        _read_links_again(settings, signals, flight, loop)
+    if _nobody_reads(loop.outbox):
+        signals.end()
 
 
-def _read_links_again(settings: Settings, flight: OpenFlight, loop: Loop) -> None:
+def _read_links_again(settings: Settings, signals: Signals, flight: OpenFlight, loop: Loop) -> None:
     """Open the links of the configuration as it stands now; those of before where that one is wrong."""
     try:
         links = open_links(Settings.read(settings.file), flight.aircraft)
@@ -95,17 +100,18 @@ def _read_links_again(settings: Settings, flight: OpenFlight, loop: Loop) -> Non
         logger.warning("%s is not read again: %s", settings.file, " ".join(str(error).split()))
         return
     loop.outbox.close()  # ports and files are to be free for the new ones
-    loop.outbox = Fanout(links, lossless=flight.stream.is_lossless)
+    lossless = flight.stream.is_lossless
+    loop.outbox = Fanout(links, lossless=lossless, hurries=lambda: signals.is_ending)
     try:
         loop.outbox.start()
     except SettingsError as error:
         logger.warning("the links of before are opened again: %s", " ".join(str(error).split()))
-        loop.outbox = Fanout(open_links(settings, flight.aircraft), lossless=flight.stream.is_lossless)
+        before = open_links(settings, flight.aircraft)
+        loop.outbox = Fanout(before, lossless=lossless, hurries=lambda: signals.is_ending, is_patient=True)
         loop.outbox.start()
     logger.info("links: %s", ", ".join(state.name for state in loop.outbox.states()))
 
 
 def _nobody_reads(fanout: Fanout) -> bool:
     """Tell whether all there was is standard output, and its reader has gone away (``| head``)."""
-    states = fanout.states()
-    return all(state.name == "jsonl -" and state.failures and not state.is_open for state in states)
+    return all(state.name == "jsonl -" and state.is_unread for state in fanout.states())
