@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable
 
+from runtime.daemon.autopilot import Aircraft
 from runtime.daemon.frames import monotonic_us
 from runtime.daemon.loop import Loop
 from runtime.daemon.notify import ServiceManager
@@ -14,14 +15,17 @@ from runtime.daemon.opening import OpenFlight, open_links, opened
 from runtime.daemon.settings import Settings
 from runtime.daemon.signals import Signals
 from runtime.daemon.ticker import Ticker
-from runtime.errors import SettingsError, SkyfixError
+from runtime.errors import FlightError, SettingsError, SkyfixError
 from runtime.fix import Fix
 from runtime.link.fanout import Fanout
 from runtime.link.link import Said
+from runtime.locate.ground_view import unusable_telemetry
 
 logger = logging.getLogger(__name__)
 
 _DRAIN_S = 0.5
+_FIRST_FRAME_US = 10_000_000
+_TELEMETRY_US = 5_000_000  # it is asked for, and comes some seconds later
 
 
 def run_daemon(settings: Settings) -> None:
@@ -48,7 +52,9 @@ def check_daemon(settings: Settings, say: Callable[[str], None]) -> None:
     """Open everything as a flight does, locate the first frame that comes, and end; raises SkyfixError."""
     signals = Signals()
     with opened(settings, signals, os.environ) as flight:
-        until_us = monotonic_us() + 10_000_000
+        if flight.aircraft is not None:
+            say(f"telemetry: {_heard(flight.aircraft, signals)}")
+        until_us = monotonic_us() + _FIRST_FRAME_US
         signals.idle = lambda: signals.end() if monotonic_us() > until_us else None
         for frame in flight.stream.frames:
             verdict = flight.localizer.step(frame)
@@ -57,9 +63,19 @@ def check_daemon(settings: Settings, say: Callable[[str], None]) -> None:
             say(f"first frame: {frame.name or frame.t_us}, {width} x {height} pixels, {came}")
             break
         else:
-            say("first frame: none came in 10 s")
+            raise FlightError(f"{settings.camera.source.name}: no frame came in {_FIRST_FRAME_US * 1e-6:g} s")
         for state in flight.fanout.states():
             say(f"link: {state.name}, {'open' if state.is_open else state.trouble or 'not open yet'}")
+
+
+def _heard(aircraft: Aircraft, signals: Signals) -> str:
+    """Wait for what the first frame is located with; say what came in time."""
+    until_us = monotonic_us() + _TELEMETRY_US
+    while not signals.ended() and monotonic_us() < until_us:
+        if unusable_telemetry(aircraft.at(monotonic_us())) not in ("no_altitude", "no_pitch"):
+            return "attitude and altitude are heard"
+        signals.sleep(0.1)
+    return f"no attitude or no altitude is heard in {_TELEMETRY_US * 1e-6:g} s"
 
 
 def _loop(flight: OpenFlight, manager: ServiceManager) -> Loop:

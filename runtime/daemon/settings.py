@@ -74,9 +74,9 @@ class Settings:
         return settings
 
     def writes_to(self) -> list[Path]:
-        """Return the files that a flight writes, beside its state."""
+        """Return the files that a flight writes, but for a state that lies where it usually does."""
         paths = [spec.path.removeprefix("unix:") for spec in self.links if spec.path not in (None, "-")]
-        return [Path(path) for path in paths]
+        return [*(Path(path) for path in paths), *([] if self.state is None else [self.state])]
 
     def _check(self, path: Path) -> None:
         camera = self.camera

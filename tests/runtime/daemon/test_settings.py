@@ -51,10 +51,10 @@ def test_links_are_as_many_as_there_are_and_their_files_lie_beside_the_configura
         '[[link]]\nkind = "mavlink"\nurl = "udpout:127.0.0.1:14551"\nmessages = ["GPS_INPUT"]\nsystem_id = 7\n'
         '[[link]]\nkind = "jsonl"\npath = "fixes.jsonl"\n[[link]]\nkind = "jsonl"\npath = "unix:/run/a.sock"\n'
     )
-    settings = read(tmp_path, LEAST + links)
+    settings = read(tmp_path, LEAST + links + '[state]\nfile = "kept.json"\n')
     assert [link.kind for link in settings.links] == ["mavlink", "jsonl", "jsonl"]
     assert settings.links[0] == LinkSpec("mavlink", url="udpout:127.0.0.1:14551", messages=("GPS_INPUT",), system_id=7)
-    assert settings.writes_to() == [tmp_path / "fixes.jsonl", Path("/run/a.sock")]
+    assert settings.writes_to() == [tmp_path / "fixes.jsonl", Path("/run/a.sock"), tmp_path / "kept.json"]
 
 
 @pytest.mark.parametrize(
