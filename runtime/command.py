@@ -6,7 +6,9 @@ A command prints its result to stdout. What it says on the way goes through ``lo
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable
 
@@ -37,7 +39,23 @@ class _StderrHandler(logging.Handler):
     """Writes each record to what ``sys.stderr`` is then: while a progress bar is drawn, that is above the bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        _say(self.format(record))
+
+
+def _say(line: str) -> None:
+    """Write a line to stderr. One that is closed, a log's full disk and a reader that has gone end no flight."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(line, file=sys.stderr, flush=True)
+
+
+def _hold_standard_descriptors() -> None:
+    """Open what the parent has closed of 0, 1, 2: the next file would get the number, and a library's words."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
 
 
 class _OneLine(logging.Formatter):
@@ -52,19 +70,21 @@ def run_command(program: str, command: Callable[[], int | None], *, verbose: boo
 
     A :class:`SkyfixError` becomes one line on stderr and 1.
     """
+    _hold_standard_descriptors()
     set_up_logging(program, verbose=verbose)
     try:
         return command() or 0
     except SkyfixError as error:
-        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        _say(f"{program}: {' '.join(str(error).split())}")
         return 1
     except BrokenPipeError:
         # The reader of our pipe has gone (``| head``): say nothing, and keep the interpreter's last flush quiet.
-        sys.stderr.close()
+        if sys.stderr is not None:
+            sys.stderr.close()
         return 0
     except OSError as error:  # a path that cannot be read or written, a full disk: the system says which
-        print(f"{program}: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        _say(f"{program}: {error.filename or 'input or output'}: {error.strerror or error}")
         return 1
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
+        _say(f"{program}: interrupted")
         return 130

@@ -35,12 +35,45 @@ def hashes_of(tensor: NDArray[Any]) -> Hashes:
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
 
 
+class ChangeWatch:
+    """Notices that an open file is written to: what was checked is then to be checked again.
+
+    A new file that is renamed to its place is another file: the one that is open stays as it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._then = path, path.stat()
+
+    def changed(self) -> bool:
+        """Tell, once, whether it was written to; raises CacheError where a part of it is gone.
+
+        To read memory that is mapped to what is gone would end the process (SIGBUS).
+        """
+        try:
+            now = self._path.stat()
+        except OSError:
+            return False  # renamed or removed; who has it open, has it whole
+        then = self._then
+        if (now.st_dev, now.st_ino) != (then.st_dev, then.st_ino):
+            return False
+        if now.st_size < then.st_size:
+            raise CacheError(
+                f"{self._path} was cut to {now.st_size:,} of {then.st_size:,} bytes while it was open; put a new "
+                f"one beside it and rename it, or build it again: {BUILD} {self._path.with_suffix('.tiles')}"
+            )
+        self._then = now
+        return now.st_mtime_ns != then.st_mtime_ns
+
+
 class RowGuard:
-    """Compares the MiB of a cache's tensors with their hashes, each once. Threads may share it."""
+    """Compares the MiB of a cache's tensors with their hashes, each once, and again where the file was written to.
+
+    Threads may share it.
+    """
 
     def __init__(self, path: Path, tensors: Mapping[str, NDArray[Any]], hashes: Hashes) -> None:
         """``hashes`` are those of the tensors one after the other."""
-        self._path = path
+        self._path, self._watch = path, ChangeWatch(path)
         self._data = {name: np.asarray(held).reshape(-1).view(np.uint8) for name, held in tensors.items()}
         self._row_bytes = {name: len(self._data[name]) // max(len(held), 1) for name, held in tensors.items()}
         edges = np.cumsum([0, *(chunks_of(len(data)) for data in self._data.values())]).tolist()
@@ -49,6 +82,9 @@ class RowGuard:
 
     def check(self, rows: slice | NDArray[np.int64], names: Iterable[str] = ()) -> None:
         """Raise CacheError where a piece that holds any of these rows was altered; no names are all tensors."""
+        if self._watch.changed():
+            for good in self._good.values():
+                good[:] = False
         for name in names or self._data:
             width, good = self._row_bytes[name], self._good[name]
             if isinstance(rows, slice):
@@ -67,11 +103,11 @@ class RowGuard:
 
 
 class MapGuard:
-    """Compares the squares of a map with their hashes, each once."""
+    """Compares the squares of a map with their hashes, each once, and again where the file was written to."""
 
     def __init__(self, path: Path, squares: NDArray[np.int32], hashes: Hashes) -> None:
         """``squares`` are (M, 2) column and row of the squares in order, ``hashes`` (M, 32)."""
-        self._path, self._hashes = path, hashes
+        self._path, self._hashes, self._watch = path, hashes, ChangeWatch(path)
         self._keys = _keys(np.asarray(squares))
         self._good: set[int] = set()
 
@@ -79,6 +115,8 @@ class MapGuard:
         """Check the square that holds a tile (rows from the south); raises CacheError where it was altered."""
         square = column // SQUARE, row // SQUARE
         key = int(_keys(np.array([square]))[0])
+        if self._watch.changed():
+            self._good.clear()
         if key in self._good:
             return
         at = int(np.searchsorted(self._keys, key))

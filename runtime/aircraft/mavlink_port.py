@@ -13,6 +13,7 @@ import tty
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from runtime.aircraft.reachable import BAUDS, has_baud, is_host
 from runtime.errors import SettingsError
 
 Peer: TypeAlias = "tuple[str, int] | None"
@@ -51,10 +52,11 @@ def parse_telemetry(text: str) -> MavlinkUrl:
         raise SettingsError(f"[telemetry] source is {text!r}, and {number!r} is no number: {_EXPECTED}")
     value = int(number)
     if kind == "serial":
-        if not hasattr(termios, f"B{value}"):
-            speeds = "57600, 115200, 230400, 460800, 500000, 921600, 1000000 or 1500000"
-            raise SettingsError(f"[telemetry] source is {text!r}: no serial port has {value} baud, expected {speeds}")
+        if not has_baud(number):
+            raise SettingsError(f"[telemetry] source is {text!r}: no serial port has {number} baud, expected {BAUDS}")
         return MavlinkUrl("serial", place, value)
+    if not is_host(place):
+        raise SettingsError(f"[telemetry] source is {text!r}, and {place!r} is no host: {_EXPECTED}")
     if not 0 < value < 65_536:
         raise SettingsError(f"[telemetry] source is {text!r}: port {value} is not between 1 and 65535")
     return MavlinkUrl("udpin" if kind == "udpin" else "udpout" if kind == "udpout" else "tcp", place, value)

@@ -14,6 +14,7 @@ from runtime.errors import SettingsError
 from runtime.files import write_text_whole
 
 UNIT = Path("/etc/systemd/system/skyfix.service")
+_OWN = (Path("/var/lib/skyfix"), Path("/run/skyfix"))  # StateDirectory, RuntimeDirectory
 
 _TEMPLATE = """\
 [Unit]
@@ -37,6 +38,7 @@ WatchdogSec=15
 DynamicUser=yes
 SupplementaryGroups=video dialout
 StateDirectory=skyfix
+RuntimeDirectory=skyfix
 ProtectSystem=strict
 ProtectHome=read-only
 PrivateTmp=yes
@@ -54,13 +56,13 @@ WantedBy=multi-user.target
 
 def unit_text(config: Path, *, python: Path, root: Path, writes_to: Sequence[Path], memory_max: str = "3G") -> str:
     """Write the unit; the only folders that the daemon may write to, beside its state, are those of ``writes_to``."""
-    folders = sorted({str(path.parent if path.suffix else path) for path in writes_to})
+    folders = sorted({str(path.resolve().parent) for path in writes_to})
     return _TEMPLATE.format(
         python=python,
         config=config.resolve(),
         root=root,
         memory_max=memory_max,
-        writes="".join(f"ReadWritePaths={folder}\n" for folder in folders),
+        writes="".join(f"ReadWritePaths=-{folder}\n" for folder in folders),
     )
 
 
@@ -74,7 +76,11 @@ def install(config: Path, writes_to: Sequence[Path], unit: Path = UNIT) -> str:
         )
     write_text_whole(unit, text)
     name = unit.stem
+    others = sorted({str(path.resolve().parent) for path in writes_to} - {str(path) for path in _OWN})
+    note = (
+        f"the service's user is made at each start: {', '.join(others)} must be writable by all; {_OWN[0]} is its own\n"
+    )
     return (
-        f"wrote {unit}\nnext: systemctl daemon-reload && systemctl enable --now {name}\n"
+        f"wrote {unit}\n{note if others else ''}next: systemctl daemon-reload && systemctl enable --now {name}\n"
         f"then: systemctl status {name}; journalctl -u {name} -f"
     )

@@ -74,9 +74,9 @@ class Settings:
         return settings
 
     def writes_to(self) -> list[Path]:
-        """Return the files that a flight writes, beside its state."""
+        """Return the files that a flight writes, but for a state that lies where it usually does."""
         paths = [spec.path.removeprefix("unix:") for spec in self.links if spec.path not in (None, "-")]
-        return [Path(path) for path in paths]
+        return [*(Path(path) for path in paths), *([] if self.state is None else [self.state])]
 
     def _check(self, path: Path) -> None:
         camera = self.camera
@@ -119,9 +119,9 @@ def _camera(table: TomlTable, file: Path) -> CameraSettings:
 
 
 def _telemetry(table: TomlTable) -> TelemetrySettings | None:
-    source = table.value("source", str, None)
-    system_id = table.whole("system_id", 0, 0, 255)
-    return None if source is None else TelemetrySettings(source, system_id or None)
+    if not table.written:
+        return None
+    return TelemetrySettings(table.text("source"), table.whole("system_id", 0, 0, 255) or None)
 
 
 def _start(table: TomlTable) -> Start | None:
@@ -133,16 +133,12 @@ def _start(table: TomlTable) -> Start | None:
 
 def _link(table: TomlTable, file: Path) -> LinkSpec:
     """``system_id`` and ``component_id`` are ours; paths are relative to the file."""
-    return LinkSpec(
-        kind=table.text("kind"),
-        url=table.value("url", str, None),
-        path=_link_path(table.value("path", str, None), file),
-        messages=table.texts("messages", ()),
-        system_id=table.whole("system_id", 1, 1, 255),
-        component_id=table.whole("component_id", 197, 1, 255),
-        sensor_id=table.whole("sensor_id", 1, 1, 255),
-        signing_key=table.path_or_none("signing_key"),
-    )
+    kind, url = table.text("kind"), table.value("url", str, None)
+    path, messages = _link_path(table.value("path", str, None), file), table.texts("messages", ())
+    system_id, component_id = table.whole("system_id", 1, 1, 255), table.whole("component_id", 197, 1, 255)
+    sensor_id, signing_key = table.whole("sensor_id", 1, 1, 255), table.path_or_none("signing_key")
+    table.refuse_unknown()  # before the spec misses a key that is only misspelt
+    return LinkSpec(kind, url, path, messages, system_id, component_id, sensor_id, signing_key)
 
 
 def _link_path(path: str | None, file: Path) -> str | None:

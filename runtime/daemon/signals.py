@@ -18,6 +18,11 @@ class Signals:
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, self._read_again)
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was asked to end; unlike :meth:`ended` this does nothing else."""
+        return self._ends
+
     def ended(self) -> bool:
         """Tell whether the daemon is to end; whoever waits asks again and again."""
         self.idle()

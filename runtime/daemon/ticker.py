@@ -5,6 +5,7 @@ It lives in a thread of its own, as a frame that is lost may take longer than an
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from runtime.fix import Doubt
 from runtime.link.link import Said, Velocity
 from runtime.locate.outlook import Outlook
+
+logger = logging.getLogger(__name__)
 
 PERIOD_S = 0.1
 """An autopilot's GPS driver takes gaps up to 0.245 s for healthy (ArduPilot, GPS_INPUT)."""
@@ -70,4 +73,8 @@ class Ticker:
             due_s = max(due_s + PERIOD_S, time.monotonic())
             newest = self.newest
             if newest is not None:
-                self._send(carried(newest, self._now_us(), self._velocity()))
+                try:
+                    self._send(carried(newest, self._now_us(), self._velocity()))
+                except Exception:  # an autopilot that gets nothing ever again is worse than one moment left out
+                    logger.exception("a moment after the newest frame is left out")
+                    self.newest = None if self.newest is newest else self.newest

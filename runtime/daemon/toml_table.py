@@ -16,6 +16,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_IN_WORDS = {str: "a text", bool: "true or false", int: "a whole number"}
+_LARGEST = 1e15  # a whole number may be of any length, and no quantity here is
+_SHOWN = 100  # characters of a wrong value
+
 
 class TomlTable:
     """One table of a file, or the file itself; it remembers which keys were asked for."""
@@ -25,6 +29,7 @@ class TomlTable:
         self._file, self.title, self._tree = file, title, tree
         self._asked: list[str] = []
         self._parts: list[TomlTable] = []
+        self._instead = ""  # what stands in the file where this table was expected
 
     @classmethod
     def read(cls, file: Path, missing: str) -> TomlTable:
@@ -33,6 +38,8 @@ class TomlTable:
             return cls(file, "", tomllib.loads(file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise SettingsError(f"{file} is missing; {missing}") from None
+        except OSError as error:
+            raise SettingsError(f"{file} cannot be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{file} is not TOML: {error}") from None
 
@@ -41,7 +48,9 @@ class TomlTable:
         found = self._get(name)
         if found is not None and not isinstance(found, dict):
             raise SettingsError(f"{self._file}: {name} must be a table, [{name}]")
-        return self._keep(TomlTable(self._file, f"[{name}]", found or {}))
+        part = self._keep(TomlTable(self._file, f"[{name}]", found or {}))
+        part._instead = "" if found is not None else self._written_instead(name)
+        return part
 
     def parts(self, name: str) -> list[TomlTable]:
         """Return the tables of a list, ``[[name]]``."""
@@ -56,9 +65,19 @@ class TomlTable:
         self._parts.append(part)
         return part
 
+    def _written_instead(self, key: str) -> str:
+        """Return the word that stands there and looks like a key that is missing, or nothing."""
+        near = difflib.get_close_matches(key, [other for other in self._tree if other not in self._asked], n=1)
+        return near[0] if near else ""
+
     def _get(self, key: str) -> Any:
         self._asked.append(key)
         return self._tree.get(key)
+
+    @property
+    def written(self) -> bool:
+        """Whether anything stands in it."""
+        return bool(self._tree)
 
     def has(self, *keys: str) -> bool:
         """Tell whether any of the keys stands there."""
@@ -70,14 +89,20 @@ class TomlTable:
         if found is None:
             return default
         if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-            raise self.wrong(key, found, f"expected {kind.__name__}")
+            raise self.wrong(key, found, f"expected {_IN_WORDS[kind]}")
+        if isinstance(found, str) and not (found.strip() and found.isprintable()):
+            raise self.wrong(key, found, "expected a text that is not empty and has no control characters")
         return found
 
     def text(self, key: str) -> str:
         """Return a text that must be there."""
         found = self.value(key, str, None)
         if found is None:
-            raise SettingsError(f"{self._file} lacks {key} in {self.title}; see python -m runtime.daemon --example")
+            near = self._instead or self._written_instead(key)
+            hint = f"; is {near} meant to be {self.title.strip('[]') if self._instead else key}?" if near else ""
+            raise SettingsError(
+                f"{self._file} lacks {key} in {self.title}{hint}; see python -m runtime.daemon --example"
+            )
         return str(found)
 
     def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
@@ -94,7 +119,7 @@ class TomlTable:
         found = self._get(key)
         if found is None:
             return default
-        if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
+        if isinstance(found, bool) or not isinstance(found, (int, float)) or not -_LARGEST <= found <= _LARGEST:
             raise self.wrong(key, found, "expected a number")
         if not low <= found <= high:
             raise self.wrong(key, found, f"expected {low:g} to {high:g}")
@@ -118,7 +143,9 @@ class TomlTable:
 
     def wrong(self, key: str, found: object, expected: str) -> SettingsError:
         """Make the error of a value: key, value, what was expected."""
-        return SettingsError(f"{self._file}: {self.title} {key} is {found!r}, {expected}")
+        written = str(found).lower() if isinstance(found, bool) else repr(found)
+        shown = written if len(written) <= _SHOWN else f"{written[:_SHOWN]}..."
+        return SettingsError(f"{self._file}: {self.title} {key} is {shown}, {expected}")
 
     def refuse_unknown(self) -> None:
         """Raise SettingsError for the first key that nobody asked for."""

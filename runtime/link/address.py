@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from runtime.aircraft.reachable import BAUDS, has_baud, is_host
 from runtime.errors import SettingsError
 
 NetKind: TypeAlias = Literal["udpout", "udpin", "tcp", "tcpin"]
@@ -38,14 +39,16 @@ def parse_address(url: str, *, allowed: tuple[WayKind, ...], key: str = "[[link]
     expected = ", ".join(FORMS[kind] for kind in allowed)
     refused = SettingsError(f"{key} is {url!r}; expected one of {expected}")
     rest, colon, number = url.rpartition(":")
-    if not (colon and rest and number.isascii() and number.isdigit()):
+    if not (colon and rest and number.isascii() and number.isdigit() and len(number) < 9):
         raise refused
     if rest.startswith("/"):
         address = Address("serial", rest, int(number))
-        is_good = address.number > 0
+        is_good = True
+        if not has_baud(number):
+            raise SettingsError(f"{key} is {url!r}: no serial port has {number} baud, expected {BAUDS}")
     else:
         kind, _, host = rest.partition(":")
-        if kind not in get_args(NetKind) or not host:
+        if kind not in get_args(NetKind) or not is_host(host):
             raise refused
         address = Address(kind, host, int(number))  # type: ignore[arg-type]  # it is one of NetKind
         is_good = 0 < address.number < 65536

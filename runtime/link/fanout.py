@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from runtime.link.link import Link, Notice, Said
 from runtime.link.worker import LinkState, LinkWorker
@@ -19,8 +19,19 @@ class Fanout:
     the verdict before, so that each is written. In flight it never waits, and the newest verdict wins.
     """
 
-    def __init__(self, links: Sequence[Link], *, lossless: bool = False) -> None:
-        self._workers = [LinkWorker(link, lossless=lossless) for link in links]
+    def __init__(
+        self,
+        links: Sequence[Link],
+        *,
+        lossless: bool = False,
+        hurries: Callable[[], bool] = lambda: False,
+        is_patient: bool = False,
+    ) -> None:
+        """``hurries`` is asked while ``put`` waits: when it tells that the flight is to end, nothing is waited for.
+
+        ``is_patient``: none is refused; all were open before.
+        """
+        self._workers = [LinkWorker(link, lossless=lossless, hurries=hurries, is_patient=is_patient) for link in links]
 
     def start(self) -> None:
         """Open all links; raises SettingsError for one that can never be opened, with all closed again.

@@ -28,6 +28,7 @@ class JsonlPort:
         self._path = path
         self._file: BinaryIO | None = None
         self._readers: Readers | None = None
+        self._is_torn = False  # standard output's last line
 
     @property
     def name(self) -> str:
@@ -44,21 +45,28 @@ class JsonlPort:
         self.close()
         if self._path.startswith(UNIX):
             self._readers = Readers(_unix_listener(Path(self._path[len(UNIX) :])))
-        elif self._path != "-":
-            self._file = _appending(Path(self._path))
+        else:
+            self._file = _standard_output() if self._path == "-" else _appending(Path(self._path))
 
     def send(self, said: Said) -> None:
         """Write a line; raises OSError where it cannot be written whole."""
         line = (said.verdict.to_json() + "\n").encode()
-        if self._path == "-":
-            sys.stdout.write(line.decode())
-            sys.stdout.flush()
-        elif self._readers is not None:
+        if self._readers is not None:
             self._readers.write(line)
         elif self._file is None:
             raise OSError(f"{self.name} is not open")
-        elif self._file.write(line) != len(line):  # it is unbuffered: the next write would say why
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._path)
+        else:
+            self._write(self._file, b"\n" + line if self._is_torn else line)
+
+    def _write(self, file: BinaryIO, data: bytes) -> None:
+        """Write all of it; a file that has no room for the rest says why at the next try."""
+        is_line = self._path == "-"  # a file's torn line is ended when it is opened anew
+        while data:
+            written = file.write(data)
+            if not written:  # it would block
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            data = data[written:]
+            self._is_torn = is_line and bool(data)
 
     def notify(self, notice: Notice) -> None:
         """Do nothing: a line is a verdict."""
@@ -76,6 +84,14 @@ class JsonlPort:
             self._readers.close()
             Path(self._path[len(UNIX) :]).unlink(missing_ok=True)
         self._file = self._readers = None
+
+
+def _standard_output() -> BinaryIO:
+    """Return standard output without its buffer, whose lock a reader that does not read would hold for ever."""
+    try:
+        return open(sys.stdout.fileno(), "ab", buffering=0, closefd=False)
+    except (AttributeError, ValueError, OSError):  # the parent closed it
+        raise SettingsError("[[link]] path '-': standard output is closed; expected it open, or a file") from None
 
 
 def _appending(path: Path) -> BinaryIO:

@@ -89,6 +89,8 @@ class LinkSpec:
             return
         why = f": {REFUSED[message]}" if self.kind == "mavlink" and message in REFUSED else ""
         expected = f"expected of {', '.join(known)}" if known else "expected none"
+        near = difflib.get_close_matches(message.upper(), known, 1)
+        expected += f"; did you mean {near[0]}?" if near else ""
         raise SettingsError(f"[[link]] messages has {message!r}, which {self.kind} is not sent{why}; {expected}")
 
 

@@ -31,6 +31,7 @@ class LinkState:
     notices_lost: int
     failures: int  # times it broke or could not be opened
     trouble: str  # why it is not open, or empty
+    is_unread: bool = False  # the last verdict found the pipe's reader gone
 
 
 class LinkWorker:
@@ -39,15 +40,22 @@ class LinkWorker:
     A moment never overtakes a frame: a link may want them for different messages.
     """
 
-    def __init__(self, link: Link, *, lossless: bool) -> None:
+    def __init__(
+        self, link: Link, *, lossless: bool, hurries: Callable[[], bool] = lambda: False, is_patient: bool = False
+    ) -> None:
+        """``hurries`` tells that nothing is to be waited for any more: the flight is to end.
+
+        ``is_patient`` tries also what can never be opened again and again: it was open once.
+        """
         self._link = link
-        self._lossless = lossless
+        self._lossless, self._hurries, self._is_patient = lossless, hurries, is_patient
         self._slots: dict[bool, Said] = {}  # by is_carried, in the order they came
         self._notices: deque[Notice] = deque()
         self._change = threading.Condition()
         self._is_stopping = self._is_open = self._is_busy = self._was_tried = False
         self._sent = self._overtaken = self._notices_lost = self._failures = 0
         self._trouble = self._told = ""
+        self._is_unread = False
         self._back_off_s = FIRST_BACK_OFF_S
         self._thread = threading.Thread(target=self._run, name=link.name, daemon=True)
         self.refused: SettingsError | None = None
@@ -68,7 +76,9 @@ class LinkWorker:
             return
         with self._change:
             while self._lossless and self._is_open and said.is_carried in self._slots and not self._is_stopping:
-                self._change.wait()
+                if self._hurries():
+                    break
+                self._change.wait(TICK_S)
             self._overtaken += self._slots.pop(said.is_carried, None) is not None
             self._slots[said.is_carried] = said
             self._change.notify_all()
@@ -93,6 +103,7 @@ class LinkWorker:
                 self._notices_lost,
                 self._failures,
                 self._trouble,
+                self._is_unread,
             )
 
     def wait_tried(self, timeout_s: float) -> None:
@@ -126,7 +137,7 @@ class LinkWorker:
                 self._note_open()
                 self._feed()
             except SettingsError as error:
-                if not self._was_tried:
+                if not (self._was_tried or self._is_patient):
                     self.refused = error
                     self._note_broken(error)
                     return
@@ -176,6 +187,7 @@ class LinkWorker:
         with self._change:
             if said:
                 self._sent += 1
+                self._is_unread = False
                 if self._slots.get(said.is_carried) is said:
                     del self._slots[said.is_carried]
             self._is_busy = False
@@ -196,11 +208,12 @@ class LinkWorker:
 
     def _note_broken(self, error: Exception) -> None:
         """Count it, and tell it once until it works again."""
-        trouble = str(error) or type(error).__name__
+        trouble = _in_words(error)
         with self._change:
             self._is_open, self._was_tried = False, True
             self._failures += 1
             self._trouble = trouble
+            self._is_unread = isinstance(error, BrokenPipeError)
             self._change.notify_all()
         if trouble != self._told and self.refused is None:
             log.warning("%s: %s; trying again", self._link.name, trouble)
@@ -214,3 +227,9 @@ class LinkWorker:
             self._link.close()
         except OSError as error:
             log.debug("%s: %s on closing", self._link.name, error)
+
+
+def _in_words(error: Exception) -> str:
+    """Say what a link's trouble is, without the number that the system has for it."""
+    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return told or type(error).__name__

@@ -20,6 +20,8 @@ def read_camera(path: Path) -> Camera:
         size = int(fields["image_width"]), int(fields["image_height"])
     except FileNotFoundError:
         raise CameraError(f"{path} is missing; a flight needs its camera (ROS camera_info YAML)") from None
+    except OSError as error:
+        raise CameraError(f"{path} cannot be read: {error.strerror}; expected a ROS camera_info YAML") from None
     except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise CameraError(f"{path} is not a ROS camera_info file: {error}") from None
     model = fields.get("distortion_model", "plumb_bob")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -13,14 +14,18 @@ from runtime.frame import Frame, Telemetry
 from runtime.pictures import read_picture
 from runtime.sensors.telemetry import read_telemetry, row_in_flight
 
+logger = logging.getLogger(__name__)
+
 _POLL_S = 0.05
 
 
 def folder_frames(folder: Path) -> Generator[Frame, None, None]:
-    """Yield every picture that ``telemetry.csv`` names, in order; raises FlightError on a table it cannot read."""
+    """Return every picture that ``telemetry.csv`` names, in order.
+
+    Raises FlightError at once on a table that it cannot read.
+    """
     telemetry, images = read_telemetry(folder / "telemetry.csv")
-    for row, image in zip(telemetry, images, strict=True):
-        yield _frame(row, image)
+    return (_frame(row, image) for row, image in zip(telemetry, images, strict=True))
 
 
 def _frame(row: Telemetry, image: Path) -> Frame:
@@ -41,6 +46,7 @@ class FolderTail:
     def __init__(self, folder: Path) -> None:
         self._table = folder / "telemetry.csv"
         self._header, self._read_bytes = "", 0
+        self._trouble = ""
         self.passed_over = 0
         """Rows that were overtaken by a newer one before anybody asked."""
 
@@ -57,20 +63,37 @@ class FolderTail:
         return None if row is None else _frame(*row)
 
     def _added(self) -> list[str]:
-        """Read the whole lines that were added; a table that became shorter is another one, and read anew."""
-        size = self._table.stat().st_size if self._table.is_file() else 0
-        if size < self._read_bytes:
-            self._header, self._read_bytes = "", 0
-        if size <= self._read_bytes:
+        """Read the whole lines that were added; a table that became shorter is another one, and read anew.
+
+        A table that cannot be read now has none: its disk may come back.
+        """
+        try:
+            size = self._table.stat().st_size
+            if size < self._read_bytes:
+                self._header, self._read_bytes = "", 0
+            if size <= self._read_bytes:
+                return []
+            with self._table.open("rb") as file:
+                file.seek(self._read_bytes)
+                added, newline, _ = file.read().rpartition(b"\n")
+        except OSError as error:
+            self._tell(error)
+            if isinstance(error, FileNotFoundError):
+                self._header, self._read_bytes = "", 0
             return []
-        with self._table.open("rb") as file:
-            file.seek(self._read_bytes)
-            added, newline, _ = file.read().rpartition(b"\n")
+        self._trouble = ""
         self._read_bytes += len(added) + len(newline)
         lines = [line for line in added.decode("utf-8-sig", errors="replace").splitlines() if line.strip()]
         if lines and not self._header:
             self._header = lines.pop(0)
         return lines
+
+    def _tell(self, error: OSError) -> None:
+        """Tell once why the table cannot be read; one that is not there yet is no news."""
+        trouble = error.strerror or str(error)
+        if trouble != self._trouble and (self._read_bytes or not isinstance(error, FileNotFoundError)):
+            logger.warning("%s: %s; it is looked for again and again", self._table, trouble)
+        self._trouble = trouble
 
 
 def follow_folder(tail: FolderTail, stopped: Callable[[], bool]) -> Generator[Frame, None, None]:

@@ -87,7 +87,10 @@ def row_in_flight(path: Path, header: str, line: str) -> tuple[Telemetry, Path] 
     lacking = [name for name in _REQUIRED if name not in names]
     if lacking:
         raise FlightError(f"{path} lacks the column {', '.join(lacking)}; it needs {','.join(_REQUIRED)}")
-    cells = next(csv.reader([line]))
+    try:
+        cells = next(csv.reader([line]))
+    except csv.Error:  # a cell without end, or a NUL
+        return None
     return _in_flight(Row(str(path), dict(zip(names, cells, strict=False))), path)
 
 

@@ -9,20 +9,26 @@ import cv2
 import numpy as np
 
 from runtime.errors import FlightError
-from runtime.frame import Frame
+from runtime.frame import Frame, Telemetry
 from runtime.sensors.telemetry import read_telemetry, telemetry_at
 
 
 def video_frames(video: Path, table: Path, every_s: float) -> Generator[Frame, None, None]:
-    """Yield a frame every so often, with telemetry between the rows of ``table``; t_us count from the video's start.
+    """Return a frame every so often, with telemetry between the rows of ``table``; t_us count from the video's start.
 
-    Raises FlightError when the file is no video.
+    Raises FlightError at once when the table cannot be read or the file is no video.
     """
     rows, _ = read_telemetry(table, needs_images=False)
-    times_us = [row.t_us for row in rows]
     capture = cv2.VideoCapture(str(video))
     if not capture.isOpened():
         raise FlightError(f"{video} is not a video that OpenCV can read")
+    return _frames(capture, video.name, rows, every_s)
+
+
+def _frames(
+    capture: cv2.VideoCapture, name: str, rows: list[Telemetry], every_s: float
+) -> Generator[Frame, None, None]:
+    times_us = [row.t_us for row in rows]
     try:
         due_us = 0
         while capture.grab():
@@ -33,6 +39,6 @@ def video_frames(video: Path, table: Path, every_s: float) -> Generator[Frame, N
             read, picture = capture.retrieve()
             if read:
                 rgb = np.ascontiguousarray(picture[..., ::-1], np.uint8)
-                yield Frame(telemetry_at(rows, times_us, t_us), rgb, f"{video.name}@{t_us}")
+                yield Frame(telemetry_at(rows, times_us, t_us), rgb, f"{name}@{t_us}")
     finally:
         capture.release()

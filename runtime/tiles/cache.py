@@ -157,6 +157,8 @@ def map_facts(imagery: Imagery, accuracy_ce90_m: float) -> MapFacts:
 
 def _read_metadata(path: Path) -> dict[str, Any]:
     """Read the metadata's JSON, not yet compared with its hash; raises CacheError."""
+    if path.is_dir():
+        raise CacheError(f"{path} is a folder; expected a tile cache: {BUILD} NAME.tiles")
     if not path.is_file():
         raise CacheError(f"{path} is missing; build it: {BUILD} {path}")
     try:

@@ -112,3 +112,24 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_word(toy_tiles: Path) 
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait() == 0
+
+
+@pytest.mark.parametrize("err", ["2>&-", "2>/dev/full"])
+def test_a_log_that_cannot_be_written_ends_nothing_and_goes_nowhere_else(err: str, tmp_path: Path) -> None:
+    """A library that prints to descriptor 2 must not print into the first file that is opened."""
+    code = (
+        "import logging, os, sys; from runtime.command import run_command\n"
+        "def command():\n"
+        "    logging.getLogger('runtime').warning('the disk is full')\n"
+        "    with open(sys.argv[1], 'wb', buffering=0) as file:\n"
+        "        file.write(b'fix ')\n"
+        "        try: os.write(2, b'chatter')\n"
+        "        except OSError: pass\n"
+        "sys.exit(run_command('a.b', command))"
+    )
+    out = tmp_path / "fixes"
+    command = f'exec "$0" -c "$1" "$2" {err}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, code, str(out)], cwd=ROOT, stdout=subprocess.PIPE, check=False
+    )
+    assert (done.returncode, done.stdout, out.read_bytes()) == (0, b"", b"fix ")

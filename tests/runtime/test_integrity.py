@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +105,52 @@ def shown(imagery: Imagery, tile: Tile) -> np.ndarray:
     picture, _ = imagery.window(Metres(corner.x + side_m / 2, corner.y - side_m / 2), 0.98 * side_m, 256)
     imagery.close()
     return picture
+
+
+def copied(path: Path, folder: Path) -> Path:
+    shutil.copy(path.with_suffix(".mbtiles"), folder)
+    return Path(shutil.copy(path, folder))
+
+
+def test_rows_that_were_good_are_checked_again_when_the_file_is_written_to(toy_tiles: Path, tmp_path: Path) -> None:
+    path = copied(toy_tiles, tmp_path)
+    cache = TileCache.open(path, lazy=True)
+    cache.check_rows(slice(None))
+    os.utime(path, ns=(1, 1))
+    cache.check_rows(slice(None))  # touched, and nothing else
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)[0]
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last ^ 1]))
+    os.utime(path, ns=(2, 2))
+    with pytest.raises(CacheError, match="altered"):
+        cache.check_rows(slice(None))
+
+
+def test_a_file_that_is_cut_while_it_is_mapped_is_an_error_and_no_bus_error(toy_tiles: Path, tmp_path: Path) -> None:
+    path = copied(toy_tiles, tmp_path)
+    cache = TileCache.open(path, lazy=True)
+    os.truncate(path, 0)
+    with pytest.raises(CacheError, match=r"town\.tiles was cut to 0 of .* rename it"):
+        cache.check_rows(slice(None))
+
+
+def test_a_new_file_in_its_place_is_another_one(toy_tiles: Path, tmp_path: Path) -> None:
+    path = copied(toy_tiles, tmp_path)
+    cache = TileCache.open(path, lazy=True)
+    (tmp_path / "new").write_bytes(b"another")
+    (tmp_path / "new").replace(path)
+    cache.check_rows(slice(None))
+    path.unlink()
+    cache.check_rows(slice(None))
+
+
+def test_a_map_that_is_cut_in_flight_is_an_error(toy_tiles: Path, tmp_path: Path) -> None:
+    imagery = TileCache.open(copied(toy_tiles, tmp_path), lazy=True).open_imagery()
+    low = imagery.corners[0]
+    assert imagery.stored(low) is not None
+    os.truncate(imagery.path, 4096)
+    with pytest.raises(CacheError, match=r"town\.mbtiles was cut"):
+        imagery.stored(low)
+    imagery.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from runtime.daemon.loop import Loop
-from runtime.daemon.ticker import Newest, carried
+from runtime.daemon.ticker import Newest, Ticker, carried
 from runtime.fix import Doubt, Fix, NoFix, Verdict
 from runtime.frame import Frame, Telemetry
 from runtime.geo.local import LocalFrame, distance_m
@@ -143,3 +145,26 @@ def test_long_after_the_last_frame_there_is_nothing_to_say() -> None:
 
     said = carried(Newest(loop.localizer.outlook, 5_000_000), 36_000_000, (float("nan"), float("nan")))
     assert isinstance(said.verdict, NoFix)
+
+
+def test_a_moment_that_fails_is_told_once_and_the_next_frame_s_are_sent(caplog: pytest.LogCaptureFixture) -> None:
+    loop, _ = fly([FIX])
+    sent, troubles = threading.Event(), [ArithmeticError("of this moment")]
+
+    def velocity() -> tuple[float, float]:
+        if troubles:
+            raise troubles.pop()
+        return 10.0, 0.0
+
+    ticker = Ticker(lambda said: sent.set(), lambda: 6_000_000, velocity)
+    ticker.newest = Newest(loop.localizer.outlook, 5_000_000)
+    ticker.start()
+    for _ in range(200):
+        if not troubles:
+            break
+        time.sleep(0.02)
+    assert not sent.wait(0.3)
+    ticker.newest = Newest(loop.localizer.outlook, 5_000_000)
+    assert sent.wait(5.0)
+    ticker.stop()
+    assert len(caplog.records) == 1

@@ -25,9 +25,21 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     assert ours == []
     text = (tmp_path / "skyfix.service").read_text()
     assert f"ExecStart={sys.executable} -m runtime.daemon --config {tmp_path}/skyfix.toml" in text
-    assert f"ReadWritePaths={tmp_path}/logs\n" in text
+    assert f"ReadWritePaths=-{tmp_path}/logs\n" in text
+    assert f"{tmp_path}/logs must be writable by all; /var/lib/skyfix is its own" in said
     for line in ("Type=notify", "WatchdogSec=15", "DynamicUser=yes", "ProtectSystem=strict", "Restart=always"):
         assert line in text
+
+
+def test_paths_of_a_configuration_that_is_named_from_where_one_stands_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    install(Path("skyfix.toml"), [Path("fixes"), Path("/var/lib/skyfix/fixes.jsonl")], tmp_path / "skyfix.service")
+    text = (tmp_path / "skyfix.service").read_text()
+    assert f"--config {tmp_path}/skyfix.toml\n" in text
+    written = {line for line in text.splitlines() if line.startswith("ReadWritePaths")}
+    assert written == {"ReadWritePaths=-/var/lib/skyfix", f"ReadWritePaths=-{tmp_path}"}
 
 
 def test_where_it_may_not_be_laid_down_the_mend_is_told(tmp_path: Path) -> None:

@@ -51,10 +51,10 @@ def test_links_are_as_many_as_there_are_and_their_files_lie_beside_the_configura
         '[[link]]\nkind = "mavlink"\nurl = "udpout:127.0.0.1:14551"\nmessages = ["GPS_INPUT"]\nsystem_id = 7\n'
         '[[link]]\nkind = "jsonl"\npath = "fixes.jsonl"\n[[link]]\nkind = "jsonl"\npath = "unix:/run/a.sock"\n'
     )
-    settings = read(tmp_path, LEAST + links)
+    settings = read(tmp_path, LEAST + links + '[state]\nfile = "kept.json"\n')
     assert [link.kind for link in settings.links] == ["mavlink", "jsonl", "jsonl"]
     assert settings.links[0] == LinkSpec("mavlink", url="udpout:127.0.0.1:14551", messages=("GPS_INPUT",), system_id=7)
-    assert settings.writes_to() == [tmp_path / "fixes.jsonl", Path("/run/a.sock")]
+    assert settings.writes_to() == [tmp_path / "fixes.jsonl", Path("/run/a.sock"), tmp_path / "kept.json"]
 
 
 @pytest.mark.parametrize(
@@ -81,20 +81,38 @@ def test_links_are_as_many_as_there_are_and_their_files_lie_beside_the_configura
         (LEAST.replace('"a.tiles"', "3"), "tiles is 3, expected"),
         (LEAST + 'follow = "yes"', "follow is 'yes', expected"),
         (LEAST + "follow = 1", "follow is 1"),
-        (LEAST + "every_s = true", "every_s is True, expected a number"),
+        (LEAST + "every_s = true", "every_s is true, expected a number"),
         (LEAST + "every_s = nan", "every_s is nan"),
-        (LEAST + "[model]\nthreads = 1.5", "threads is 1.5, expected int"),
-        (LEAST + "[model]\nthreads = true", "threads is True"),
+        (LEAST + "[model]\nthreads = 1.5", "threads is 1.5, expected a whole number"),
+        (LEAST + "[model]\nthreads = true", "threads is true"),
         (LEAST + "[start]\nlat = 47.5\nlon = 8.2", "[start]"),
         (LEAST + "[start]\nlat = 97.5\nlon = 8.2\nradius_m = 100", "lat 97.5"),
         (LEAST + "[start]\nlat = 47.5\nlon = 8.2\nradius_m = 0", "radius 0"),
         (LEAST + "[start", "is not TOML"),
+        (LEAST.replace("tiles =", "tile ="), "lacks tiles in [map]; is tile meant to be tiles?"),
+        (LEAST.replace("[camera]", "[camra]"), "lacks source in [camera]; is camra meant to be camera?"),
+        (LEAST + '[[link]]\nkind = "mavlink"\nulr = "udpout:a:1"', "ulr is unknown; did you mean url?"),
+        (LEAST.replace('"a.tiles"', '""'), "tiles is '', expected a text that is not empty"),
+        (LEAST.replace('"frames"', '" "'), "source is ' ', expected a text that is not empty"),
+        (LEAST.replace('"a.tiles"', r'"a\u0000b"'), "has no control characters"),
+        (LEAST + "follow = 1", "expected true or false"),
+        (LEAST + "mount_pitch_deg = 1" + "0" * 400, "mount_pitch_deg is 1000"),
+        (LEAST + "fps = inf", "fps is inf, expected a number"),
+        (LEAST + "[telemetry]\nsystem_id = 1", "lacks source in [telemetry]"),
+        (LEAST + '[[link]]\nkind = "mavlink"\nurl = "udpout:a:1"\nmessages = ["gps_inptu"]', "did you mean GPS_INPUT"),
+        (LEAST + '[[link]]\nkind = "mavlink"\nurl = "udpout:a..b:1"', "expected one of udpout:HOST:PORT"),
+        (LEAST + '[[link]]\nkind = "msp"\nurl = "/dev/ttyS0:12345"', "no serial port has 12345 baud, expected 57600"),
     ],
 )
 def test_a_mistake_is_named(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         read(tmp_path, text)
     assert said in str(caught.value)
+
+
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
+        Settings.read(tmp_path)
 
 
 def test_a_missing_file_says_where_an_example_is(tmp_path: Path) -> None:

@@ -207,6 +207,53 @@ def test_no_verdict_of_a_recording_is_lost(tmp_path: Path, end: threading.Event)
     fanout.close()
 
 
+def test_a_flight_that_is_to_end_waits_for_no_link_that_takes_nothing(end: threading.Event) -> None:
+    is_ending = threading.Event()
+    fanout = Fanout([_Link(end.wait)], lossless=True, hurries=is_ending.is_set)
+    fanout.start()
+    fanout.put(nothing_said(1))
+    threading.Timer(0.2, is_ending.set).start()
+    putting = threading.Thread(target=lambda: [fanout.put(nothing_said(t_us)) for t_us in (2, 3)], daemon=True)
+    putting.start()
+    putting.join(5.0)
+    assert not putting.is_alive()
+    assert is_ending.is_set(), "until then it waits"
+    end.set()
+    fanout.close()
+
+
+def test_a_pipe_that_nobody_reads_is_known_until_somebody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "FIRST_BACK_OFF_S", 0.01)
+    troubles: list[OSError] = [OSError(28, "No space left on device")]
+
+    def breaks() -> None:
+        if troubles:
+            raise troubles.pop()
+
+    fanout = Fanout([_Link(breaks)])
+    fanout.start()
+    for trouble, is_unread in ((None, False), (BrokenPipeError(32, "Broken pipe"), True), (None, False)):
+        failures = fanout.states()[0].failures
+        if trouble is not None:
+            troubles.append(trouble)
+        fanout.put(nothing_said(1))
+        assert fanout.drain(5)
+        assert wait_until(lambda: fanout.states()[0].is_open)
+        assert fanout.states()[0].is_unread == is_unread
+        assert fanout.states()[0].failures == failures + (trouble is not None or failures == 0)
+    fanout.close()
+
+
+def test_links_that_were_open_before_are_refused_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "FIRST_BACK_OFF_S", 0.01)
+    link = _Link()
+    link.open_errors = [SettingsError("the port is taken by another program")] * 3
+    fanout = Fanout([link], is_patient=True)
+    fanout.start()
+    assert wait_until(lambda: fanout.states()[0].is_open)
+    fanout.close()
+
+
 def test_a_verdict_of_a_recording_that_met_a_broken_link_is_sent_when_it_works_again() -> None:
     troubles = [OSError("once")]
 

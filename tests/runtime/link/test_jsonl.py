@@ -42,12 +42,42 @@ def test_a_file_is_appended_to_behind_a_torn_line(tmp_path: Path) -> None:
     assert [json.loads(lines[i])["t_us"] for i in (0, 2, 3)] == [1, 3, 4] and len(lines) == 4
 
 
-def test_standard_output_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+def test_standard_output_is_a_dash(capfd: pytest.CaptureFixture[str]) -> None:
     port = JsonlPort("-")
     port.open()
     port.send(nothing_said(5))
     port.close()
-    assert json.loads(capsys.readouterr().out)["t_us"] == 5
+    assert json.loads(capfd.readouterr().out)["t_us"] == 5
+
+
+def test_a_torn_line_of_standard_output_is_ended_before_the_next(capfd: pytest.CaptureFixture[str]) -> None:
+    port = JsonlPort("-")
+    port.open()
+
+    class Small:
+        """A file with room for so many bytes."""
+
+        room = 5
+
+        def write(self, data: bytes) -> int:
+            if not self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            some, self.room = data[: self.room], 0
+            return os.write(1, some)
+
+    with pytest.raises(OSError, match="No space"):
+        port._write(Small(), nothing_said(1).verdict.to_json().encode() + b"\n")  # type: ignore[arg-type]
+    port.open()
+    port.send(nothing_said(2))
+    torn, whole = capfd.readouterr().out.splitlines()
+    assert torn == '{"t_u'
+    assert json.loads(whole)["t_us"] == 2
+
+
+def test_a_standard_output_that_was_closed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(SettingsError, match="standard output is closed"):
+        JsonlPort("-").open()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from runtime.errors import FlightError
 from runtime.geo.camera import Camera
 from runtime.locate.ground_view import unusable
 from runtime.sensors.folder import FolderTail, folder_frames, follow_folder
@@ -77,6 +78,7 @@ def test_a_growing_folder_gives_the_newest_picture_alone_and_ends_when_asked(tmp
         ("2000000,none.png,1,50,0,-90,0", 2_000_000, "unreadable_picture"),
         ("500000,2.png,1,50,0,-90,0", 500_000, None),  # the localizer refuses a time that runs backwards
         (",2.png,1,50,0,-90,0", None, None),
+        ('2000000,"' + "2" * 200_000, None, None),  # a cell without end
         ("", None, None),
     ],
 )
@@ -120,6 +122,28 @@ def test_a_line_that_is_half_written_is_waited_for(tmp_path: Path) -> None:
     assert tail.newest() is None
 
 
+def test_a_table_that_cannot_be_read_for_a_while_is_told_once_and_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table, away = tmp_path / "telemetry.csv", tmp_path / "away.csv"
+    table.write_text(HEADER)
+    add_frame(tmp_path, 1, 11)
+    tail = FolderTail(tmp_path)
+    assert tail.newest() is not None
+    table.rename(away)
+    table.mkdir()  # whoever opens it gets an OSError
+    assert (tail.newest(), tail.newest()) == (None, None)
+    table.rmdir()
+    away.rename(table)
+    add_frame(tmp_path, 2, 22)
+    frame = tail.newest()
+    assert frame is not None
+    assert shade_of(frame) == 22
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{table}: Is a directory; it is looked for again and again"
+    ]
+
+
 def test_rows_that_were_overtaken_are_counted_and_a_new_table_is_read_anew(tmp_path: Path) -> None:
     (tmp_path / "telemetry.csv").write_text(HEADER)
     tail = FolderTail(tmp_path)
@@ -144,3 +168,8 @@ def test_a_broken_picture_is_a_frame_without_pixels_and_a_verdict(tmp_path: Path
     camera = Camera(640, 360, np.diag([500.0, 500.0, 1.0]), np.zeros(5))
     frames = list(folder_frames(tmp_path))
     assert [unusable(frame, camera) for frame in frames] == ["unreadable_picture"] * 2
+
+
+def test_a_table_that_cannot_be_read_is_told_before_anything_else_is_opened(tmp_path: Path) -> None:
+    with pytest.raises(FlightError, match=r"telemetry\.csv is missing"):
+        folder_frames(tmp_path)
