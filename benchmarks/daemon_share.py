@@ -1,0 +1,106 @@
+"""The daemon with a camera's capture process, counting whose the processor's time was: python daemon_share.py CONFIG.
+
+The recording is read by another process, as a camera is (:class:`runtime.cameras.capture.Capture`), and flown by the
+daemon's own localizer, loop, ticker and links. Time is the kernel's, of each thread; what the networks' own threads
+took is the process's less everybody's else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import runtime.daemon.run as daemon
+from runtime.cameras.capture import Capture
+from runtime.cameras.recorded import FolderStream
+from runtime.command import run_command
+from runtime.daemon.frames import live
+from runtime.daemon.notify import ServiceManager
+from runtime.daemon.opening import opened
+from runtime.daemon.settings import Settings
+from runtime.daemon.signals import Signals
+from runtime.fix import Verdict
+from runtime.frame import Frame, Telemetry
+from runtime.sensors.telemetry import read_telemetry, telemetry_at
+
+
+class TimedLocalizer:
+    """A localizer that knows what its thread spent in it."""
+
+    def __init__(self, localizer: Any) -> None:
+        self._localizer, self.thread_s = localizer, 0.0
+
+    def step(self, frame: Frame) -> Verdict:
+        """Take a frame."""
+        began_s = time.thread_time()
+        verdict: Verdict = self._localizer.step(frame)
+        self.thread_s += time.thread_time() - began_s
+        return verdict
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._localizer, name)
+
+
+class RowsOfNow:
+    """A recording's telemetry on this computer's clock, which begins with the first picture."""
+
+    def __init__(self, folder: Path) -> None:
+        self._rows, _ = read_telemetry(folder / "telemetry.csv")
+        self._times_us = [row.t_us for row in self._rows]
+        self._began_us: int | None = None
+
+    def at(self, t_us: int) -> Telemetry:
+        """Return what the aircraft knew."""
+        if self._began_us is None:
+            self._began_us = t_us - self._times_us[0]
+        return replace(telemetry_at(self._rows, self._times_us, t_us - self._began_us), t_us=t_us)
+
+
+def fly(settings: Settings) -> None:
+    """Fly to the end, and print whose the time was."""
+    folder = Path(settings.camera.source.address)
+    signals, rows = Signals(), RowsOfNow(folder)
+    with opened(settings, signals, os.environ) as flight, Capture(FolderStream(folder)) as capture:
+        timed = TimedLocalizer(flight.localizer)
+        stream = live(capture, rows.at, signals.ended)
+        flown = replace(flight, localizer=timed, stream=stream)
+        loop = daemon._loop(flown, ServiceManager({}))
+        signals.idle, ticker = loop.alive, daemon._ticker(flown, loop)
+        began = time.monotonic(), time.process_time(), time.thread_time()
+        loop.fly(stream, signals.ended)
+        wall_s, whole_s, main_s = (b - a for a, b in zip(began, _now(), strict=True))
+        others_s = {one.name: _thread_s(one) for one in threading.enumerate() if one is not threading.main_thread()}
+        if ticker is not None:
+            ticker.stop()
+    print(f"{loop.health}; {capture.dropped} frames passed over", file=sys.stderr)
+    _print_shares(wall_s, whole_s, {"loop": main_s - timed.thread_s, **others_s}, timed.thread_s)
+
+
+def _now() -> tuple[float, float, float]:
+    return time.monotonic(), time.process_time(), time.thread_time()
+
+
+def _thread_s(thread: threading.Thread) -> float:
+    """Return the processor's time of one thread, by the kernel's count."""
+    fields = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _print_shares(wall_s: float, whole_s: float, ours_s: dict[str, float], localizer_s: float) -> None:
+    around_s = sum(ours_s.values())
+    parts = ", ".join(f"{name} {spent / wall_s:.2%}" for name, spent in ours_s.items())
+    print(
+        f"  of one core: localizer and networks {(whole_s - around_s) / wall_s:.1%} (its own thread "
+        f"{localizer_s / wall_s:.1%}); all around it {around_s / wall_s:.1%}, which is {around_s / whole_s:.1%} "
+        f"of the process's time\n    {parts}"
+    )
+
+
+if __name__ == "__main__":
+    config = Path(sys.argv[1])
+    sys.exit(run_command("daemon_share", lambda: fly(Settings.read(config)), verbose=False))
