@@ -104,17 +104,18 @@ class TcpWay:
 
     def __init__(self, address: Address) -> None:
         self._socket = socket.create_connection((address.place, address.number), timeout=CONNECT_S)
-        self._socket.settimeout(WAIT_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def write(self, data: bytes) -> None:
         """Send all of it: a time-out in the middle breaks the stream, and is an OSError."""
+        self._socket.settimeout(WAIT_S)
         self._socket.sendall(data)
 
     def read(self) -> list[bytes]:
         """Return what came in; raises ConnectionResetError where the server has closed."""
+        self._socket.setblocking(False)
         try:
-            data = self._socket.recv(BYTES_AT_ONCE, socket.MSG_DONTWAIT)
+            data = self._socket.recv(BYTES_AT_ONCE)
         except BlockingIOError:
             return []
         if not data:

@@ -36,6 +36,10 @@ def test_a_server_that_went_away_is_an_error_and_one_that_came_back_is_spoken_to
         peer, _ = server.accept()
         way.write(b"one")
         assert peer.recv(10) == b"one"
+        assert way.read() == []  # it is silent, which is no error
+        peer.sendall(b"back")
+        got: list[bytes] = []
+        assert wait_until(lambda: got == [b"back"], each=lambda: got.extend(way.read()))
         peer.close()
     with pytest.raises(OSError):
         wait_until(lambda: False, each=way.read, timeout_s=5)
