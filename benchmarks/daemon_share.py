@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import runtime.daemon.run as daemon
 from runtime.cameras.capture import Capture
@@ -26,6 +26,7 @@ from runtime.daemon.settings import Settings
 from runtime.daemon.signals import Signals
 from runtime.fix import Verdict
 from runtime.frame import Frame, Telemetry
+from runtime.locate.localizer import Localizer
 from runtime.sensors.telemetry import read_telemetry, telemetry_at
 
 
@@ -68,7 +69,7 @@ def fly(settings: Settings) -> None:
     with opened(settings, signals, os.environ) as flight, Capture(FolderStream(folder)) as capture:
         timed = TimedLocalizer(flight.localizer)
         stream = live(capture, rows.at, signals.ended)
-        flown = replace(flight, localizer=timed, stream=stream)
+        flown = replace(flight, localizer=cast(Localizer, timed), stream=stream)
         loop = daemon._loop(flown, ServiceManager({}))
         signals.idle, ticker = loop.alive, daemon._ticker(flown, loop)
         began = time.monotonic(), time.process_time(), time.thread_time()

@@ -33,7 +33,7 @@ class TomlTable:
             return cls(file, "", tomllib.loads(file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise SettingsError(f"{file} is missing; {missing}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # not TOML or not UTF-8; a number, or a nest, beyond all bounds
             raise SettingsError(f"{file} is not TOML: {error}") from None
 
     def part(self, name: str) -> TomlTable:

@@ -89,6 +89,8 @@ def test_links_are_as_many_as_there_are_and_their_files_lie_beside_the_configura
         (LEAST + "[start]\nlat = 97.5\nlon = 8.2\nradius_m = 100", "lat 97.5"),
         (LEAST + "[start]\nlat = 47.5\nlon = 8.2\nradius_m = 0", "radius 0"),
         (LEAST + "[start", "is not TOML"),
+        (LEAST + "every_s = " + "9" * 5_000, "is not TOML"),
+        (LEAST + "every_s = " + "[" * 9_000, "is not TOML"),
     ],
 )
 def test_a_mistake_is_named(text: str, said: str, tmp_path: Path) -> None:
