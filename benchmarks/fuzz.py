@@ -92,7 +92,9 @@ def _fuzz_rtsp(servers: int, number: int) -> int:
         faulthandler.dump_traceback_later(_HANG_S, exit=True)
         answer = rng.choice((b"", b"RTSP/1.0 200 OK\r\n", b"RTSP/1.0 200 OK\r\nContent-Length: 9999999999\r\n\r\n"))
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            threading.Thread(target=_answer, args=(listener, answer + rng.randbytes(rng.randrange(2000))), daemon=True).start()
+            threading.Thread(
+                target=_answer, args=(listener, answer + rng.randbytes(rng.randrange(2000))), daemon=True
+            ).start()
             since_s = time.monotonic()
             camera = RtspStream("camera", f"rtsp://127.0.0.1:{listener.getsockname()[1]}/x")
             try:
