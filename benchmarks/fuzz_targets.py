@@ -139,7 +139,8 @@ def hear_readers(pieces: list[bytes]) -> None:
 _KEYS = sorted({line.lstrip("# ").split("=")[0].strip() for line in EXAMPLE.splitlines() if "=" in line})
 _TABLES = ("[map]", "[camera]", "[telemetry]", "[model]", "[start]", "[state]", "[[link]]", "[link]", "[[map]]", "[x]")
 _WORDS = ("mavlink", "nmea", "msp", "jsonl", "udpin:::1:5", "udpout:h:99999", "/dev/ttyS0:0", "-", "unix:", "csi:00",
-          "rtsp://u:p@h:x/", "v4l2:", "", ".", "..", "\x00", "a" * 5000, "\u202e", "telemetry", "GPS_INPUT")  # fmt: skip
+          "rtsp://u:p@h:x/", "v4l2:", "", ".", "..", "\x00", "a" * 5000, "\u202e", "telemetry",
+          "GPS_INPUT")  # fmt: skip
 _NUMBERS = ("nan", "-inf", "true", "0", "-1", "1e308", "9" * 400, "9" * 5_000, "1979-05-27", "1979-13-41")
 _NESTS = ("[" * 9_000 + "]" * 9_000, "[]", "{}", "{ a = 1 }")
 _PLAIN = (
@@ -182,7 +183,25 @@ def whole_state() -> dict[str, Any]:
     return {"format": FORMAT, "identity": identity, "kept_at_us": 0, "state": state}
 
 
-_ODD = [math.nan, math.inf, -math.inf, None, True, -1, 0, 1e308, -1e308, 10**400, 2**63, "", "x", [], {}, [[]], 0.5]
+_ODD: list[Any] = [
+    math.nan,
+    math.inf,
+    -math.inf,
+    None,
+    True,
+    -1,
+    0,
+    1e308,
+    -1e308,
+    10**400,
+    2**63,
+    "",
+    "x",
+    [],
+    {},
+    [[]],
+    0.5,
+]
 _LEAVES: st.SearchStrategy[Any] = st.sampled_from(_ODD) | st.integers(-(10**20), 10**20)
 STATES = (
     st.lists(st.tuples(st.integers(0, 10**6), _LEAVES), max_size=3)
