@@ -90,13 +90,14 @@ class Ports:
     """Where the links lead."""
 
     mavlink: int
+    telemetry: int
     nmea: int
     msp: int
 
 
 def free_ports() -> Ports:
-    """Return three ports that nobody holds now."""
-    kinds = (socket.SOCK_DGRAM, socket.SOCK_STREAM, socket.SOCK_STREAM)
+    """Return ports that nobody holds now."""
+    kinds = (socket.SOCK_DGRAM, socket.SOCK_DGRAM, socket.SOCK_STREAM, socket.SOCK_STREAM)
     held = [socket.socket(socket.AF_INET, kind) for kind in kinds]
     for one in held:
         one.bind(("127.0.0.1", 0))
@@ -107,19 +108,20 @@ def free_ports() -> Ports:
 
 
 def config_text(
-    recording: Path, tiles: Path, ports: Ports, *, threads: int, follow: bool = False, fixes: str = "fixes.jsonl"
+    recording: Path, tiles: Path, ports: Ports, *, threads: int, follow: bool = False, is_told: bool = False
 ) -> str:
-    """Write a configuration with every kind of link."""
+    """Write a configuration with every kind of link; where it ``is_told``, telemetry is a vehicle's."""
     clock = "follow = true" if follow else "realtime = true"
+    telemetry = f'[telemetry]\nsource = "mavlink:udpin:127.0.0.1:{ports.telemetry}"\n' if is_told else ""
     return (
         f'[map]\ntiles = "{tiles.resolve()}"\n[model]\nthreads = {threads}\n'
-        f'[camera]\nsource = "{recording}"\ncalibration = "{recording}/camera.yaml"\n{clock}\n'
+        f'[camera]\nsource = "{recording}"\ncalibration = "{recording}/camera.yaml"\n{clock}\n{telemetry}'
         '[state]\nfile = "state.json"\n'
         f'[[link]]\nkind = "mavlink"\nurl = "udpout:127.0.0.1:{ports.mavlink}"\n'
         'messages = ["GLOBAL_POSITION_SENSOR", "GPS_INPUT"]\n'
         f'[[link]]\nkind = "nmea"\nurl = "tcpin:127.0.0.1:{ports.nmea}"\n'
         f'[[link]]\nkind = "msp"\nurl = "tcp:127.0.0.1:{ports.msp}"\n'
-        f'[[link]]\nkind = "jsonl"\npath = "{fixes}"\n'
+        '[[link]]\nkind = "jsonl"\npath = "fixes.jsonl"\n'
     )
 
 

@@ -1,8 +1,8 @@
 """The daemon with a camera's capture process, counting whose the processor's time was: python daemon_share.py CONFIG.
 
-The recording is read by another process, as a camera is (:class:`runtime.cameras.capture.Capture`), and flown by the
-daemon's own localizer, loop, ticker and links. Time is the kernel's, of each thread; what the networks' own threads
-took is the process's less everybody's else.
+The recording is read by another process, as a camera is (:class:`runtime.cameras.capture.Capture`), and flown with a
+vehicle's telemetry by the daemon's own localizer, loop, ticker and links. Time is the kernel's, of each thread; what
+the networks' own threads took is the process's less everybody's else.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from daemon_vehicle import BEGAN
+
 import runtime.daemon.run as daemon
 from runtime.cameras.capture import Capture
 from runtime.cameras.recorded import FolderStream
 from runtime.command import run_command
-from runtime.daemon.frames import live
+from runtime.daemon.frames import TelemetryAt, live
 from runtime.daemon.notify import ServiceManager
 from runtime.daemon.opening import opened
 from runtime.daemon.settings import Settings
 from runtime.daemon.signals import Signals
+from runtime.files import write_text_whole
 from runtime.fix import Verdict
 from runtime.frame import Frame, Telemetry
 from runtime.locate.localizer import Localizer
-from runtime.sensors.telemetry import read_telemetry, telemetry_at
 
 
 class TimedLocalizer:
@@ -47,28 +49,24 @@ class TimedLocalizer:
         return getattr(self._localizer, name)
 
 
-class RowsOfNow:
-    """A recording's telemetry on this computer's clock, which begins with the first picture."""
+def told(began: Path, at: TelemetryAt) -> TelemetryAt:
+    """Return what tells telemetry, and writes to ``began`` when it was first asked: the vehicle begins with that."""
 
-    def __init__(self, folder: Path) -> None:
-        self._rows, _ = read_telemetry(folder / "telemetry.csv")
-        self._times_us = [row.t_us for row in self._rows]
-        self._began_us: int | None = None
+    def first(t_us: int) -> Telemetry:
+        if not began.is_file():
+            write_text_whole(began, str(t_us))
+        return at(t_us)
 
-    def at(self, t_us: int) -> Telemetry:
-        """Return what the aircraft knew."""
-        if self._began_us is None:
-            self._began_us = t_us - self._times_us[0]
-        return replace(telemetry_at(self._rows, self._times_us, t_us - self._began_us), t_us=t_us)
+    return first
 
 
 def fly(settings: Settings) -> None:
     """Fly to the end, and print whose the time was."""
-    folder = Path(settings.camera.source.address)
-    signals, rows = Signals(), RowsOfNow(folder)
+    signals, folder = Signals(), Path(settings.camera.source.address)
     with opened(settings, signals, os.environ) as flight, Capture(FolderStream(folder)) as capture:
+        assert flight.aircraft is not None
         timed = TimedLocalizer(flight.localizer)
-        stream = live(capture, rows.at, signals.ended)
+        stream = live(capture, told(settings.file.parent / BEGAN, flight.aircraft.at), signals.ended)
         flown = replace(flight, localizer=cast(Localizer, timed), stream=stream)
         loop = daemon._loop(flown, ServiceManager({}))
         signals.idle, ticker = loop.alive, daemon._ticker(flown, loop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from daemon_ears import Ears
 from daemon_recording import FPS, PERIOD_US, config_text, free_ports, resident_mb, write_recording
+from daemon_vehicle import BEGAN, FlyingVehicle
 from numpy.typing import ArrayLike
 
 ROOT = Path(__file__).parents[1]
@@ -39,8 +41,9 @@ def stream(flight: Path, tiles: Path, folder: Path, *, minutes: float, threads: 
     rows = round(minutes * 60 * FPS)
     recording = write_recording(flight, folder / "recording", rows)
     ports, config = free_ports(), folder / "skyfix.toml"
-    config.write_text(config_text(recording, tiles, ports, threads=threads))
-    with Ears(ports) as ears:
+    config.write_text(config_text(recording, tiles, ports, threads=threads, is_told=is_captured))
+    vehicle = FlyingVehicle(recording, ports.telemetry, folder / BEGAN)
+    with Ears(ports) as ears, vehicle if is_captured else contextlib.nullcontext():
         flown = run(config, is_captured=is_captured)
     lines = [json.loads(line) for line in (folder / "fixes.jsonl").read_text().splitlines()]
     path = "capture process" if is_captured else "recording"
