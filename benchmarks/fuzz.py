@@ -3,8 +3,8 @@
     python benchmarks/fuzz.py [--inputs 100000] [--seed 0] [--rtsp 20]
 
 Messages of the autopilot and of a link's peer, configurations, kept states; and servers that answer an RTSP camera
-with garbage. The first input that breaks something is made small and printed. An input may take ``DEADLINE_S``; a hang
-ends the program with everybody's stack.
+with garbage. The first input that breaks something is made small and printed. An input may take ``DEADLINE_S`` of the
+processor's time; a hang ends the program with everybody's stack.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def _fuzz(target: FuzzTarget, inputs: int, first_seed: int) -> int:
     slowest_s, began_s, count, broken = [0.0], time.monotonic(), [0], 0
 
     def take(one: Any) -> None:
-        since_s = time.perf_counter()
+        since_s = time.thread_time()
         count[0] += 1
         target.take(one)
-        slowest_s[0] = max(slowest_s[0], time.perf_counter() - since_s)
+        slowest_s[0] = max(slowest_s[0], time.thread_time() - since_s)
 
     for number, left in enumerate(range(inputs, 0, -_A_BATCH)):
         faulthandler.dump_traceback_later(_HANG_S, exit=True)
@@ -70,7 +70,7 @@ def _fuzz(target: FuzzTarget, inputs: int, first_seed: int) -> int:
             faulthandler.cancel_dump_traceback_later()
     found = "BROKEN" if broken else "too slow" if slowest_s[0] > DEADLINE_S else "well"
     print(f"{target.name:<20} {count[0]:>7} inputs in {time.monotonic() - began_s:5.0f} s: {found}, "
-          f"slowest {slowest_s[0] * 1e3:.0f} ms", flush=True)  # fmt: skip
+          f"slowest {slowest_s[0] * 1e3:.0f} ms of the processor", flush=True)  # fmt: skip
     return broken or int(slowest_s[0] > DEADLINE_S)
 
 
