@@ -66,7 +66,7 @@ class StateKeeper:
             state = FlightState.from_json(values["state"])
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError, ArithmeticError, SettingsError) as error:
+        except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError, SettingsError) as error:
             logger.info("the state kept in %s is not gone on from: %s", self._path, error)
             return None
         logger.info("going on from the state kept %.1f s ago in %s", age_us * 1e-6, self._path)

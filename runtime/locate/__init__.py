@@ -22,6 +22,7 @@
     position      a position that is measured, and one that may be said
     belief        what may be said of the posterior, and when
     state         all that a flight has taught, as one value
+    kept          numbers that come back from a kept state
     outlook       what can be said between frames, as a value
     limits        every number that decides which ground a frame shows, a record a stage
     belief_limits  every number that decides what is believed and said

@@ -239,6 +239,12 @@ class Belief:
             "start": self.start,
         }
 
+    def times_us(self) -> list[int]:
+        """Return the times of all that is believed."""
+        tracks = (one.track.t_us for one in self.posterior.placements)
+        others = self.newest_us, None if self.registered is None else self.registered.t_us
+        return [*tracks, *(t_us for t_us in others if t_us is not None)]
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Belief:
         """Read what :meth:`to_json` wrote; raises KeyError, TypeError or ValueError."""

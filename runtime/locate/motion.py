@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from runtime.locate.belief_limits import MOTION
+from runtime.locate.kept import covariance
 from runtime.types import FloatArray
 
 
@@ -69,6 +70,8 @@ class ToldWay:
     def from_json(cls, values: Mapping[str, Any]) -> ToldWay:
         """Read a record as plain values; raises KeyError, TypeError or ValueError."""
         east, north = values["en_m"]
+        if not (values["seconds"] >= 0.0 and values["variance_m2"] >= 0.0):
+            raise ValueError(f"a way of {values['seconds']} s, variance {values['variance_m2']} m2")
         return cls(float(values["seconds"]), (float(east), float(north)), float(values["variance_m2"]))
 
 
@@ -150,7 +153,7 @@ class VelocityTrust:
         """Read what :meth:`to_json` wrote; raises KeyError, TypeError or ValueError."""
         return cls(
             np.array(values["error"], np.float64).reshape(2, 3),
-            np.array(values["doubt"], np.float64).reshape(3, 3),
+            covariance(values["doubt"], 3),
             int(values["contradicted"]),
             int(values["borne_out"]),
             bool(values["ignored"]),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from runtime.fix import Doubt
+from runtime.locate.kept import covariance
 from runtime.locate.limits import MOUNT
 from runtime.locate.pose import rotation_from_vector
 from runtime.types import FloatArray
@@ -74,7 +75,7 @@ class MountEstimate:
         cov = values["cov"]
         return cls(
             np.array(values["mean"], np.float64).reshape(4),
-            None if cov is None else np.array(cov, np.float64).reshape(4, 4),
+            None if cov is None else covariance(cov, 4),
         )
 
 

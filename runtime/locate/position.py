@@ -11,6 +11,7 @@ import numpy as np
 
 from runtime.fix import FixSource
 from runtime.locate.belief_limits import BELIEF, POSTERIOR
+from runtime.locate.kept import covariance
 from runtime.types import FloatArray
 
 
@@ -40,8 +41,8 @@ class PositionMeasurement:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> PositionMeasurement:
         """Read what :meth:`to_json` wrote; raises KeyError, TypeError or ValueError."""
-        position, cov = (np.array(values[name], np.float64) for name in ("position_en_m", "cov_m2"))
-        return cls(int(values["t_us"]), position.reshape(2), cov.reshape(2, 2), float(values["outlier_share"]))
+        position = np.array(values["position_en_m"], np.float64).reshape(2)
+        return cls(int(values["t_us"]), position, covariance(values["cov_m2"], 2), float(values["outlier_share"]))
 
 
 @dataclass(frozen=True, slots=True)

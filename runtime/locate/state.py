@@ -14,6 +14,7 @@ from runtime.fix import Doubt
 from runtime.geo.mercator import LatLon
 from runtime.locate.belief import Belief
 from runtime.locate.feed import Feed
+from runtime.locate.kept import check_bounded
 from runtime.locate.limits import FRAME, MOUNT
 from runtime.locate.mount import MountEstimate
 from runtime.locate.suspect import Suspicion
@@ -100,15 +101,19 @@ class FlightState:
     def from_json(cls, values: Mapping[str, Any]) -> FlightState:
         """Read what :meth:`to_json` wrote; raises SettingsError for anything else."""
         try:
+            check_bounded(values)
             if values["format"] != FORMAT:
                 raise ValueError(f"format {values['format']}, expected {FORMAT}")
             newest_us = values["newest_us"]
             lat, lon = values["origin"]
             if not (abs(lat) <= 90.0 and abs(lon) <= 180.0):
                 raise ValueError(f"origin {lat}, {lon}")
+            belief = Belief.from_json(values["belief"])
+            if newest_us is not None and any(t_us > newest_us for t_us in belief.times_us()):
+                raise ValueError("a belief of a time after the newest frame")
             return cls(
                 LatLon(float(lat), float(lon)),
-                Belief.from_json(values["belief"]),
+                belief,
                 MountEstimate.from_json(values["mount"]),
                 Feed.from_json(values["feed"]),
                 values["session"],

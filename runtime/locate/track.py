@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from runtime.locate.belief_limits import TRACK
+from runtime.locate.kept import covariance
 from runtime.types import FloatArray
 
 _POSITION = np.eye(4)[:2]
@@ -95,7 +96,5 @@ class Track:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Track:
         """Read what :meth:`to_json` wrote; raises KeyError, TypeError or ValueError."""
-        mean, cov = np.array(values["mean"], np.float64).reshape(4), np.array(values["cov"], np.float64).reshape(4, 4)
-        if not (np.isfinite(mean).all() and np.isfinite(cov).all() and np.linalg.eigvalsh(cov)[0] > -1e-6):
-            raise ValueError("a track that is no distribution")
-        return cls(int(values["t_us"]), mean, cov)
+        mean = np.array(values["mean"], np.float64).reshape(4)
+        return cls(int(values["t_us"]), mean, covariance(values["cov"], 4))

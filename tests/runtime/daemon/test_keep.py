@@ -58,7 +58,8 @@ def test_another_flight_s_state_and_an_old_one_are_left_alone(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "null", "[]", "{", '{"format": 2}', '{"format": 1}', '{"format": 1, "identity": 3}', "\x00\xff"]
+    "text",
+    ["", "null", "[]", "{", '{"format": 2}', '{"format": 1}', '{"format": 1, "identity": 3}', "\x00\xff", "[" * 99_999],
 )
 def test_what_is_no_state_is_told_and_flown_without(
     text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -60,7 +60,16 @@ def broken(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         broken("belief.posterior.placements.0.lineage", "noble"),
         broken("belief.posterior.placements.0.track.cov", [[math.nan] * 4] * 4),
         broken("belief.posterior.placements.0.track.cov", (-np.eye(4)).tolist()),
+        broken("belief.posterior.placements.0.track.t_us", 10**12),
+        broken("belief.newest_us", 10**12),
+        broken("belief.velocity.doubt", (-np.eye(3)).tolist()),
+        broken("belief.velocity.error", [[math.nan] * 3] * 2),
+        broken("belief.told", {"seconds": 1.0, "en_m": [1.0, 0.0], "variance_m2": -3}),
+        broken("belief.registered.cov_m2", [[1.0, 2.0], [-2.0, 1.0]]),
         broken("mount", None),
+        broken("mount.cov", [[math.inf] * 4] * 4),
+        broken("height_m", math.nan),
+        broken("lever_en_m", [1e308, 0.0]),
     ],
 )
 def test_what_is_no_state_is_refused(change: Callable[[dict[str, Any]], None]) -> None:
