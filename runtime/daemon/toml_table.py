@@ -38,13 +38,9 @@ class TomlTable:
             return cls(file, "", tomllib.loads(file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise SettingsError(f"{file} is missing; {missing}") from None
-<<<<<<< HEAD
         except OSError as error:
             raise SettingsError(f"{file} cannot be read: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-=======
         except (ValueError, RecursionError) as error:  # not TOML or not UTF-8; a number, or a nest, beyond all bounds
->>>>>>> 9a5c9e7fc2f850e0b5d4caba0c6540c31b6b40b4
             raise SettingsError(f"{file} is not TOML: {error}") from None
 
     def part(self, name: str) -> TomlTable:

@@ -89,7 +89,6 @@ def test_links_are_as_many_as_there_are_and_their_files_lie_beside_the_configura
         (LEAST + "[start]\nlat = 97.5\nlon = 8.2\nradius_m = 100", "lat 97.5"),
         (LEAST + "[start]\nlat = 47.5\nlon = 8.2\nradius_m = 0", "radius 0"),
         (LEAST + "[start", "is not TOML"),
-<<<<<<< HEAD
         (LEAST.replace("tiles =", "tile ="), "lacks tiles in [map]; is tile meant to be tiles?"),
         (LEAST.replace("[camera]", "[camra]"), "lacks source in [camera]; is camra meant to be camera?"),
         (LEAST + '[[link]]\nkind = "mavlink"\nulr = "udpout:a:1"', "ulr is unknown; did you mean url?"),
@@ -103,10 +102,8 @@ def test_links_are_as_many_as_there_are_and_their_files_lie_beside_the_configura
         (LEAST + '[[link]]\nkind = "mavlink"\nurl = "udpout:a:1"\nmessages = ["gps_inptu"]', "did you mean GPS_INPUT"),
         (LEAST + '[[link]]\nkind = "mavlink"\nurl = "udpout:a..b:1"', "expected one of udpout:HOST:PORT"),
         (LEAST + '[[link]]\nkind = "msp"\nurl = "/dev/ttyS0:12345"', "no serial port has 12345 baud, expected 57600"),
-=======
         (LEAST + "every_s = " + "9" * 5_000, "is not TOML"),
         (LEAST + "every_s = " + "[" * 9_000, "is not TOML"),
->>>>>>> 9a5c9e7fc2f850e0b5d4caba0c6540c31b6b40b4
     ],
 )
 def test_a_mistake_is_named(text: str, said: str, tmp_path: Path) -> None:
