@@ -7,6 +7,8 @@ BIN := .venv/bin
 MATCHER := $(HOME)/.local/share/skyfix/xfeat-1.bundle/manifest.json
 # A newer torch beside this torchvision replaces the CPU build by CUDA's; see pyproject.toml.
 TORCH := torch==2.13.0
+# A peer that tests listen with; what it depends on would put another OpenCV over ours.
+MAVPROXY := MAVProxy==1.8.75
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test lint matcher clean
@@ -30,6 +32,7 @@ demo/town.tiles: demo/world/map.tif runtime/model/default.bundle/manifest.json |
 
 .venv/.dev: pyproject.toml .venv/.base
 	$(PIP_INSTALL) -e '.[dev]'
+	$(PIP_INSTALL) --no-deps $(MAVPROXY)
 	touch $@
 
 # XFeat, the peer of our own local features and their teacher: third-party weights are turned into a graph once, on this
