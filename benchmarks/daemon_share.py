@@ -2,7 +2,8 @@
 
 The recording is read by another process, as a camera is (:class:`runtime.cameras.capture.Capture`), and flown with a
 vehicle's telemetry by the daemon's own localizer, loop, ticker and links. Time is the kernel's, of each thread; what
-the networks' own threads took is the process's less everybody's else.
+the networks' own threads took is the process's less everybody's else. A picture's age has its decoding in it, as with
+a camera that sends JPEG; pictures that the reading process is too late for are passed over there, and not counted.
 """
 
 from __future__ import annotations

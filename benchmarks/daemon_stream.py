@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -125,9 +124,3 @@ def quantiles(values_ms: ArrayLike) -> str:
     """Say median, p99 and the largest."""
     p50, p99, most = np.percentile(np.asarray(values_ms), (50, 99, 100))
     return f"p50 {p50:.1f}, p99 {p99:.1f}, worst {most:.1f} ms"
-
-
-def passed_over(came_to: str) -> int:
-    """Read how many frames the daemon passed over out of its last line."""
-    found = re.search(r"(\d+) frames passed over", came_to)
-    return int(found[1]) if found else 0

@@ -9,7 +9,7 @@ import numpy as np
 from runtime.types import FloatArray
 
 _LARGEST = 1e16  # microseconds since 1970 are a fifth of it
-_ROUNDED = 1e-6  # of the largest eigenvalue: what arithmetic may have left below zero
+_ROUNDED = 1e-9  # of the largest value: what arithmetic may have left of an asymmetry, or below zero
 
 
 def check_bounded(values: Any) -> None:
@@ -24,7 +24,7 @@ def check_bounded(values: Any) -> None:
 def covariance(values: Any, side: int) -> FloatArray:  # (side, side)
     """Read the covariance of a distribution; raises TypeError or ValueError."""
     cov = np.array(values, np.float64).reshape(side, side)
-    if not (np.isfinite(cov).all() and np.allclose(cov, cov.T)):
+    if not (np.isfinite(cov).all() and np.abs(cov - cov.T).max() <= _ROUNDED * np.abs(cov).max()):
         raise ValueError("a covariance that is none")
     eigenvalues = np.linalg.eigvalsh(cov)
     if not eigenvalues[0] >= -_ROUNDED * eigenvalues[-1]:
