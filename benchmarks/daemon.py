@@ -14,6 +14,7 @@ pixel. ``kills`` ends the daemon by SIGKILL at random moments and starts it agai
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import tempfile
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    faulthandler.enable()  # a crash below Python says where
     print_setting(args.threads)
     flight = video(args.video, args.video_frames)
     with tempfile.TemporaryDirectory() as name:
