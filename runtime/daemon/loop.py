@@ -20,6 +20,7 @@ from runtime.link.fanout import Fanout
 from runtime.link.link import Notice, Said
 from runtime.locate.localizer import Localizer
 from runtime.start import Start
+from runtime.watch.doubts import DoubtTeller
 from runtime.watch.health import Health
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Loop:
     """Where verdicts and words to the pilot go; another one after SIGHUP."""
     now_us: Callable[[], int]
     health: Health = field(default_factory=Health)
+    teller: DoubtTeller = field(default_factory=DoubtTeller)
     manager: ServiceManager = field(default_factory=lambda: ServiceManager({}))
     ticker: Ticker | None = None
     keeper: StateKeeper | None = None
@@ -83,6 +85,7 @@ class Loop:
         if self.keeper is not None:
             self.keeper.keep(outlook.state, self.now_us())
         self.manager.ready()
+        self._tell_doubts(verdict)
         self._tell_turn(was_well, verdict)
         return verdict
 
@@ -95,6 +98,11 @@ class Loop:
                 logger.warning("%s", notice.text)
                 self.outbox.notify(notice)
         return tuple(doubts)
+
+    def _tell_doubts(self, verdict: Verdict) -> None:
+        for text in self.teller.look(verdict):
+            logger.warning("%s", text)
+            self.outbox.notify(Notice("warning", text))
 
     def _tell_turn(self, was_well: bool, verdict: Verdict) -> None:
         """Tell a turn for the worse or the better, once."""

@@ -4,7 +4,6 @@ under it, peers that flood it with garbage. It says so once, in words, flies on,
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import json
 import os
@@ -174,15 +173,21 @@ def test_links_are_opened_anew_and_a_wrong_configuration_changes_nothing(
 
 
 def test_a_reader_that_does_not_read_stops_no_signal(long_flight: Path, town: Path, tmp_path: Path) -> None:
-    config = configured(tmp_path, long_flight, town, camera="")
-    with DaemonProcess(config, stdout=subprocess.PIPE) as daemon:
-        assert daemon.process.stdout is not None
-        pipe = daemon.process.stdout.fileno()
-        room = fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096) if hasattr(fcntl, "F_SETPIPE_SZ") else 65_536
-        wait_for(lambda: daemon.says("link: jsonl -"), 30.0)
-        time.sleep(0.3 * room / 4096 + 3.0)
+    """The pipe is full from the beginning: the first line waits in it, and with the second the flight."""
+    config = configured(tmp_path, long_flight, town, '[state]\nfile = "state.json"\n', camera="")
+    unread, pipe = os.pipe()
+    os.set_blocking(pipe, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(pipe, b"\n" * 65_536)
+    os.set_blocking(pipe, True)
+    with DaemonProcess(config, stdout=pipe) as daemon:
+        wait_for((tmp_path / "state.json").is_file, 60.0)  # the first frame is flown
+        time.sleep(2.0)
         assert daemon.end() == 0
         assert not daemon.says("Traceback")
+    os.close(pipe)
+    os.close(unread)
 
 
 def test_a_state_and_a_log_that_cannot_be_written_end_no_flight(small_world: Path, town: Path, tmp_path: Path) -> None:
