@@ -294,6 +294,6 @@ def test_a_computer_s_clock_that_is_set_an_hour_forth_and_back_changes_nothing(
             assert daemon.end() == 0
     steps_s = [(b - a) % 86_400 for a, b in itertools.pairwise(times_s)]
     assert len(steps_s) > 20
-    assert max(steps_s) < 3.0
+    assert max(steps_s) < 60.0, "on a busy machine a second or more may pass; an hour never does"
     lines = lines_of(tmp_path / "f.jsonl")
     assert {line.get("no_fix") for line in lines} <= {None, "unconfirmed", "ambiguous", "no_match"}
