@@ -18,8 +18,8 @@ from runtime.cameras.capture import Capture
 from runtime.cameras.source import Shot
 from runtime.errors import SettingsError
 from tests.paths import ROOT
-from tests.runtime.cameras.fake_sources import number_of
 from tests.runtime.cameras import fake_sources as fake
+from tests.runtime.cameras.fake_sources import number_of
 
 
 def until(true: Callable[[], bool], limit_s: float = 10.0) -> None:
