@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from pymavlink.dialects.v20 import common as mavlink
 _WAIT_S = 0.2
 
 
-class Ear:
+class Ear(ABC):
     """Keeps what comes, with the monotonic time of its arrival in microseconds."""
 
     def __init__(self) -> None:
@@ -31,8 +32,9 @@ class Ear:
         self._done.set()
         self._thread.join()
 
+    @abstractmethod
     def _listen(self) -> None:
-        raise NotImplementedError
+        """Hear until it is done."""
 
     def _take(self, sock: socket.socket) -> bool:
         """Take a piece; return whether there may be more."""

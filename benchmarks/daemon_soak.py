@@ -20,7 +20,7 @@ import numpy as np
 from daemon_recording import PERIOD_US, Ports, config_text, descriptors, free_ports, resident_mb, system_threads
 from daemon_stream import quantiles
 
-from runtime.daemon.frames import monotonic_us
+from runtime.clock import monotonic_us
 from runtime.daemon.keep import FlightIdentity, StateKeeper
 from runtime.daemon.loop import Loop
 from runtime.daemon.opening import open_links

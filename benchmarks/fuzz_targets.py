@@ -102,7 +102,7 @@ class PiecesWay:
         self._pieces = pieces
 
     def write(self, data: bytes) -> None:
-        """Take it."""
+        """Take bytes, and forget them."""
 
     def read(self) -> list[bytes]:
         """Return all, once."""
@@ -110,7 +110,7 @@ class PiecesWay:
         return pieces
 
     def close(self) -> None:
-        """Do nothing."""
+        """Close nothing: there is no socket."""
 
 
 def hear_peer(pieces: list[bytes]) -> None:

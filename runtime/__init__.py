@@ -1,6 +1,7 @@
 """What flies: from a bundle and a map to fixes. Knows nothing of training, export or calibration.
 
     types, errors, files      aliases; what a user can do wrong; files that are whole or absent
+    clock                     the clock that is never set
     frame, fix                the two nouns: a frame in, a verdict out
     start, table, pictures    a start position, CSV tables, picture files
     integrity                 hashes by which a cache and its map are trusted piece by piece

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from runtime.aircraft.mavlink_inbox import MavlinkInbox
 from runtime.aircraft.mavlink_port import MavlinkUrl, Peer, TelemetryPort, open_port, why_not_open
 from runtime.aircraft.mavlink_requests import MavlinkRequests
 from runtime.aircraft.mavlink_stream import MavlinkReader, MavlinkWriter
+from runtime.clock import monotonic_us
 
 _WAIT_S = 0.1
 _FIRST_BACK_OFF_S = 0.5
@@ -28,11 +28,6 @@ _FLOOD_BYTES_PER_S = 300_000  # three times what the fastest serial port brings;
 _FLOOD_BURST_BYTES = 100_000
 
 _log = logging.getLogger(__name__)
-
-
-def monotonic_us() -> int:
-    """Return this computer's monotonic clock, microseconds."""
-    return time.monotonic_ns() // 1000
 
 
 class MavlinkTelemetry:

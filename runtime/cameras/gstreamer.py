@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import cv2
 
-from runtime.cameras.opencv import has_gstreamer, monotonic_us, retrieve_rgb
+from runtime.cameras.opencv import has_gstreamer, retrieve_rgb
 from runtime.cameras.source import Shot
+from runtime.clock import monotonic_us
 from runtime.errors import SettingsError
 
 APPSINK = "video/x-raw,format=BGR ! appsink drop=true max-buffers=1 sync=false"  # the newest picture alone, at once

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
 
 import cv2
 import numpy as np
 
 from runtime.types import Picture
-
-
-def monotonic_us() -> int:
-    """Return the time on the clock that exposures are on (CLOCK_MONOTONIC), microseconds."""
-    return time.monotonic_ns() // 1000
 
 
 def retrieve_rgb(capture: cv2.VideoCapture) -> Picture | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from runtime.cameras.opencv import monotonic_us, retrieve_rgb
+from runtime.cameras.opencv import retrieve_rgb
 from runtime.cameras.source import Shot
+from runtime.clock import monotonic_us
 from runtime.errors import FlightError
 from runtime.pictures import read_picture
 from runtime.sensors.telemetry import read_telemetry

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from runtime.cameras.gstreamer import APPSINK, GstreamerSource
-from runtime.cameras.opencv import has_gstreamer, monotonic_us
+from runtime.cameras.opencv import has_gstreamer
 from runtime.cameras.options import CameraOptions
 from runtime.cameras.source import Shot, Source
+from runtime.clock import monotonic_us
 from runtime.errors import MissingPackageError, SettingsError
 
 _ANSWER_S = 1.0  # a server that is silent for longer is gone

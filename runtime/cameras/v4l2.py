@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import cv2
 
-from runtime.cameras.opencv import monotonic_us, retrieve_rgb
+from runtime.cameras.opencv import retrieve_rgb
 from runtime.cameras.options import CameraOptions
 from runtime.cameras.source import Shot
+from runtime.clock import monotonic_us
 from runtime.errors import SettingsError
 
 _OLDEST_STAMP_US = 5_000_000  # further from now it is of another clock

@@ -6,7 +6,7 @@ from runtime.aircraft.buffer import TelemetryBuffer
 from runtime.aircraft.gimbal import Mount
 from runtime.aircraft.mavlink_port import parse_telemetry
 from runtime.aircraft.mavlink_telemetry import MavlinkTelemetry
-from runtime.daemon.frames import monotonic_us
+from runtime.clock import monotonic_us
 from runtime.fix import Doubt, Fix, Verdict
 from runtime.frame import Telemetry
 from runtime.geo.mercator import LatLon
@@ -32,7 +32,7 @@ class Aircraft:
         self._mavlink.start()
 
     def stop(self) -> None:
-        """End."""
+        """Stop listening, and close the connection."""
         self._mavlink.stop()
 
     def at(self, t_us: int) -> Telemetry:
@@ -76,7 +76,7 @@ class TelemetryWay:
         self._mavlink.write(data)
 
     def read(self) -> list[bytes]:
-        """Return nothing."""
+        """Return no bytes: the telemetry reads them."""
         return []
 
     def close(self) -> None:

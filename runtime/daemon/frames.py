@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from runtime.cameras.source import Shot
+from runtime.clock import monotonic_us
 from runtime.frame import Frame, Telemetry
 from runtime.sensors.folder import FolderTail, follow_folder
 from runtime.sensors.pace import Pace
@@ -42,11 +42,6 @@ class FrameStream:
     """Frames that came too late, or were overtaken by a newer one, so far."""
     is_lossless: bool = False
     """Every frame is flown, however long it takes: a recording that keeps to no clock."""
-
-
-def monotonic_us() -> int:
-    """Return this computer's monotonic clock, microseconds; it is never set."""
-    return time.monotonic_ns() // 1000
 
 
 def recorded(frames: Generator[Frame, None, None]) -> FrameStream:

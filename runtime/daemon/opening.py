@@ -10,8 +10,9 @@ from pathlib import Path
 
 from runtime.cameras.capture import Capture
 from runtime.cameras.opening import open_source
+from runtime.clock import monotonic_us
 from runtime.daemon.autopilot import Aircraft
-from runtime.daemon.frames import FrameStream, followed, live, monotonic_us, paced, recorded, with_telemetry
+from runtime.daemon.frames import FrameStream, followed, live, paced, recorded, with_telemetry
 from runtime.daemon.keep import FlightIdentity, StateKeeper
 from runtime.daemon.settings import CameraSettings, Settings
 from runtime.daemon.signals import Signals

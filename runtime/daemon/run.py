@@ -7,8 +7,8 @@ import math
 import os
 from collections.abc import Callable
 
+from runtime.clock import monotonic_us
 from runtime.daemon.autopilot import Aircraft
-from runtime.daemon.frames import monotonic_us
 from runtime.daemon.loop import Loop
 from runtime.daemon.notify import ServiceManager
 from runtime.daemon.opening import OpenFlight, open_links, opened

@@ -58,11 +58,11 @@ class Ticker:
         self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to send, in a thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End."""
+        """Stop sending; the thread ends within a second."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(timeout=1.0)

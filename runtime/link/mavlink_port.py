@@ -10,6 +10,7 @@ from typing import Any
 
 from pymavlink.dialects.v20 import common as dialect
 
+from runtime.clock import monotonic_us
 from runtime.errors import SettingsError
 from runtime.link.address import Address
 from runtime.link.link import SHARED, Notice, Said
@@ -43,7 +44,7 @@ class MavlinkLink:
         signing_key: bytes | None = None,
         utc: UtcOfMonotonic | None = None,
         shared: Callable[[], Way] | None = None,
-        now_us: Callable[[], int] = lambda: time.monotonic_ns() // 1000,
+        now_us: Callable[[], int] = monotonic_us,
     ) -> None:
         """Without an ``address`` it goes over a way that is ``shared``: the telemetry's connection."""
         self._address, self._shared = address, shared

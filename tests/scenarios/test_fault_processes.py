@@ -169,6 +169,7 @@ def test_links_are_opened_anew_and_a_wrong_configuration_changes_nothing(
     (folder / "fixes.jsonl").rename(folder / "rotated.jsonl")
     daemon.process.send_signal(signal.SIGHUP)
     wait_for(lambda: bool(lines_of(folder / "fixes.jsonl")), BACK_S)
+    assert daemon.process.poll() is None
 
 
 def test_a_reader_that_does_not_read_stops_no_signal(long_flight: Path, town: Path, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from runtime.cameras.capture import Capture
-from runtime.daemon.frames import live, monotonic_us
+from runtime.clock import monotonic_us
+from runtime.daemon.frames import live
 from runtime.daemon.loop import Loop
 from runtime.fix import Fix, NoFix, Verdict
 from runtime.flights.flight import Flight
