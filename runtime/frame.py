@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,23 @@ class Telemetry:
     vel_east_mps: float = float("nan")
     alt_msl_m: float = float("nan")
     session: str = ""  # another session may have another mount or camera set-up
+
+    def as_possible(self) -> Telemetry:
+        """Return the same row with what no drone can measure, infinite or beyond all bounds, as unknown."""
+        unknown: dict[str, Any] = {name: math.nan for name, most in _MOST.items() if abs(getattr(self, name)) > most}
+        return replace(self, **unknown) if unknown else self
+
+
+_MOST = {
+    "alt_agl_m": 100_000.0,
+    "cam_roll_deg": 720.0,
+    "cam_pitch_deg": 720.0,
+    "cam_yaw_deg": 720.0,
+    "vel_north_mps": 1_000.0,
+    "vel_east_mps": 1_000.0,
+    "alt_msl_m": 100_000.0,
+}
+"""The most that each can amount to, either way: more is a decoder's fault."""
 
 
 @dataclass(frozen=True, slots=True)

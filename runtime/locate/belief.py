@@ -97,7 +97,7 @@ class Belief:
         leader = self.posterior.leader
         return (
             leader is not None
-            and (leader.anchored or leader.strong)
+            and leader.borne_out
             and leader.probability >= BELIEF.min_probability
             and leader.track.sigma_m <= BELIEF.vouching_sigma_m
         )
@@ -165,7 +165,7 @@ class Belief:
         leader, measured = self.posterior.leader, self.registered
         if leader is None or measured is None or self.start_contradicted or not self._believes(leader):
             return None
-        if not (leader.anchored or leader.strong):  # one beyond doubt, this or one that it agrees with, or two
+        if not leader.borne_out:
             return None
         track = leader.track
         return PositionEstimate(

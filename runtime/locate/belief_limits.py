@@ -99,6 +99,8 @@ class BeliefLimits:
     """Of each of two fixes in a row, beside what a drone flies meanwhile: their protection levels."""
     recognised_frames: int = 4
     """As many are heard before a map is recognised. log: A grid over the whole map."""
+    looked_at_sigma_m: float = 100.0
+    """A place that registrations have led to is looked at while it is no wider. log: What no match says."""
     vouching_sigma_m: float = 20.0
     """A track wider than this cannot vouch for a weak measurement."""
     recognised_cosine: float = 0.62
@@ -113,6 +115,9 @@ class BeliefLimits:
     """Of the share of points that must agree alone: so many are sure."""
     named_agreement: float = 1.25
     """The same where the encoder is sure of the place; where no track vouches, fewer count for nothing."""
+    named_odds: float = 1.0
+    """Of the place over any other, by the encoder: no other is likelier, and so a weak registration there counts.
+    log: What no match says."""
     sure_odds: float = 4.0
     """Of the place over any other, by the encoder: so likely is sure. log: One belief."""
     alone_odds: float = 2.0

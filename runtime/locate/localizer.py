@@ -116,7 +116,7 @@ class Localizer:
         """Take one frame the whole way. Never raises for bad imagery: that is a :class:`NoFix`."""
         started = time.perf_counter()
         self._stages.ms = {}
-        verdict = self._verdict(frame)
+        verdict = self._verdict(replace(frame, telemetry=frame.telemetry.as_possible()))
         latency_ms = (time.perf_counter() - started) * 1e3
         return replace(verdict, latency_ms=latency_ms, doubts=self._state.doubts())
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from runtime.locate.belief_limits import BELIEF, POSTERIOR
 from runtime.locate.track import Track
 from runtime.types import FloatArray
 
@@ -25,6 +26,8 @@ class Placement:
     """Registrations that it rests on: the first, and those that lay where it expected them; weak ones do not count."""
     strong: bool = False
     """Whether one of them was beyond doubt."""
+    retired: bool = False
+    """Whether it rested on registrations before a run of frames that matched nothing."""
     anchored_us: int | None = None
     """When the map last confirmed it."""
     unmatched: int = 0
@@ -36,6 +39,26 @@ class Placement:
     def anchored(self) -> bool:
         """True once two registrations agree on it, until a run of frames matches nothing."""
         return self.agreed >= 2 and self.anchored_us is not None
+
+    @property
+    def borne_out(self) -> bool:
+        """True when a registration that lies where this place expects it may be said: one of those that it rests on
+        was beyond doubt, or two agree, of which one may be older than a run of frames that matched nothing.
+        """
+        return self.strong or self.anchored or (self.retired and self.agreed >= 1)
+
+    @property
+    def vouches(self) -> bool:
+        """True when registrations have led here, and no other place is likely: it is worth a look though it be wide."""
+        sure = self.probability >= BELIEF.min_probability and self.track.sigma_m <= BELIEF.looked_at_sigma_m
+        return sure and (self.agreed >= 1 or self.retired)
+
+    def without_match(self) -> Placement:
+        """Take in a frame that saw ground and matched nothing: a run of them retires what it rests on."""
+        unmatched = self.unmatched + 1
+        if unmatched < min(self.agreed, POSTERIOR.unmatched_frames):
+            return replace(self, unmatched=unmatched)
+        return replace(self, unmatched=unmatched, agreed=0, strong=False, retired=self.retired or self.agreed >= 1)
 
     def carried(self, t_us: int, shift_en_m: FloatArray, cov_m2: FloatArray) -> Placement:
         """Carry it by a displacement that is known."""
@@ -52,6 +75,7 @@ class Placement:
             "probability": self.probability,
             "agreed": self.agreed,
             "strong": self.strong,
+            "retired": self.retired,
             "anchored_us": self.anchored_us,
             "unmatched": self.unmatched,
             "lineage": self.lineage,
@@ -68,6 +92,7 @@ class Placement:
             float(values["probability"]),
             int(values["agreed"]),
             bool(values["strong"]),
+            bool(values["retired"]),
             None if anchored_us is None else int(anchored_us),
             int(values["unmatched"]),
             values["lineage"],

@@ -99,8 +99,8 @@ class Posterior:
             if not inside:
                 placements.append(replace(one, probability=probability, unmatched=one.unmatched + 1))
                 continue
-            telling = density >= POSTERIOR.telling_density or not one.agreed
-            counts = telling and seen.outlier_share <= POSTERIOR.counting_outlier_share
+            telling = density >= POSTERIOR.telling_density
+            counts = (telling or not one.agreed) and seen.outlier_share <= POSTERIOR.counting_outlier_share
             placements.append(
                 replace(
                     one,
@@ -108,6 +108,7 @@ class Posterior:
                     probability=probability,
                     agreed=one.agreed + counts,
                     strong=one.strong or seen.outlier_share <= POSTERIOR.strong_outlier_share,
+                    retired=one.retired and (telling or one.agreed >= 1),
                     anchored_us=seen.t_us,
                     unmatched=0,
                 )
@@ -125,14 +126,7 @@ class Posterior:
 
     def without_match(self) -> Posterior:
         """Take in that a frame saw ground and matched nothing: a run of those retires an anchor."""
-        placements = []
-        for one in self.placements:
-            unmatched = one.unmatched + 1
-            kept = unmatched < min(one.agreed, POSTERIOR.unmatched_frames)
-            placements.append(
-                replace(one, unmatched=unmatched, agreed=one.agreed if kept else 0, strong=one.strong and kept)
-            )
-        return replace(self, placements=tuple(placements))
+        return replace(self, placements=tuple(one.without_match() for one in self.placements))
 
     def density(self, seen: Evidence) -> FloatArray:  # (K,)
         """Return how probable each of the places was before they were seen; 1 is anywhere on the map."""

@@ -81,21 +81,30 @@ class Seeker:
         belief = belief.retrieved(all_over.evidence, all_over.likeness.best_cosine)
         if self._verifier is None:
             return Sought(belief, "unconfirmed")
-        found = self._anywhere(self._verifier, sight, all_over)
+        led_to = leader.track if leader is not None and leader.vouches else None
+        found = self._anywhere(self._verifier, sight, all_over, led_to)
         if isinstance(found, RegisteredView) and not self._is_overwhelming(found):
-            sees_another = all_over.likeness.odds(found.position(sight.local)) < BELIEF.least_odds
-            found = "ambiguous" if sees_another else found
+            place = found.position(sight.local)
+            expected = led_to is not None and led_to.expects(place)
+            sees_another = all_over.likeness.odds(place) < BELIEF.least_odds
+            found = "ambiguous" if sees_another and not expected else found
         return Sought(belief, found, all_over.likeness)
 
-    def _anywhere(self, verifier: Verifier, sight: Sight, all_over: Found) -> RegisteredView | NoFixReason:
-        """Register at the candidates; at the first alone where the encoder is sure of it and the fit beyond doubt."""
+    def _anywhere(
+        self, verifier: Verifier, sight: Sight, all_over: Found, led_to: Track | None
+    ) -> RegisteredView | NoFixReason:
+        """Register at the candidates; at the first alone where the encoder is sure of it and the fit beyond doubt.
+
+        ``led_to`` is where earlier registrations have led to: the encoder need not name it.
+        """
         if all_over.odds >= BELIEF.alone_odds:
             found = verifier.best(sight.keypoints, all_over.candidates[:1], sight.mount, self._alone, alone=True)
             if not isinstance(found, str):
                 share = self.outlier_share(found, found.position(sight.local), all_over.likeness)
                 if share <= POSTERIOR.strong_outlier_share:
                     return found
-        return verifier.best(sight.keypoints, all_over.candidates, sight.mount, self._alone, alone=True)
+        around = [] if led_to is None else self._finder.near(sight.local, sight.grounds, led_to)
+        return verifier.best(sight.keypoints, [*around, *all_over.candidates], sight.mount, self._alone, alone=True)
 
     def _at_track(self, verifier: Verifier, sight: Sight, track: Track) -> RegisteredView | NoFixReason:
         """Register where a track says, and where its surroundings look like the frame only if that fails."""
@@ -128,9 +137,11 @@ class Seeker:
         """
         supported = registered.registration.support >= self._limits.min_support_alone
         counting = self._alone if like is None else BELIEF.named_agreement * self._alone  # None: a track vouches
-        if not (supported and registered.agreement >= counting):
-            return BELIEF.weak_outlier_share
         odds = 0.0 if like is None else like.odds(position_en_m)
+        if not (supported and registered.agreement >= counting):
+            named = odds >= BELIEF.named_odds and registered.bears_out_tilt
+            return POSTERIOR.counting_outlier_share if named else BELIEF.weak_outlier_share
         needed = BELIEF.named_agreement if odds >= BELIEF.sure_odds else BELIEF.sure_agreement
-        strong = odds >= 1.0 and registered.agreement >= needed * self._alone and registered.bears_out_tilt
+        agrees = registered.agreement >= needed * self._alone
+        strong = agrees and odds >= BELIEF.named_odds and registered.bears_out_tilt
         return POSTERIOR.strong_outlier_share if strong else POSTERIOR.counting_outlier_share
