@@ -104,8 +104,22 @@ def test_reckoning_falls_silent_when_ground_is_seen_that_matches_nothing() -> No
         spoken = belief.unregistered(Limits(), None) is not None
         assert spoken is (k < POSTERIOR.unmatched_frames)
     once = flown(belief, sighting(9, 0.0, share=DOUBTFUL))
-    assert said(once) is None, "one registration does not bring it back"
-    assert said(flown(once, sighting(10, 0.0, share=DOUBTFUL))) is not None
+    assert once.moved(10_000_000, STILL, None).unregistered(Limits(), None) is None, "one does not bring it back"
+    twice = flown(once, sighting(10, 0.0, share=DOUBTFUL))
+    assert twice.moved(11_000_000, STILL, None).unregistered(Limits(), None) is not None
+
+
+def test_after_a_run_without_a_match_one_registration_is_said_where_the_retired_place_expects_it() -> None:
+    belief = hovering()
+    for t_s in (4, 5, 6):
+        belief = belief.moved(t_s * 1_000_000, STILL, None).unmatched()
+    where = said(flown(belief, sighting(7, 3.0, share=DOUBTFUL)))
+    assert where is not None
+    assert where.source == "registration"
+    assert said(flown(belief, sighting(7, 300.0, share=DOUBTFUL))) is None, "a stranger"
+    assert said(flown(belief, sighting(7, 3.0, share=WEAK))) is None, "a weak one"
+    lost_for_long = belief.moved(200_000_000, UNKNOWN, None)
+    assert said(flown(lost_for_long, sighting(201, 3.0, share=DOUBTFUL))) is None, "it expects it anywhere"
 
 
 def test_a_blackout_is_bridged_for_a_while_with_growing_uncertainty() -> None:

@@ -66,6 +66,29 @@ def test_one_is_anchored_by_two_registrations_that_agree(
     assert replace(placement(1, 0.5), agreed=agreed, anchored_us=anchored_us).anchored is anchored
 
 
+@pytest.mark.parametrize(
+    ("past", "unmatched", "agreed", "retired"),
+    [
+        ({"agreed": 5, "strong": True}, 2, 5, False),
+        ({"agreed": 5, "strong": True}, 3, 0, True),
+        ({"agreed": 1}, 1, 0, True),
+        ({"agreed": 0}, 1, 0, False),
+        ({"agreed": 0, "retired": True}, 9, 0, True),
+    ],
+)
+def test_a_run_without_a_match_retires_what_it_rests_on(
+    past: dict[str, bool], unmatched: int, agreed: int, *, retired: bool
+) -> None:
+    one = replace(placement(1, 0.995), anchored_us=T_US, **past)
+    for _ in range(unmatched):
+        one = one.without_match()
+    assert (one.unmatched, one.agreed, one.strong, one.retired) == (unmatched, agreed, agreed == 5, retired)
+    assert one.vouches is (agreed > 0 or retired)
+    assert one.borne_out is (agreed > 0)
+    assert replace(one, agreed=1).borne_out is (retired or agreed > 0)
+    assert not replace(one, probability=0.9).vouches
+
+
 def test_motion_carries_the_track_and_leaves_the_past() -> None:
     before = replace(placement(3, 0.5), agreed=2, anchored_us=T_US, unmatched=1, lineage="against the start")
     shift, cov = np.array([20.0, -5.0]), np.eye(2) * 4.0
@@ -77,7 +100,9 @@ def test_motion_carries_the_track_and_leaves_the_past() -> None:
 
 
 def test_a_placement_outlives_being_written() -> None:
-    told = replace(placement(4, 0.1 + 0.2), agreed=2, anchored_us=T_US, unmatched=3, lineage="against the start")
+    told = replace(
+        placement(4, 0.1 + 0.2), agreed=2, anchored_us=T_US, unmatched=3, retired=True, lineage="against the start"
+    )
     for before in (placement(5, 1 / 3), told):
         assert same(Placement.from_json(json.loads(json.dumps(before.to_json()))), before)
     cases: list[dict[str, object]] = [{"track": {}}, {"probability": None}, {"agreed": "two"}]
