@@ -49,6 +49,7 @@ def opened(settings: Settings, signals: Signals, environment: Mapping[str, str])
 
     Raises SkyfixError for what will not mend itself, before anything is said.
     """
+    settings.check_files()
     with contextlib.ExitStack() as stack:
         cache = TileCache.open(settings.tiles, lazy=True)
         check_start_on_map(settings.start, cache.metadata.bounds_deg, settings.tiles)

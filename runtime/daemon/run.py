@@ -46,6 +46,9 @@ def run_daemon(settings: Settings) -> None:
         logger.warning("link: %s, %d verdicts sent, then: %s", state.name, state.sent, state.trouble)
     passed_over = flight.stream.passed_over()
     logger.info("%s%s", loop.health, f"; {passed_over} frames passed over" if passed_over else "")
+    if unsent and flight.stream.is_lossless and not signals.is_ending:
+        first, frames = unsent[0], loop.health.counts.total()
+        raise FlightError(f"{first.name} has {first.sent} of {frames} verdicts: {first.trouble}")
 
 
 def check_daemon(settings: Settings, say: Callable[[str], None]) -> None:

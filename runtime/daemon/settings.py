@@ -78,6 +78,20 @@ class Settings:
         paths = [spec.path.removeprefix("unix:") for spec in self.links if spec.path not in (None, "-")]
         return [*(Path(path) for path in paths), *([] if self.state is None else [self.state])]
 
+    def check_files(self) -> None:
+        """Raise SettingsError for the first file that a flight reads and that is missing, with its key."""
+        camera = self.camera
+        read = [
+            ("[map] tiles", self.tiles, f"build it: python -m runtime.tiles build --imagery MAP --out {self.tiles}"),
+            ("[camera] calibration", camera.calibration, "a flight needs its camera (ROS camera_info YAML)"),
+            ("[camera] telemetry", camera.telemetry, "a video needs a telemetry.csv"),
+            ("[model] bundle", self.bundle, "leave it out for the encoder that ships"),
+            ("[model] matcher", self.matcher, "leave it out for the bundle's own local features"),
+        ]
+        for key, path, mend in read:
+            if path is not None and not path.exists():
+                raise SettingsError(f"{self.file}: {key} is {path}, which is missing; {mend}")
+
     def _check(self, path: Path) -> None:
         camera = self.camera
         if camera.follow and camera.realtime:
@@ -125,9 +139,11 @@ def _telemetry(table: TomlTable) -> TelemetrySettings | None:
 
 
 def _start(table: TomlTable) -> Start | None:
-    lat, lon, radius_m = (table.number(key, math.nan) for key in ("lat", "lon", "radius_m"))
-    if math.isnan(lat) and math.isnan(lon) and math.isnan(radius_m):
+    keys = "lat", "lon", "radius_m"
+    lat, lon, radius_m = (table.number(key, math.nan) for key in keys)
+    if not table.has(*keys):
         return None
+    table.require(*keys)
     return checked_start(lat, lon, radius_m, "[start]")
 
 
@@ -137,8 +153,9 @@ def _link(table: TomlTable, file: Path) -> LinkSpec:
     path, messages = _link_path(table.value("path", str, None), file), table.texts("messages", ())
     system_id, component_id = table.whole("system_id", 1, 1, 255), table.whole("component_id", 197, 1, 255)
     sensor_id, signing_key = table.whole("sensor_id", 1, 1, 255), table.path_or_none("signing_key")
+    to_ardupilot = table.value("global_position_to_ardupilot", bool, False)
     table.refuse_unknown()  # before the spec misses a key that is only misspelt
-    return LinkSpec(kind, url, path, messages, system_id, component_id, sensor_id, signing_key)
+    return LinkSpec(kind, url, path, messages, system_id, component_id, sensor_id, signing_key, to_ardupilot)
 
 
 def _link_path(path: str | None, file: Path) -> str | None:

@@ -83,6 +83,12 @@ class TomlTable:
         """Tell whether any of the keys stands there."""
         return any(key in self._tree for key in keys)
 
+    def require(self, *keys: str) -> None:
+        """Raise SettingsError where any of the keys is missing."""
+        missing = [key for key in keys if key not in self._tree]
+        if missing:
+            raise SettingsError(f"{self._file}: {self.title} lacks {' and '.join(missing)}; expected {', '.join(keys)}")
+
     def value(self, key: str, kind: type, default: Any) -> Any:
         """Return a value of a kind; raises SettingsError for another."""
         found = self._get(key)

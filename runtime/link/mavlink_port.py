@@ -44,11 +44,14 @@ class MavlinkLink:
         signing_key: bytes | None = None,
         utc: UtcOfMonotonic | None = None,
         shared: Callable[[], Way] | None = None,
+        global_position_to_ardupilot: bool = False,
         now_us: Callable[[], int] = monotonic_us,
     ) -> None:
         """Without an ``address`` it goes over a way that is ``shared``: the telemetry's connection."""
         self._address, self._shared = address, shared
         self._messages = messages
+        self._may_ardupilot = global_position_to_ardupilot
+        self._is_kept_back = False
         self._ids = (system_id, component_id, sensor_id)
         self._signing_key = signing_key
         self._utc = utc or UtcOfMonotonic()
@@ -78,7 +81,7 @@ class MavlinkLink:
         """Open it, or open it anew. Raises OSError, SettingsError."""
         self.close()
         if self._address is not None:
-            self._way = open_way(self._address)
+            self._way = open_way(self._address, is_mavlink)
         elif self._shared is not None:
             self._way = self._shared()
         else:
@@ -88,7 +91,7 @@ class MavlinkLink:
 
     def send(self, said: Said) -> None:
         """Send a fix as each of the chosen messages; without one, nothing: silence is what autopilots understand."""
-        if "GLOBAL_POSITION_SENSOR" in self._messages:
+        if "GLOBAL_POSITION_SENSOR" in self._messages and not self._is_kept_back:
             fields = global_position_sensor(said, self._now_us(), sensor_id=self._ids[2])
             if fields is not None:
                 self._put(dialect.MAVLink_global_position_sensor_message(**fields))
@@ -136,9 +139,8 @@ class MavlinkLink:
         if self._way is None:
             raise OSError(f"{self.name} is not open")
         for data in self._way.read():
-            if self._address is not None and self._address.kind.startswith(
-                "udp"
-            ):  # a datagram begins with a message, whatever came before
+            # a datagram begins with a message, whatever came before
+            if self._address is not None and self._address.kind.startswith("udp"):
                 self._mav.buf, self._mav.buf_index = bytearray(), 0
             for message in self._mav.parse_buffer(data) or ():
                 self._hear(message)
@@ -157,6 +159,22 @@ class MavlinkLink:
             if heard_id not in (self._ids[0], self.autopilot_id):
                 log.warning("%s: the autopilot's system id is %d, ours %d", self.name, heard_id, self._ids[0])
             self.autopilot_id = heard_id
+            if heard_id == self._ids[0] and message.autopilot == dialect.MAV_AUTOPILOT_ARDUPILOTMEGA:
+                self._note_ardupilot()
+
+    def _note_ardupilot(self) -> None:
+        """Keep GLOBAL_POSITION_SENSOR from ArduPilot, whose handling of it is in review, unless the settings say so.
+
+        Source: ArduPilot's pull request 31738: such a position holds back its fall-back to GNSS.
+        """
+        if self._is_kept_back or self._may_ardupilot or "GLOBAL_POSITION_SENSOR" not in self._messages:
+            return
+        self._is_kept_back = True
+        log.warning(
+            "%s: the autopilot is ArduPilot, to which GLOBAL_POSITION_SENSOR is not sent, as it holds back the "
+            "fall-back to GNSS there; send GPS_INPUT, or set global_position_to_ardupilot = true",
+            self.name,
+        )
 
     def _codec(self) -> Any:
         mav = dialect.MAVLink(None, srcSystem=self._ids[0], srcComponent=self._ids[1])
@@ -166,6 +184,13 @@ class MavlinkLink:
             mav.signing.sign_outgoing = True
             mav.signing.timestamp = max(int((time.time() - SIGNING_EPOCH_S) * 1e5), 0)  # 10 us each
         return mav
+
+
+def is_mavlink(datagram: bytes) -> bool:
+    """Tell whether a datagram holds a message of MAVLink whose checksum is right."""
+    codec = dialect.MAVLink(None)
+    codec.robust_parsing = True
+    return any(message.get_type() != "BAD_DATA" for message in codec.parse_buffer(datagram) or ())
 
 
 def read_signing_key(path: Path) -> bytes:

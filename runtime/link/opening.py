@@ -49,6 +49,8 @@ class LinkSpec:
     sensor_id: int = 1
     """The id in GLOBAL_POSITION_SENSOR, to which PX4's EKF2_AGPn_ID is set."""
     signing_key: Path | None = None
+    global_position_to_ardupilot: bool = False
+    """Whether GLOBAL_POSITION_SENSOR is sent where an ArduPilot is heard."""
 
     def __post_init__(self) -> None:
         """Check each key against the kind."""
@@ -73,6 +75,8 @@ class LinkSpec:
                 raise SettingsError(f"[[link]] {key} is {value!r}; expected a whole number from 1 to 255")
         if self.signing_key is not None and self.kind != "mavlink":
             raise SettingsError(f"[[link]] signing_key is {str(self.signing_key)!r}; only mavlink is signed")
+        if self.global_position_to_ardupilot and self.kind != "mavlink":
+            raise SettingsError("[[link]] global_position_to_ardupilot is true; only mavlink has it")
 
     @property
     def is_shared(self) -> bool:
@@ -119,6 +123,7 @@ def _mavlink(spec: LinkSpec, shared: Callable[[], Way] | None) -> Link:
         sensor_id=spec.sensor_id,
         signing_key=None if spec.signing_key is None else read_signing_key(spec.signing_key),
         shared=shared,
+        global_position_to_ardupilot=spec.global_position_to_ardupilot,
     )
 
 

@@ -9,7 +9,7 @@ import contextlib
 import errno
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import serial
@@ -39,21 +39,25 @@ class Way(Protocol):
         """Close it; may be called twice."""
 
 
-def open_way(address: Address) -> Way:
-    """Open it; raises OSError where that may mend itself, SettingsError where it never will."""
+def open_way(address: Address, makes_sense: Callable[[bytes], bool] = lambda data: True) -> Way:
+    """Open it; raises OSError where that may mend itself, SettingsError where it never will.
+
+    ``makes_sense`` tells whether a datagram is of the kind that is spoken: who sends others is no peer.
+    """
     if address.kind == "serial":
         return SerialWay(address)
     if address.kind == "tcp":
         return TcpWay(address)
     if address.kind == "tcpin":
         return TcpServerWay(address)
-    return UdpWay(address)
+    return UdpWay(address, makes_sense)
 
 
 class UdpWay:
-    """Datagrams: ``udpout`` to one peer, ``udpin`` back to all who spoke in the last seconds."""
+    """Datagrams: ``udpout`` to one peer, ``udpin`` back to all who spoke, and made sense, in the last seconds."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, makes_sense: Callable[[bytes], bool] = lambda data: True) -> None:
+        self._makes_sense = makes_sense
         self._socket = socket.socket(_family(address), socket.SOCK_DGRAM)
         self._heard_s: dict[Any, float] = {}  # of each peer's address
         self._is_out = address.kind == "udpout"
@@ -85,10 +89,12 @@ class UdpWay:
                     continue
                 got.append(data)
                 if not self._is_out:
-                    self._hear(peer)
+                    self._hear(peer, data)
         return got
 
-    def _hear(self, peer: Any) -> None:
+    def _hear(self, peer: Any, data: bytes) -> None:
+        if peer not in self._heard_s and not self._makes_sense(data):
+            return
         now_s = time.monotonic()
         self._heard_s = {who: at_s for who, at_s in self._heard_s.items() if now_s - at_s < PEER_SILENT_S}
         if peer in self._heard_s or len(self._heard_s) < MAX_PEERS:

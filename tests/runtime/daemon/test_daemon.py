@@ -123,6 +123,23 @@ def test_it_follows_a_folder_that_grows_into_a_file(start: Start, config: Path, 
     assert "fixes.jsonl" in err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_recording_whose_verdicts_were_not_written_ends_with_an_error(
+    start: Start, config: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "full.jsonl").symlink_to("/dev/full")
+    links = '[[link]]\nkind = "jsonl"\npath = "full.jsonl"\n[[link]]\nkind = "jsonl"\npath = "fixes.jsonl"\n'
+    config.write_text(config.read_text() + links)
+    process = start(config)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.splitlines()[-1] == (
+        f"runtime.daemon: jsonl {tmp_path}/full.jsonl has 0 of 6 verdicts: No space left on device"
+    )
+    assert "Traceback" not in err
+    assert len((tmp_path / "fixes.jsonl").read_text().splitlines()) == 6
+
+
 def test_a_reader_that_goes_away_ends_it_without_a_word(start: Start, config: Path) -> None:
     process = start(config)
     assert process.stdout is not None
@@ -141,9 +158,9 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(start: Start, config: Pa
     [
         ('source = "flight"', 'source = "none"', "none is missing"),
         ('source = "flight"', 'source = "skyfix.toml"', "telemetry must name"),
-        ("camera.yaml", "cam.yaml", "cam.yaml is missing"),
-        ("town.tiles", "no.tiles", "no.tiles is missing"),
-        ("toy.bundle", "no.bundle", "no.bundle"),
+        ("camera.yaml", "cam.yaml", "[camera] calibration is "),
+        ("town.tiles", "no.tiles", "[map] tiles is "),
+        ("toy.bundle", "no.bundle", "[model] bundle is "),
         ("[camera]", "[start]\nlat = 47.6\nlon = 8.2\nradius_m = 500\n[camera]", "km off the map"),
         ("threads = 1", 'threads = "all"', "threads is 'all'"),
     ],

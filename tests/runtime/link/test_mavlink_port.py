@@ -17,17 +17,18 @@ from runtime.errors import SettingsError
 from runtime.link.address import Address
 from runtime.link.link import Notice
 from runtime.link.mavlink_port import MavlinkLink, read_signing_key
+from runtime.link.ways import MAX_PEERS
 from tests.runtime.link.saying import free_port, nothing_said, said, wait_until
 
 
 class _Autopilot:
     """Speaks MAVLink by UDP to a link that listens (``udpin``)."""
 
-    def __init__(self, number: int, *, key: bytes | None = None) -> None:
+    def __init__(self, number: int, *, key: bytes | None = None, system_id: int = 3) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect(("127.0.0.1", number))
         self.socket.setblocking(False)
-        self.mav = dialect.MAVLink(None, srcSystem=3, srcComponent=1)
+        self.mav = dialect.MAVLink(None, srcSystem=system_id, srcComponent=1)
         self.mav.robust_parsing = True
         self.mav.signing.secret_key = key
         self.mav.signing.sign_outgoing = key is not None
@@ -36,8 +37,8 @@ class _Autopilot:
     def say(self, message: Any) -> None:
         self.socket.send(message.pack(self.mav))
 
-    def heartbeat(self) -> None:
-        self.say(dialect.MAVLink_heartbeat_message(2, dialect.MAV_AUTOPILOT_PX4, 0, 0, 4, 3))
+    def heartbeat(self, autopilot: int = dialect.MAV_AUTOPILOT_PX4) -> None:
+        self.say(dialect.MAVLink_heartbeat_message(2, autopilot, 0, 0, 4, 3))
 
     def heard(self) -> list[Any]:
         got = []
@@ -93,6 +94,54 @@ def test_a_peer_that_floods_garbage_costs_only_its_own_messages() -> None:
         assert kinds.count("GLOBAL_POSITION_SENSOR") == kinds.count("GPS_INPUT") == 20
         assert slowest_s < 1.0
         assert port.heard_at_us != heard_us, "the autopilot behind the flood is heard in the end"
+
+
+def test_who_sends_garbage_takes_no_place_among_the_peers() -> None:
+    number = free_port()
+    port = MavlinkLink(Address("udpin", "127.0.0.1", number), ("GPS_INPUT",))
+    port.open()
+    pilot = _Autopilot(number)
+    with contextlib.closing(port), pilot.socket, contextlib.ExitStack() as strangers:
+        for _ in range(2 * MAX_PEERS):
+            stranger = strangers.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            stranger.sendto(b"\xfd\x09" + os.urandom(40), ("127.0.0.1", number))
+        for _ in range(3):
+            port.tick()
+        pilot.heartbeat()
+        assert wait_until(lambda: port.heard_at_us is not None, each=port.tick)
+        port.send(said())
+        assert wait_until(lambda: "GPS_INPUT" in [message.get_type() for message in pilot.heard()])
+
+
+@pytest.mark.parametrize(
+    ("autopilot", "system_id", "allowed", "sent"),
+    [
+        (dialect.MAV_AUTOPILOT_PX4, 1, False, True),
+        (dialect.MAV_AUTOPILOT_ARDUPILOTMEGA, 1, False, False),
+        (dialect.MAV_AUTOPILOT_ARDUPILOTMEGA, 1, True, True),
+        (dialect.MAV_AUTOPILOT_ARDUPILOTMEGA, 3, False, True),  # another vehicle's
+    ],
+)
+def test_global_positions_are_kept_from_ardupilot_unless_the_settings_say_so(
+    autopilot: int, system_id: int, *, allowed: bool, sent: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = free_port()
+    port = MavlinkLink(
+        Address("udpin", "127.0.0.1", number),
+        ("GLOBAL_POSITION_SENSOR", "GPS_INPUT"),
+        global_position_to_ardupilot=allowed,
+    )
+    port.open()
+    pilot = _Autopilot(number, system_id=system_id)
+    with contextlib.closing(port), pilot.socket:
+        for _ in range(2):
+            pilot.heartbeat(autopilot)
+            assert wait_until(lambda: port.autopilot_id == system_id, each=port.tick)
+        port.send(said())
+        kinds: list[str] = []
+        assert wait_until(lambda: "GPS_INPUT" in (kinds.extend(m.get_type() for m in pilot.heard()) or kinds))
+        assert ("GLOBAL_POSITION_SENSOR" in kinds) is sent
+    assert caplog.text.count("the autopilot is ArduPilot") == (not sent)
 
 
 def test_a_torn_datagram_does_not_eat_the_next() -> None:

@@ -1,4 +1,4 @@
-"""Where a frame is looked for, and how sure its registration is. The encoder is a stand-in: it names what it is told."""
+"""Where a frame is looked for, and how sure its registration is. The encoder, a stand-in, names what it is told."""
 
 from __future__ import annotations
 
