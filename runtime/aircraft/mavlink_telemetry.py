@@ -50,6 +50,8 @@ class MavlinkTelemetry:
         self._inbox = MavlinkInbox(buffer, system_id=system_id, component_id=component_id)
         self._writer = MavlinkWriter(component_id)
         self._stopping = threading.Event()
+        self.heartbeat = b""
+        """The autopilot's newest, as it came; empty before any did."""
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._vehicle_at: Peer = None
         self._heard_us: int | None = None  # when anything of the vehicle came last
@@ -146,6 +148,8 @@ class MavlinkTelemetry:
             self._heard_us = now_us
             if message.get_srcComponent() == MAV_COMP_ID_AUTOPILOT1:  # its gimbal may speak from elsewhere
                 self._vehicle_at = peer
+                if message.get_type() == "HEARTBEAT":
+                    self.heartbeat = bytes(message.get_msgbuf())
 
     def _send_due(self, port: TelemetryPort, requests: MavlinkRequests, now_us: int) -> None:
         due = requests.heartbeats(now_us)

@@ -66,18 +66,23 @@ class Aircraft:
 
 
 class TelemetryWay:
-    """Bytes to the autopilot over the telemetry's connection; what comes back is the telemetry's to read."""
+    """Bytes to the autopilot over the telemetry's connection; of what comes back it shows heartbeats alone."""
 
     def __init__(self, mavlink: MavlinkTelemetry) -> None:
         self._mavlink = mavlink
+        self._shown = b""
 
     def write(self, data: bytes) -> None:
         """Send; raises OSError where the connection is not open now."""
         self._mavlink.write(data)
 
     def read(self) -> list[bytes]:
-        """Return no bytes: the telemetry reads them."""
-        return []
+        """Return the autopilot's heartbeat where a new one came, which says what autopilot it is."""
+        newest = self._mavlink.heartbeat
+        if newest is self._shown:
+            return []
+        self._shown = newest
+        return [newest]
 
     def close(self) -> None:
         """Leave the connection to its owner."""

@@ -148,6 +148,7 @@ def start(recording: Path, town: Path, tmp_path: Path, port: int) -> Iterator[St
         f'[telemetry]\nsource = "mavlink:udpin:127.0.0.1:{port}"\n'
         '[state]\nfile = "state.json"\n'
         '[[link]]\nkind = "mavlink"\nurl = "telemetry"\nmessages = ["GLOBAL_POSITION_SENSOR", "GPS_INPUT"]\n'
+        "global_position_to_ardupilot = true\n"  # the vehicle of this test plays both
         '[[link]]\nkind = "jsonl"\npath = "fixes.jsonl"\n'
     )
     with contextlib.ExitStack() as running:
