@@ -107,14 +107,6 @@ def place_of(number: int, count: int) -> int:
     return next(itertools.islice(to_and_fro(count), number % (2 * count - 2), None))
 
 
-def wait_for(is_true: Callable[[], bool], timeout_s: float) -> None:
-    """Wait for something that has to come in time."""
-    until_s = time.monotonic() + timeout_s
-    while not is_true():
-        assert time.monotonic() < until_s, "it did not come"
-        time.sleep(0.02)
-
-
 class DaemonProcess:
     """The daemon as a process, with what it says in files."""
 

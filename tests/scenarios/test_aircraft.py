@@ -35,12 +35,12 @@ from tests.runtime.aircraft.vehicle import (
     Speaker,
     autopilot_heartbeat,
     boot_message,
-    free_port,
     gps_message,
     position_command,
     tilted,
 )
 from tests.scenarios.autopilots import ArduPilotGps, Px4Position
+from tests.waiting import free_port, wait_for
 
 COVERED = 8  # frames, a second each: longer than motion alone is worth anything
 
@@ -170,13 +170,6 @@ def start(recording: Path, town: Path, tmp_path: Path, port: int) -> Iterator[St
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-
-
-def wait_for(is_true: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    until_s = time.monotonic() + timeout_s
-    while not is_true():
-        assert time.monotonic() < until_s, "it did not come"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

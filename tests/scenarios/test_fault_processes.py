@@ -23,9 +23,9 @@ import pytest
 from runtime.flights.flight import Flight
 from runtime.geo.local import distance_m
 from runtime.geo.mercator import LatLon
-from tests.runtime.link.saying import free_port
-from tests.scenarios.faulty import ABSURD_M, DaemonProcess, to_and_fro, wait_for
+from tests.scenarios.faulty import ABSURD_M, DaemonProcess, to_and_fro
 from tests.scenarios.test_aircraft import Vehicle, lines_of
+from tests.waiting import free_port, wait_for
 
 BACK_S = 10.0
 """Within which all is well again."""

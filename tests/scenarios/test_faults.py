@@ -42,8 +42,8 @@ from tests.scenarios.faulty import (
     place_of,
     through_buffer,
     to_and_fro,
-    wait_for,
 )
+from tests.waiting import wait_for
 
 BEFORE, DURING, AFTER = 4, 5, 6  # frames, two seconds each: 10 s after a fault are five frames, and the one at its end
 

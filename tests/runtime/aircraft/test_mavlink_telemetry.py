@@ -7,7 +7,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -23,11 +23,11 @@ from tests.runtime.aircraft.vehicle import (
     Speaker,
     autopilot_heartbeat,
     boot_message,
-    free_port,
     gps_message,
     position_command,
     tilted,
 )
+from tests.waiting import free_port, wait_for
 
 
 @contextmanager
@@ -40,13 +40,6 @@ def listening(kind: str = "udpin", port: int | None = None) -> Iterator[tuple[Ma
         yield telemetry, port
     finally:
         telemetry.stop()
-
-
-def wait_for(happens: Callable[[], object], within_s: float = 5.0) -> None:
-    end = time.monotonic() + within_s
-    while not happens():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 def meet(telemetry: MavlinkTelemetry, vehicle: Speaker) -> None:

@@ -126,9 +126,3 @@ class Speaker:
 def tilted(roll_deg: float = 0.0, pitch_deg: float = 0.0, yaw_deg: float = 0.0) -> dict[str, float]:
     q: Quaternion = from_euler(roll_deg, pitch_deg, yaw_deg)
     return dict(zip(("q1", "q2", "q3", "q4"), q, strict=True))
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -10,7 +10,8 @@ from pymavlink.dialects.v20 import common as dialect
 
 from runtime.daemon.autopilot import Aircraft
 from runtime.link.mavlink_port import MavlinkLink
-from tests.runtime.link.saying import free_port, said, wait_until
+from tests.runtime.link.saying import said
+from tests.waiting import free_port, wait_until
 
 
 @pytest.mark.parametrize(

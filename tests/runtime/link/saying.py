@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Callable
 
 from runtime.fix import Fix, NoFix
 from runtime.link.link import Said, Velocity
@@ -32,23 +30,3 @@ def said(
 def nothing_said(exposed_at_us: int = 0) -> Said:
     """Return a frame without a position."""
     return Said(NoFix(exposed_at_us, "no_match"), exposed_at_us)
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """Return a port that nobody holds now."""
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def wait_until(
-    is_true: Callable[[], bool], *, timeout_s: float = 10.0, each: Callable[[], object] = lambda: None
-) -> bool:
-    """Wait for something to come true, doing something between the looks; return whether it did."""
-    end_s = time.monotonic() + timeout_s
-    while time.monotonic() < end_s:
-        if is_true():
-            return True
-        each()
-        time.sleep(0.02)
-    return is_true()

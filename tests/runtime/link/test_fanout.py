@@ -19,7 +19,8 @@ from runtime.link.fanout import Fanout
 from runtime.link.jsonl import JsonlPort
 from runtime.link.link import Notice, Said
 from runtime.link.nmea_port import nmea_port
-from tests.runtime.link.saying import nothing_said, said, wait_until
+from tests.runtime.link.saying import nothing_said, said
+from tests.waiting import wait_until
 
 
 class _Link:

@@ -20,7 +20,8 @@ from pymavlink.dialects.v20 import common as dialect
 from runtime.link.address import Address
 from runtime.link.link import Notice
 from runtime.link.mavlink_port import MavlinkLink
-from tests.runtime.link.saying import free_port, said, wait_until
+from tests.runtime.link.saying import said
+from tests.waiting import free_port, wait_until
 
 MAVSDK_EAR = """
 import sys, time

@@ -18,7 +18,8 @@ from runtime.link.address import Address
 from runtime.link.link import Notice
 from runtime.link.mavlink_port import MavlinkLink, read_signing_key
 from runtime.link.ways import MAX_PEERS
-from tests.runtime.link.saying import free_port, nothing_said, said, wait_until
+from tests.runtime.link.saying import nothing_said, said
+from tests.waiting import free_port, wait_until
 
 
 class _Autopilot:

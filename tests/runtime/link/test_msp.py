@@ -15,7 +15,8 @@ from runtime.link.address import Address
 from runtime.link.link import Velocity
 from runtime.link.msp import crc8_dvb_s2, framed, sensor_gps
 from runtime.link.msp_port import msp_port
-from tests.runtime.link.saying import nothing_said, said, wait_until
+from tests.runtime.link.saying import nothing_said, said
+from tests.waiting import wait_until
 
 UTC_US = 1_577_836_805_000_000  # 2020-01-01 00:00:05 UTC
 

@@ -18,7 +18,8 @@ from runtime.errors import SettingsError
 from runtime.link.address import Address
 from runtime.link.byte_port import BytePort
 from runtime.link.nmea_port import nmea_port
-from tests.runtime.link.saying import free_port, nothing_said, said, wait_until
+from tests.runtime.link.saying import nothing_said, said
+from tests.waiting import free_port, wait_until
 
 GPSD = shutil.which("gpsd") or shutil.which("gpsd", path="/usr/sbin")
 

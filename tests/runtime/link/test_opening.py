@@ -14,7 +14,8 @@ import pytest
 
 from runtime.errors import SettingsError
 from runtime.link.opening import LinkSpec, open_link
-from tests.runtime.link.saying import free_port, said
+from tests.runtime.link.saying import said
+from tests.waiting import free_port
 
 
 def test_each_kind_sends_a_fix(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from runtime.errors import SettingsError
 from runtime.link import ways
 from runtime.link.address import Address
 from runtime.link.ways import open_way
-from tests.runtime.link.saying import free_port, wait_until
+from tests.waiting import free_port, wait_until
 
 
 def _server(number: int) -> socket.socket:
