@@ -64,6 +64,9 @@ class PosteriorLimits:
     """Of registrations that retrieval bears out: one that is a fluke so rarely may be said alone."""
     counting_outlier_share: float = 0.02
     """Of registrations that pass every gate: they count as agreeing, and silence what they contradict."""
+    agreeing_outlier_share: float = 0.05
+    """Of weak ones where the encoder names the place: they agree with what others began, and begin nothing. Mirrored
+    streets have some in a row. log: What no match says."""
     unmatched_frames: int = 3
     """In a row, that saw ground and matched nothing: an anchor is retired; and by no more than it rests on."""
     placements: int = 48
@@ -116,7 +119,7 @@ class BeliefLimits:
     named_agreement: float = 1.25
     """The same where the encoder is sure of the place; where no track vouches, fewer count for nothing."""
     named_odds: float = 1.0
-    """Of the place over any other, by the encoder: no other is likelier, and so a weak registration there counts.
+    """Of the place over any other, by the encoder: no other is likelier, and so a weak registration there agrees.
     log: What no match says."""
     sure_odds: float = 4.0
     """Of the place over any other, by the encoder: so likely is sure. log: One belief."""

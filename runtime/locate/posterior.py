@@ -100,7 +100,9 @@ class Posterior:
                 placements.append(replace(one, probability=probability, unmatched=one.unmatched + 1))
                 continue
             telling = density >= POSTERIOR.telling_density
-            counts = (telling or not one.agreed) and seen.outlier_share <= POSTERIOR.counting_outlier_share
+            begun = one.agreed or (one.retired and telling)
+            needed = POSTERIOR.agreeing_outlier_share if begun else POSTERIOR.counting_outlier_share
+            counts = (telling or not one.agreed) and seen.outlier_share <= needed
             placements.append(
                 replace(
                     one,

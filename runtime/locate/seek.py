@@ -140,7 +140,7 @@ class Seeker:
         odds = 0.0 if like is None else like.odds(position_en_m)
         if not (supported and registered.agreement >= counting):
             named = odds >= BELIEF.named_odds and registered.bears_out_tilt
-            return POSTERIOR.counting_outlier_share if named else BELIEF.weak_outlier_share
+            return POSTERIOR.agreeing_outlier_share if named else BELIEF.weak_outlier_share
         needed = BELIEF.named_agreement if odds >= BELIEF.sure_odds else BELIEF.sure_agreement
         agrees = registered.agreement >= needed * self._alone
         strong = agrees and odds >= BELIEF.named_odds and registered.bears_out_tilt

@@ -17,7 +17,8 @@ from runtime.locate.posterior import Evidence, Posterior
 
 UNKNOWN = np.array([math.nan, math.nan])
 STILL = np.zeros(2)
-STRONG, DOUBTFUL, WEAK = POSTERIOR.strong_outlier_share, POSTERIOR.counting_outlier_share, BELIEF.weak_outlier_share
+STRONG, DOUBTFUL = POSTERIOR.strong_outlier_share, POSTERIOR.counting_outlier_share
+AGREEING, WEAK = POSTERIOR.agreeing_outlier_share, BELIEF.weak_outlier_share
 KNOWN_AXIS = np.eye(2)
 
 
@@ -67,8 +68,10 @@ def test_a_stranger_between_two_that_agree_does_not_matter_and_weak_ones_never_c
     assert said(stranger) is None
     assert said(flown(stranger, sighting(1, 51.0, share=WEAK))) is None
     assert said(flown(stranger, sighting(1, 51.0, share=DOUBTFUL))) is not None
-    weak = flown(nothing_known(), *(sighting(t_s, 50.0, share=WEAK) for t_s in range(10)))
-    assert said(weak) is None
+    for share in (WEAK, AGREEING):
+        alone = flown(nothing_known(), *(sighting(t_s, 50.0, share=share) for t_s in range(10)))
+        assert said(alone) is None, "of mirrored streets there are many in a row"
+    assert said(flown(stranger, sighting(1, 51.0, share=AGREEING))) is not None, "it agrees with one that counts"
     tracked = flown(hovering(), sighting(4, 1.0, share=WEAK))
     assert said(tracked) is not None, "a track that others bear out vouches for it"
 

@@ -34,7 +34,8 @@ from runtime.types import FloatArray
 
 FOOTPRINT_M, AREA_M2, AGREEMENT = 64.0, 4e6, 0.175
 ELSEWHERE = np.array([300.0, 0.0])  # metres from the drone
-STRONG, COUNTING, WEAK = POSTERIOR.strong_outlier_share, POSTERIOR.counting_outlier_share, BELIEF.weak_outlier_share
+STRONG, COUNTING = POSTERIOR.strong_outlier_share, POSTERIOR.counting_outlier_share
+AGREEING, WEAK = POSTERIOR.agreeing_outlier_share, BELIEF.weak_outlier_share
 
 
 class Naming:
@@ -123,8 +124,8 @@ def test_else_it_is_looked_for_where_the_encoder_says(verifier: Verifier, sight:
         (40, 0.40, 0.9, True, STRONG),
         (40, 0.40, 0.9, False, COUNTING),
         (40, 0.40, 0.3, True, COUNTING),  # the encoder names another place, the fit is good
-        (40, 0.18, 0.9, True, COUNTING),  # weak, where the encoder names it
-        (12, 0.40, 0.9, True, COUNTING),
+        (40, 0.18, 0.9, True, AGREEING),  # weak, where the encoder names it
+        (12, 0.40, 0.9, True, AGREEING),
         (40, 0.18, 0.3, True, WEAK),
         (40, 0.18, 0.9, False, WEAK),
         (12, 0.40, 0.3, True, WEAK),
