@@ -11,7 +11,7 @@ from runtime.cameras.source import Shot
 from runtime.clock import monotonic_us
 from runtime.frame import Frame, Telemetry
 from runtime.sensors.folder import FolderTail, follow_folder
-from runtime.sensors.pace import Pace
+from runtime.sensors.pace import Coming, Pace
 
 _WAIT_S = 0.2
 
@@ -44,15 +44,16 @@ class FrameStream:
     """Every frame is flown, however long it takes: a recording that keeps to no clock."""
 
 
-def recorded(frames: Generator[Frame, None, None]) -> FrameStream:
+def recorded(coming: Generator[Coming, None, None]) -> FrameStream:
     """Fly a recording as fast as it goes."""
+    frames = _closing((one.read() for one in coming), coming)
     return FrameStream(frames, lambda frame: monotonic_us() - frame.t_us, lambda: 0, is_lossless=True)
 
 
-def paced(frames: Generator[Frame, None, None], sleep: Callable[[float], None]) -> FrameStream:
+def paced(coming: Generator[Coming, None, None], sleep: Callable[[float], None]) -> FrameStream:
     """Fly a recording by its own clock; what comes too late is passed over, as in flight."""
     pace = Pace(monotonic_us, sleep)
-    return FrameStream(_closing(pace.keep(frames), frames), lambda _: pace.offset_us, lambda: pace.passed_over)
+    return FrameStream(_closing(pace.keep(coming), coming), lambda _: pace.offset_us, lambda: pace.passed_over)
 
 
 def followed(tail: FolderTail, stopped: Callable[[], bool]) -> FrameStream:
@@ -84,6 +85,6 @@ def _shots(camera: LiveCamera, telemetry_at: TelemetryAt, stopped: Callable[[], 
             yield Frame(telemetry_at(shot.exposed_at_us), shot.picture, shot.name)
 
 
-def _closing(frames: Iterator[Frame], source: Generator[Frame, None, None]) -> Generator[Frame, None, None]:
+def _closing(frames: Iterator[Frame], source: Generator[Coming, None, None]) -> Generator[Frame, None, None]:
     with contextlib.closing(source):
         yield from frames

@@ -17,15 +17,15 @@ from runtime.daemon.keep import FlightIdentity, StateKeeper
 from runtime.daemon.settings import CameraSettings, Settings
 from runtime.daemon.signals import Signals
 from runtime.errors import SettingsError
-from runtime.frame import Frame
 from runtime.link.fanout import Fanout
 from runtime.link.link import Link
 from runtime.link.opening import open_link
 from runtime.locate.load import open_localizer
 from runtime.locate.localizer import Localizer
 from runtime.sensors.camera_info import read_camera
-from runtime.sensors.folder import FolderTail, folder_frames
-from runtime.sensors.video import video_frames
+from runtime.sensors.folder import FolderTail, folder_coming
+from runtime.sensors.pace import Coming
+from runtime.sensors.video import video_coming
 from runtime.start import check_start_on_map
 from runtime.tiles.cache import TileCache
 
@@ -119,18 +119,18 @@ def _stream(
     if camera.follow:
         stream = followed(FolderTail(path), signals.ended)
     else:
-        frames = recording(camera, path)
-        stream = paced(frames, signals.sleep) if camera.realtime else recorded(frames)
+        coming = recording(camera, path)
+        stream = paced(coming, signals.sleep) if camera.realtime else recorded(coming)
     return stream if aircraft is None else with_telemetry(stream, aircraft.at)
 
 
-def recording(camera: CameraSettings, path: Path) -> Generator[Frame, None, None]:
+def recording(camera: CameraSettings, path: Path) -> Generator[Coming, None, None]:
     """Return the frames of a recording with its own telemetry; raises SettingsError for a video that has none."""
     if camera.source.kind != "video":
-        return folder_frames(path)
+        return folder_coming(path)
     if camera.telemetry is None:
         raise SettingsError(f"{path} is a video: [camera] telemetry must name its telemetry.csv")
-    return video_frames(path, camera.telemetry, camera.every_s)
+    return video_coming(path, camera.telemetry, camera.every_s)
 
 
 def _keeper(settings: Settings, cache: TileCache, environment: Mapping[str, str]) -> StateKeeper | None:

@@ -112,9 +112,9 @@ def _source(settings: Settings, camera: Camera | None) -> tuple[None, str]:
 
 
 def _first_of_video(settings: Settings, video: Path) -> Picture:
-    with contextlib.closing(recording(settings.camera, video)) as frames:
-        for frame in frames:
-            return frame.picture
+    with contextlib.closing(recording(settings.camera, video)) as coming:
+        for one in coming:
+            return one.read().picture
     raise SettingsError(f"{video} is a video without a frame that can be read")
 
 

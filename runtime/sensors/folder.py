@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from runtime.errors import FlightError
 from runtime.frame import Frame, Telemetry
 from runtime.pictures import read_picture
+from runtime.sensors.pace import Coming
 from runtime.sensors.telemetry import read_telemetry, row_in_flight
 
 logger = logging.getLogger(__name__)
@@ -24,8 +26,13 @@ def folder_frames(folder: Path) -> Generator[Frame, None, None]:
 
     Raises FlightError at once on a table that it cannot read.
     """
+    return (coming.read() for coming in folder_coming(folder))
+
+
+def folder_coming(folder: Path) -> Generator[Coming, None, None]:
+    """Return the same frames, each to be read when it is wanted; raises FlightError as :func:`folder_frames` does."""
     telemetry, images = read_telemetry(folder / "telemetry.csv")
-    return (_frame(row, image) for row, image in zip(telemetry, images, strict=True))
+    return (Coming(row.t_us, partial(_frame, row, image)) for row, image in zip(telemetry, images, strict=True))
 
 
 def _frame(row: Telemetry, image: Path) -> Frame:

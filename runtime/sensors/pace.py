@@ -1,10 +1,19 @@
-"""The recording's own clock: frames come when they are due."""
+"""The recording's own clock: frames come when they are due, and one that comes too late is not even read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 
 from runtime.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A frame of a recording, whose picture is read when it is wanted."""
+
+    t_us: int
+    read: Callable[[], Frame]
 
 
 class Pace:
@@ -17,7 +26,7 @@ class Pace:
         self.passed_over = 0
         """Frames that came too late."""
 
-    def keep(self, frames: Iterator[Frame]) -> Generator[Frame, None, None]:
+    def keep(self, frames: Iterator[Coming]) -> Generator[Frame, None, None]:
         """Yield each frame when its own clock says."""
         held = next(frames, None)
         if held is None:
@@ -31,6 +40,7 @@ class Pace:
             held = coming
         yield self._waited_for(held)
 
-    def _waited_for(self, frame: Frame) -> Frame:
+    def _waited_for(self, coming: Coming) -> Frame:
+        frame = coming.read()
         self._sleep(max(frame.t_us + self.offset_us - self._now_us(), 0) * 1e-6)
         return frame

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,6 +12,7 @@ import numpy as np
 
 from runtime.errors import FlightError
 from runtime.frame import Frame, Telemetry
+from runtime.sensors.pace import Coming
 from runtime.sensors.telemetry import read_telemetry, telemetry_at
 
 
@@ -23,6 +26,22 @@ def video_frames(video: Path, table: Path, every_s: float) -> Generator[Frame, N
     if not capture.isOpened():
         raise FlightError(f"{video} is not a video that OpenCV can read")
     return _frames(capture, video.name, rows, every_s)
+
+
+def video_coming(video: Path, table: Path, every_s: float) -> Generator[Coming, None, None]:
+    """Return the same frames as those of a recording; raises FlightError as :func:`video_frames` does."""
+
+    def coming(frames: Generator[Frame, None, None]) -> Generator[Coming, None, None]:
+        with contextlib.closing(frames):
+            for frame in frames:
+                yield Coming(frame.t_us, partial(_decoded, frame))
+
+    return coming(video_frames(video, table, every_s))
+
+
+def _decoded(frame: Frame) -> Frame:
+    """Return a frame of a video, which has to decode also what is passed over."""
+    return frame
 
 
 def _frames(

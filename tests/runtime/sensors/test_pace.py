@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from runtime.frame import Frame
-from runtime.sensors.pace import Pace
+from runtime.sensors.pace import Coming, Pace
 from tests.runtime.sensors.drawn import row
 
 
@@ -22,12 +22,24 @@ class Clock:
         self.now += round(seconds * 1e6)
 
 
+def recording(count: int, period_s: float = 1.0, read: list[int] | None = None) -> Iterator[Coming]:
+    """Frames at even times; ``read`` gets the time of each that was read."""
+    for k in range(count):
+        frame = Frame(row(k * period_s), np.zeros((1, 1, 3), np.uint8))
+
+        def now(frame: Frame = frame) -> Frame:
+            if read is not None:
+                read.append(frame.t_us)
+            return frame
+
+        yield Coming(frame.t_us, now)
+
+
 def flown(work_s: float, count: int = 6, period_s: float = 1.0) -> list[tuple[float, float]]:
     """(exposure, when it was given) in seconds, for a consumer that works so long on each frame."""
     clock = Clock()
-    pictures: Iterator[Frame] = (Frame(row(k * period_s), np.zeros((1, 1, 3), np.uint8)) for k in range(count))
     given = []
-    for frame in Pace(lambda: clock.now, clock.sleep).keep(pictures):
+    for frame in Pace(lambda: clock.now, clock.sleep).keep(recording(count, period_s)):
         given.append((frame.t_us / 1e6, (clock.now - 7_000_000) / 1e6))
         clock.sleep(work_s)
     return given
@@ -43,13 +55,14 @@ def test_a_slow_consumer_gets_the_newest_frame_and_never_an_old_one() -> None:
     assert all(0 <= at - exposed <= 1.0 for exposed, at in given)
 
 
-def test_what_came_too_late_is_counted() -> None:
-    clock = Clock()
+def test_what_came_too_late_is_counted_and_not_read() -> None:
+    clock, read = Clock(), list[int]()
     pace = Pace(lambda: clock.now, clock.sleep)
-    for _ in pace.keep(Frame(row(k), np.zeros((1, 1, 3), np.uint8)) for k in range(12)):
+    for _ in pace.keep(recording(12, read=read)):
         clock.sleep(2.4)
     assert pace.offset_us == 7_000_000
     assert pace.passed_over == 6
+    assert read == [0, 2_000_000, 4_000_000, 7_000_000, 9_000_000, 11_000_000]
 
 
 @pytest.mark.parametrize("count", [0, 1])
