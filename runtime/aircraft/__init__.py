@@ -5,7 +5,8 @@ channel            the samples of one quantity: interpolated, held, and the impo
 gimbal             where the camera looks: the vehicle's attitude and a gimbal or a fixed mount
 quaternion         rotations as MAVLink has them
 clock_map          an autopilot's stamps on this computer's clock
-gnss               what a receiver says, for the watch over it alone
+gnss               what a receiver says, for the watch over it
+take_off           the place where the vehicle leaves the ground, where the settings ask GNSS for it
 mavlink_telemetry  the thread that listens to an autopilot
 mavlink_inbox      whose a message is, of what time, and where it goes
 mavlink_decode     what a message says, in the units of the inside
@@ -14,5 +15,5 @@ mavlink_requests   what an autopilot is asked for, and when
 mavlink_port       UDP, TCP and serial ports
 reachable          what may be a host, and a serial port's speed
 
-Its GNSS is for the watch over it alone; no position of it ever reaches the localizer.
+Its GNSS is for the watch over it; in the air no position of it ever reaches the localizer.
 """

@@ -1,4 +1,4 @@
-"""What a GNSS receiver of the autopilot says: for the watch over it alone, never for the localizer."""
+"""What a GNSS receiver of the autopilot says: for the watch over it, and in the air never for the localizer."""
 
 from __future__ import annotations
 

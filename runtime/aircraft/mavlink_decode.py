@@ -23,7 +23,9 @@ _OLDEST_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """An operator says where the drone is: MAV_CMD_EXTERNAL_POSITION_ESTIMATE (43003)."""
+    """Somebody vouches for where the drone is: an operator by MAV_CMD_EXTERNAL_POSITION_ESTIMATE (43003), or GNSS at
+    take-off where the settings have it.
+    """
 
     t_us: int  # this computer's monotonic clock, when the drone was there
     lat: float

@@ -22,6 +22,7 @@ from runtime.aircraft.mavlink_decode import (
     start_of,
     terrain_height_m,
 )
+from runtime.aircraft.take_off import TakeOff
 
 _AUTOPILOT = mavlink.MAV_COMP_ID_AUTOPILOT1
 _GIMBALS = (154, 171, 172, 173, 174, 175)  # MAV_COMP_ID_GIMBAL, GIMBAL2 to 6
@@ -40,8 +41,17 @@ class MavlinkInbox:
     who addresses it to us, as a ground station does.
     """
 
-    def __init__(self, buffer: TelemetryBuffer, *, system_id: int | None = None, component_id: int = 197) -> None:
+    def __init__(
+        self,
+        buffer: TelemetryBuffer,
+        *,
+        system_id: int | None = None,
+        component_id: int = 197,
+        take_off: TakeOff | None = None,
+    ) -> None:
+        """``take_off``: the flight begins where GNSS says that the vehicle leaves the ground."""
         self.vehicle = system_id
+        self._take_off, self._tells_landed = take_off, False
         self.component_id = component_id
         self.heard: Counter[str] = Counter()
         """Messages of the vehicle by name."""
@@ -63,6 +73,8 @@ class MavlinkInbox:
             "TERRAIN_REPORT": self._terrain,
             "GPS_RAW_INT": self._gnss,
             "GPS2_RAW": self._gnss,
+            "EXTENDED_SYS_STATE": self._landed,
+            "HEARTBEAT": self._armed,
         }
 
     @property
@@ -161,6 +173,24 @@ class MavlinkInbox:
         sample = gnss_of(message, t_us if arrived_us - t_us <= _OLDEST_GNSS_US else arrived_us)
         if sample is not None:
             self.gnss.append(sample)
+            if self._take_off is not None:
+                self._take_off.take_gnss(sample)
+
+    def _landed(self, message: Any, t_us: int, arrived_us: int) -> None:
+        """Hear from EXTENDED_SYS_STATE (245) whether it stands on the ground; undefined says nothing."""
+        if message.landed_state != mavlink.MAV_LANDED_STATE_UNDEFINED:
+            self._tells_landed = True
+            self._stands(arrived_us, on_ground=message.landed_state == mavlink.MAV_LANDED_STATE_ON_GROUND)
+
+    def _armed(self, message: Any, t_us: int, arrived_us: int) -> None:
+        """Hear from HEARTBEAT (0) whether it is armed, which stands for the air where nothing better is told."""
+        if not self._tells_landed:
+            self._stands(arrived_us, on_ground=not message.base_mode & mavlink.MAV_MODE_FLAG_SAFETY_ARMED)
+
+    def _stands(self, arrived_us: int, *, on_ground: bool) -> None:
+        left = None if self._take_off is None else self._take_off.take_state(arrived_us, on_ground=on_ground)
+        if left is not None:
+            self.start.append(left)
 
     def _take_gimbal(self, message: Any, component: int, t_us: int, arrived_us: int) -> None:
         """Hear one gimbal: of two, or of one whose autopilot repeats it, the one that was heard first."""

@@ -20,6 +20,7 @@ _RATES_HZ = {
     "TERRAIN_REPORT": 2.0,
     "GPS_RAW_INT": 5.0,
     "GPS2_RAW": 5.0,
+    "EXTENDED_SYS_STATE": 2.0,
 }
 
 

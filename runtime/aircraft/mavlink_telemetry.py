@@ -17,6 +17,7 @@ from runtime.aircraft.mavlink_inbox import MavlinkInbox
 from runtime.aircraft.mavlink_port import MavlinkUrl, Peer, TelemetryPort, open_port, why_not_open
 from runtime.aircraft.mavlink_requests import MavlinkRequests
 from runtime.aircraft.mavlink_stream import MavlinkReader, MavlinkWriter
+from runtime.aircraft.take_off import TakeOff
 from runtime.clock import monotonic_us
 
 _WAIT_S = 0.1
@@ -43,11 +44,12 @@ class MavlinkTelemetry:
         *,
         system_id: int | None = None,  # the vehicle's; None: the first autopilot that is heard
         component_id: int = 197,  # ours: MAV_COMP_ID_VISUAL_INERTIAL_ODOMETRY
+        take_off: TakeOff | None = None,  # the flight begins where GNSS says that it leaves the ground
         now_us: Callable[[], int] = monotonic_us,
     ) -> None:
         self.buffer = buffer
         self._url, self._now_us = url, now_us
-        self._inbox = MavlinkInbox(buffer, system_id=system_id, component_id=component_id)
+        self._inbox = MavlinkInbox(buffer, system_id=system_id, component_id=component_id, take_off=take_off)
         self._writer = MavlinkWriter(component_id)
         self._stopping = threading.Event()
         self.heartbeat = b""
@@ -99,7 +101,7 @@ class MavlinkTelemetry:
         return [self._inbox.gnss.popleft() for _ in range(len(self._inbox.gnss))]
 
     def take_start(self) -> StartRequest | None:
-        """Return where an operator said that the drone is, once; None where nobody did."""
+        """Return where an operator, or GNSS at take-off, said that the drone is, once; None where nobody did."""
         try:
             return self._inbox.start.popleft()
         except IndexError:

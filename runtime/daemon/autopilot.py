@@ -6,6 +6,7 @@ from runtime.aircraft.buffer import TelemetryBuffer
 from runtime.aircraft.gimbal import Mount
 from runtime.aircraft.mavlink_port import parse_telemetry
 from runtime.aircraft.mavlink_telemetry import MavlinkTelemetry
+from runtime.aircraft.take_off import TakeOff
 from runtime.clock import monotonic_us
 from runtime.fix import Doubt, Fix, Verdict
 from runtime.frame import Telemetry
@@ -21,10 +22,16 @@ _MAX_SPEED_MPS = 30.0  # by which the drone may have left it since
 class Aircraft:
     """An autopilot that is listened to."""
 
-    def __init__(self, source: str, mount: Mount | None, system_id: int | None) -> None:
-        """``mount`` None: a gimbal tells where the camera looks. Raises SettingsError for a source that is none."""
+    def __init__(
+        self, source: str, mount: Mount | None, system_id: int | None, *, gnss_before_take_off: bool = False
+    ) -> None:
+        """``mount`` None: a gimbal tells where the camera looks. Raises SettingsError for a source that is none.
+
+        ``gnss_before_take_off``: the flight begins where GNSS says that the vehicle leaves the ground.
+        """
         self._buffer = TelemetryBuffer(mount)
-        self._mavlink = MavlinkTelemetry(parse_telemetry(source), self._buffer, system_id=system_id)
+        take_off = TakeOff() if gnss_before_take_off else None
+        self._mavlink = MavlinkTelemetry(parse_telemetry(source), self._buffer, system_id=system_id, take_off=take_off)
         self._gnss = GnssWatch()
 
     def start(self) -> None:
@@ -53,7 +60,7 @@ class Aircraft:
         return doubts, None if text is None else Notice("warning", text)
 
     def take_start(self) -> Start | None:
-        """Return where an operator says that the drone is, once; two sigma are the radius."""
+        """Return where somebody vouches that the drone is, once; two sigma are the radius."""
         asked = self._mavlink.take_start()
         if asked is None:
             return None

@@ -28,6 +28,7 @@ calibration = "camera.yaml"     # ROS camera_info, of the mode that is flown
 # lat = 47.51
 # lon = 8.23
 # radius_m = 300
+# gnss_before_take_off = true    # instead: where the autopilot's GNSS says that the vehicle leaves the ground
 
 [[link]]                        # as many as you like; left out: JSON lines on standard output
 kind = "jsonl"                  # mavlink | nmea | msp | jsonl

@@ -47,7 +47,7 @@ class Loop:
     keeper: StateKeeper | None = None
     watches: tuple[Watch, ...] = ()
     starts: Callable[[], Start | None] = lambda: None
-    """Where an operator says that the drone is, once for each time that it is said."""
+    """Where an operator, or GNSS at take-off, says that the drone is; once for each time that it is said."""
 
     def fly(self, stream: FrameStream, stopped: Callable[[], bool]) -> None:
         """Take frames until there are no more, or it is to end."""
@@ -71,7 +71,7 @@ class Loop:
         was_well = self.health.well
         start = self.starts()
         if start is not None:
-            logger.info("an operator says: within %.0f m of %.6f,%.6f", start.radius_m, *start.place)
+            logger.info("the drone is said to be within %.0f m of %.6f,%.6f", start.radius_m, *start.place)
             self.localizer.forget(start)
         verdict = self.localizer.step(frame)
         outlook = self.localizer.outlook

@@ -82,6 +82,8 @@ def _said(settings: Settings, cache: TileCache, flight: OpenFlight) -> Iterator[
     if settings.start is not None:
         (lat, lon), radius_m = settings.start
         start = f"a start within {radius_m:g} m of {lat:g},{lon:g}"
+    if settings.gnss_before_take_off:
+        start = "a start where GNSS says that the vehicle leaves the ground"
     yield f"map: {settings.tiles}, {cache.metadata.rows} tiles, {start}"
     yield f"encoder: {flight.localizer.name}"
     yield f"camera: {settings.camera.source.name}, {settings.camera.calibration}"
@@ -99,7 +101,12 @@ def open_links(settings: Settings, aircraft: Aircraft | None) -> list[Link]:
 def _aircraft(settings: Settings, stack: contextlib.ExitStack) -> Aircraft | None:
     if settings.telemetry is None:
         return None
-    aircraft = Aircraft(settings.telemetry.source, settings.camera.mount, settings.telemetry.system_id)
+    aircraft = Aircraft(
+        settings.telemetry.source,
+        settings.camera.mount,
+        settings.telemetry.system_id,
+        gnss_before_take_off=settings.gnss_before_take_off,
+    )
     aircraft.start()
     stack.callback(aircraft.stop)
     return aircraft

@@ -48,6 +48,8 @@ class Settings:
     matcher: Path | None
     threads: int
     start: Start | None
+    gnss_before_take_off: bool
+    """Whether a flight begins where the autopilot's GNSS says that the vehicle leaves the ground."""
     links: tuple[LinkSpec, ...]
     state: Path | None
     """Where the flight's state is kept; None: the usual place of a live flight."""
@@ -56,7 +58,7 @@ class Settings:
     def read(cls, path: Path) -> Settings:
         """Read and check the file; raises SettingsError naming a key that is missing, misspelt or of the wrong kind."""
         table = TomlTable.read(path, "print an example with python -m runtime.daemon --example")
-        map_, model, state = table.part("map"), table.part("model"), table.part("state")
+        map_, model, state, start = (table.part(name) for name in ("map", "model", "state", "start"))
         settings = cls(
             file=path,
             tiles=map_.path("tiles"),
@@ -65,7 +67,8 @@ class Settings:
             bundle=model.path_or_none("bundle"),
             matcher=model.path_or_none("matcher"),
             threads=model.whole("threads", 0, 0, 1024),
-            start=_start(table.part("start")),
+            start=_start(start),
+            gnss_before_take_off=start.value("gnss_before_take_off", bool, False),
             links=tuple(_link(part, path) for part in table.parts("link")) or (_STDOUT,),
             state=state.path_or_none("file"),
         )
@@ -96,6 +99,10 @@ class Settings:
         camera = self.camera
         if camera.follow and camera.realtime:
             raise SettingsError(f"{path}: [camera] follow and realtime are two ways to keep time; choose one")
+        if self.gnss_before_take_off and (self.telemetry is None or self.start is not None):
+            raise SettingsError(
+                f"{path}: [start] gnss_before_take_off is true; expected [telemetry], which tells it, and no lat"
+            )
         if camera.source.is_live and self.telemetry is None:
             raise SettingsError(
                 f"{path}: [camera] source {camera.source.name} is live and [telemetry] is missing: say who tells "

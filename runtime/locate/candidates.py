@@ -71,9 +71,13 @@ class Finder:
         place = frame.to_latlon(east_m, north_m)
         return Candidate(ground.index, place, self._retriever.footprint_m(ground.level), math.inf)
 
-    def near(self, frame: LocalFrame, grounds: Sequence[TileView], track: Track) -> list[Candidate]:
-        """Look about a track: at the place it says first, under the headings that its surroundings look like most."""
-        looks = self.looks(grounds)
+    def near(
+        self, frame: LocalFrame, grounds: Sequence[TileView], track: Track, looks: Sequence[Look]
+    ) -> list[Candidate]:
+        """Look about a track: at the place it says first, under the headings that its surroundings look like most.
+
+        ``looks`` are of the same grounds.
+        """
         with self._stages.timed("search"):
             footprint_m = self._retriever.footprint_m(looks[0].level)
             reach_m = RETRIEVAL.reach_sigmas * track.sigma_m + footprint_m

@@ -16,7 +16,7 @@ from runtime.locate.candidates import Finder, Found, TileView
 from runtime.locate.limits import Limits
 from runtime.locate.mount import MountEstimate
 from runtime.locate.posterior import Posterior
-from runtime.locate.retrieve import Likeness
+from runtime.locate.retrieve import Candidate, Likeness
 from runtime.locate.track import Track
 from runtime.locate.verify import RegisteredView, Verifier, ViewKeypoints
 from runtime.types import FloatArray
@@ -69,6 +69,10 @@ class Seeker:
             found = self._at_track(self._verifier, sight, leader.track)
             if belief.tracking or not isinstance(found, str):
                 return Sought(belief, found)
+        return self._search(belief, sight, leader.track if leader is not None and leader.vouches else None)
+
+    def _search(self, belief: Belief, sight: Sight, led_to: Track | None) -> Sought:
+        """Look anywhere, and about the place that earlier registrations ``led_to``, which the encoder need not name."""
         looks, view = self._finder.looks(sight.grounds), sight.grounds[0].view
         axis_cov_m2 = view.axis_cov_m2(sight.mount.frame_cov(view.uncertainty))
         all_over = self._finder.anywhere(
@@ -81,29 +85,25 @@ class Seeker:
         belief = belief.retrieved(all_over.evidence, all_over.likeness.best_cosine)
         if self._verifier is None:
             return Sought(belief, "unconfirmed")
-        led_to = leader.track if leader is not None and leader.vouches else None
-        found = self._anywhere(self._verifier, sight, all_over, led_to)
+        around = [] if led_to is None else self._finder.near(sight.local, sight.grounds, led_to, looks)
+        found = self._anywhere(self._verifier, sight, all_over, around)
         if isinstance(found, RegisteredView) and not self._is_overwhelming(found):
             place = found.position(sight.local)
             expected = led_to is not None and led_to.expects(place)
-            sees_another = all_over.likeness.odds(place) < BELIEF.least_odds
-            found = "ambiguous" if sees_another and not expected else found
+            if not expected and all_over.likeness.odds(place) < BELIEF.least_odds:
+                found = "ambiguous"  # the encoder sees another place
         return Sought(belief, found, all_over.likeness)
 
     def _anywhere(
-        self, verifier: Verifier, sight: Sight, all_over: Found, led_to: Track | None
+        self, verifier: Verifier, sight: Sight, all_over: Found, around: list[Candidate]
     ) -> RegisteredView | NoFixReason:
-        """Register at the candidates; at the first alone where the encoder is sure of it and the fit beyond doubt.
-
-        ``led_to`` is where earlier registrations have led to: the encoder need not name it.
-        """
+        """Register at the candidates; at the first alone where the encoder is sure of it and the fit beyond doubt."""
         if all_over.odds >= BELIEF.alone_odds:
             found = verifier.best(sight.keypoints, all_over.candidates[:1], sight.mount, self._alone, alone=True)
             if not isinstance(found, str):
                 share = self.outlier_share(found, found.position(sight.local), all_over.likeness)
                 if share <= POSTERIOR.strong_outlier_share:
                     return found
-        around = [] if led_to is None else self._finder.near(sight.local, sight.grounds, led_to)
         return verifier.best(sight.keypoints, [*around, *all_over.candidates], sight.mount, self._alone, alone=True)
 
     def _at_track(self, verifier: Verifier, sight: Sight, track: Track) -> RegisteredView | NoFixReason:
@@ -113,7 +113,8 @@ class Seeker:
             found = verifier.best(sight.keypoints, here, sight.mount, self._tracked, alone=False)
             if not isinstance(found, str):
                 return found
-        around = self._finder.near(sight.local, sight.grounds, track)
+        looks = self._finder.looks(sight.grounds)
+        around = self._finder.near(sight.local, sight.grounds, track, looks)
         return verifier.best(sight.keypoints, around, sight.mount, self._tracked, alone=False)
 
     def _is_overwhelming(self, found: RegisteredView) -> bool:

@@ -258,7 +258,7 @@ def test_an_operator_s_position_on_the_far_side_of_the_map_is_looked_at_and_not_
         wait_for(lambda: any(line.get("no_fix") == "start_contradicted" for line in lines_of(fixes)))
         process.terminate()
         _, err = process.communicate(timeout=20)
-    assert "an operator says: within" in err
+    assert "the drone is said to be within" in err
     for line in lines_of(fixes):
         if "lat" in line:
             assert _off_track_m(LatLon(line["lat"], line["lon"]), truth) <= max(line["hpl_m"], 25.0)

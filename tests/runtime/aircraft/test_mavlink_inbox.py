@@ -256,7 +256,7 @@ def test_an_autopilot_is_asked_at_first_for_all_then_for_what_is_missing_and_aft
         return {int(m.param1) for m in asking.requests(now_us, 1, bus.inbox.heard, reboots)}
 
     everything = asked(NOW)
-    assert len(everything) == 10
+    assert len(everything) == 11
     assert mavlink.MAVLINK_MSG_ID_ATTITUDE_QUATERNION in everything
     assert asked(NOW + 4_000_000) == set()
     bus.hear(boot_message("ATTITUDE_QUATERNION", 10_000))

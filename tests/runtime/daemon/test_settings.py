@@ -12,6 +12,7 @@ from runtime.daemon.settings import Settings, TelemetrySettings
 from runtime.errors import SettingsError
 from runtime.link.opening import LinkSpec
 
+TOLD = '\n[telemetry]\nsource = "mavlink:udpin:127.0.0.1:14550"\n'
 LEAST = '[map]\ntiles = "a.tiles"\n[camera]\nsource = "frames"\ncalibration = "camera.yaml"\n'
 
 
@@ -23,7 +24,8 @@ def read(tmp_path: Path, text: str) -> Settings:
 
 def test_the_example_is_valid_also_with_all_its_choices_taken(tmp_path: Path) -> None:
     assert read(tmp_path, EXAMPLE).tiles == tmp_path / "town.tiles"
-    lines = [line.removeprefix("# ") for line in EXAMPLE.splitlines() if "realtime" not in line]
+    either = "# realtime", "# gnss_before_take_off"  # each is one of two
+    lines = [line.removeprefix("# ") for line in EXAMPLE.splitlines() if not line.startswith(either)]
     every = read(tmp_path, "\n".join(lines))
     assert every.camera.telemetry == tmp_path / "telemetry.csv"
     assert every.camera.mount == Mount(0.0, -90.0, 0.0)
@@ -86,6 +88,8 @@ def test_links_are_as_many_as_there_are_and_their_files_lie_beside_the_configura
         (LEAST + "[model]\nthreads = 1.5", "threads is 1.5, expected a whole number"),
         (LEAST + "[model]\nthreads = true", "threads is true"),
         (LEAST + "[start]\nlat = 47.5\nlon = 8.2", "[start] lacks radius_m; expected lat, lon, radius_m"),
+        (LEAST + "[start]\ngnss_before_take_off = true", "expected [telemetry], which tells it"),
+        (LEAST + TOLD + "[start]\ngnss_before_take_off = true\nlat = 1\nlon = 1\nradius_m = 9", "and no lat"),
         (LEAST + "[start]\nradius_m = 9", "[start] lacks lat and lon"),
         (LEAST + "[start]\nlat = 97.5\nlon = 8.2\nradius_m = 100", "lat 97.5"),
         (LEAST + "[start]\nlat = 47.5\nlon = 8.2\nradius_m = 0", "radius 0"),

@@ -53,7 +53,7 @@ class Naming:
     def at(self, frame: LocalFrame, ground: TileView, track: Track) -> Candidate:
         return self._candidate(frame, track.position_en_m, ground.view.axis_en_m)
 
-    def near(self, frame: LocalFrame, grounds: list[TileView], track: Track) -> list[Candidate]:
+    def near(self, frame: LocalFrame, grounds: list[TileView], track: Track, looks: object) -> list[Candidate]:
         return [self.at(frame, grounds[0], track)]
 
     def anywhere(self, frame: LocalFrame, looks: object, posterior: object, *, t_us: int, **_: Any) -> Found:
