@@ -31,13 +31,14 @@ from runtime.daemon.settings import Settings
 from runtime.errors import SettingsError
 from runtime.geo.mercator import LatLon
 from runtime.link.mavlink_port import MavlinkLink
-from runtime.link.readers import Readers
 from runtime.locate.belief import Belief
 from runtime.locate.limits import Limits
 from runtime.locate.outlook import Outlook
 from runtime.locate.position import PositionMeasurement
 from runtime.locate.posterior import Posterior
 from runtime.locate.state import FlightState
+from runtime.ways.piece import Peer, Piece
+from runtime.ways.readers import Readers
 
 _KINDS = (0, 1, 24, 30, 31, 32, 33, 65, 75, 76, 77, 111, 124, 132, 136, 141, 242, 253, 285)
 _FROM = ((1, 1), (1, 154), (1, 197), (255, 190))
@@ -101,13 +102,16 @@ class PiecesWay:
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = pieces
 
-    def write(self, data: bytes) -> None:
+    def wait(self, timeout_s: float) -> None:
+        """Wait for nothing."""
+
+    def write(self, data: bytes, peer: Peer = None) -> None:
         """Take bytes, and forget them."""
 
-    def read(self) -> list[bytes]:
+    def read(self) -> list[Piece]:
         """Return all, once."""
         pieces, self._pieces = self._pieces, []
-        return pieces
+        return [Piece(data) for data in pieces]
 
     def close(self) -> None:
         """Close nothing: there is no socket."""

@@ -11,10 +11,11 @@
     maps/     maps and terrain models as people have them, read into one form
     model/    bundles and engines: a picture in, an embedding out
     sensors/  recorded frames and telemetry
+    ways/     bytes over UDP, TCP and serial ports
     tiles/    the tile cache: built, searched, cut, merged, signed
     flights/  recorded flights and their truth
     cameras/  cameras that are flown with
-    aircraft/  what the aircraft tells while it flies
+    aircraft/ what the aircraft tells while it flies
     locate/   a frame in, a verdict out
     link/     where verdicts go: autopilots, gpsd, files
     watch/    how the flight is going
@@ -23,5 +24,6 @@
     doctor/   checks before the flight
 
 Imports run downwards: ``doctor`` -> ``daemon`` -> ``replay``, ``link``, ``watch`` -> ``locate`` -> ``tiles``,
-``flights``, ``cameras``, ``aircraft`` -> ``maps``, ``model``, ``sensors`` -> ``geo``. import-linter keeps it so.
+``flights``, ``cameras``, ``aircraft`` -> ``maps``, ``model``, ``sensors``,
+``ways`` -> ``geo``. import-linter keeps it so.
 """

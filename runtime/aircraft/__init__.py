@@ -12,8 +12,6 @@ mavlink_inbox      whose a message is, of what time, and where it goes
 mavlink_decode     what a message says, in the units of the inside
 mavlink_stream     messages in a stream of bytes, and bytes of messages
 mavlink_requests   what an autopilot is asked for, and when
-mavlink_port       UDP, TCP and serial ports
-reachable          what may be a host, and a serial port's speed
 
 Its GNSS is for the watch over it; in the air no position of it ever reaches the localizer.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import threading
@@ -14,11 +15,13 @@ from runtime.aircraft.buffer import TelemetryBuffer
 from runtime.aircraft.gnss import GnssSample
 from runtime.aircraft.mavlink_decode import StartRequest
 from runtime.aircraft.mavlink_inbox import MavlinkInbox
-from runtime.aircraft.mavlink_port import MavlinkUrl, Peer, TelemetryPort, open_port, why_not_open
 from runtime.aircraft.mavlink_requests import MavlinkRequests
 from runtime.aircraft.mavlink_stream import MavlinkReader, MavlinkWriter
 from runtime.aircraft.take_off import TakeOff
 from runtime.clock import monotonic_us
+from runtime.ways.address import Address
+from runtime.ways.piece import Peer
+from runtime.ways.way import Way, open_way
 
 _WAIT_S = 0.1
 _FIRST_BACK_OFF_S = 0.5
@@ -39,7 +42,7 @@ class MavlinkTelemetry:
 
     def __init__(
         self,
-        url: MavlinkUrl,
+        address: Address,
         buffer: TelemetryBuffer,
         *,
         system_id: int | None = None,  # the vehicle's; None: the first autopilot that is heard
@@ -48,7 +51,7 @@ class MavlinkTelemetry:
         now_us: Callable[[], int] = monotonic_us,
     ) -> None:
         self.buffer = buffer
-        self._url, self._now_us = url, now_us
+        self._address, self._now_us = address, now_us
         self._inbox = MavlinkInbox(buffer, system_id=system_id, component_id=component_id, take_off=take_off)
         self._writer = MavlinkWriter(component_id)
         self._stopping = threading.Event()
@@ -57,8 +60,8 @@ class MavlinkTelemetry:
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._vehicle_at: Peer = None
         self._heard_us: int | None = None  # when anything of the vehicle came last
-        self._writing = threading.Lock()  # guards the port, which links may share
-        self._port: TelemetryPort | None = None  # while it is open
+        self._writing = threading.Lock()  # guards the way, which links may share
+        self._way: Way | None = None  # while it is open
         self._said: set[str] = set()  # since the vehicle was heard last
 
     def start(self) -> None:
@@ -77,9 +80,10 @@ class MavlinkTelemetry:
         For who speaks to the same autopilot: a serial port has one owner.
         """
         with self._writing:
-            if self._port is None:
+            if self._way is None:
                 raise OSError(errno.ENOTCONN, "the telemetry's connection is not open")
-            self._port.write(data, self._vehicle_at)
+            with contextlib.suppress(TimeoutError):
+                self._way.write(data, self._vehicle_at)
 
     @property
     def vehicle(self) -> int | None:
@@ -114,38 +118,39 @@ class MavlinkTelemetry:
             try:
                 self._listen()
             except OSError as error:
-                self._say(logging.WARNING, why_not_open(self._url, error))
+                self._say(logging.WARNING, f"telemetry {self._address}: {error.strerror or error}")
             except Exception:  # of a message that nobody foresaw: to be silent from now on would be worse
-                _log.exception("telemetry %s begins anew", self._url)
+                _log.exception("telemetry %s begins anew", self._address)
             if self._heard_us != heard_us:
                 back_off_s = _FIRST_BACK_OFF_S
             self._stopping.wait(back_off_s)
             back_off_s = min(2 * back_off_s, _LONGEST_BACK_OFF_S)
 
     def _listen(self) -> None:
-        """Open the port and read until it is stopped; raises OSError where the port breaks or has gone quiet."""
-        port = open_port(self._url)
+        """Open the way and read until it is stopped; raises OSError where it breaks or has gone quiet."""
+        way = open_way(self._address)
         try:
             reader, requests, flood = MavlinkReader(), MavlinkRequests(), _Flood(self._now_us())
-            self._vehicle_at, opened_us, self._port = None, self._now_us(), port
+            self._vehicle_at, opened_us, self._way = None, self._now_us(), way
             while not self._stopping.is_set():
-                data, peer = port.read(_WAIT_S)
-                now_us = self._now_us()
-                for message in reader.read(data, peer):
-                    self._take(port, message, peer, now_us)
-                self._send_due(port, requests, now_us)
+                way.wait(_WAIT_S)
+                pieces, now_us = way.read(), self._now_us()
+                for data, peer in pieces:
+                    for message in reader.read(data, peer):
+                        self._take(way, message, peer, now_us)
+                self._send_due(way, requests, now_us)
                 self._tell_silence(opened_us, now_us)
                 # What comes meanwhile waits in the system's queue, or is dropped there.
-                self._stopping.wait(flood.pause_s(len(data), now_us))
+                self._stopping.wait(flood.pause_s(sum(len(data) for data, _ in pieces), now_us))
         finally:
             with self._writing:
-                self._port = None
-                port.close()
+                self._way = None
+                way.close()
 
-    def _take(self, port: TelemetryPort, message: Any, peer: Peer, now_us: int) -> None:
+    def _take(self, way: Way, message: Any, peer: Peer, now_us: int) -> None:
         answer = self._inbox.take(message, now_us)
         if answer is not None:
-            self._write(port, self._writer.packed(answer, self.vehicle or 1), peer)
+            self._write(way, self._writer.packed(answer, self.vehicle or 1), peer)
         if self._inbox.is_of_vehicle(message):
             self._heard_us = now_us
             if message.get_srcComponent() == MAV_COMP_ID_AUTOPILOT1:  # its gimbal may speak from elsewhere
@@ -153,16 +158,16 @@ class MavlinkTelemetry:
                 if message.get_type() == "HEARTBEAT":
                     self.heartbeat = bytes(message.get_msgbuf())
 
-    def _send_due(self, port: TelemetryPort, requests: MavlinkRequests, now_us: int) -> None:
+    def _send_due(self, way: Way, requests: MavlinkRequests, now_us: int) -> None:
         due = requests.heartbeats(now_us)
         if self.vehicle is not None and self.is_heard:
             due += requests.requests(now_us, self.vehicle, self._inbox.heard, self.reboots)
         for message in due:
-            self._write(port, self._writer.packed(message, self.vehicle or 1), self._vehicle_at)
+            self._write(way, self._writer.packed(message, self.vehicle or 1), self._vehicle_at)
 
-    def _write(self, port: TelemetryPort, data: bytes, peer: Peer) -> None:
-        with self._writing:
-            port.write(data, peer)
+    def _write(self, way: Way, data: bytes, peer: Peer) -> None:
+        with self._writing, contextlib.suppress(TimeoutError):  # what cannot be sent at once is dropped
+            way.write(data, peer)
 
     def _tell_silence(self, opened_us: int, now_us: int) -> None:
         """Say once that the vehicle is heard, or not any more; a TCP connection is then opened anew."""
@@ -172,14 +177,15 @@ class MavlinkTelemetry:
         elif now_us - opened_us > _SILENT_US:
             self._said.discard(self._heard_text)
             who = "an autopilot" if self.vehicle is None else f"vehicle {self.vehicle}"
-            self._say(logging.WARNING, f"telemetry {self._url}: nothing is heard of {who}; its messages must come here")
+            silence = f"nothing is heard of {who}; its messages must come here"
+            self._say(logging.WARNING, f"telemetry {self._address}: {silence}")
         silent_us = now_us - max(opened_us, self._heard_us or 0)
-        if self._url.kind == "tcp" and silent_us > _REOPEN_US:
+        if self._address.kind == "tcp" and silent_us > _REOPEN_US:
             raise TimeoutError(errno.ETIMEDOUT, "connected, and silent for 10 s: connecting again")
 
     @property
     def _heard_text(self) -> str:
-        return f"telemetry {self._url}: vehicle {self.vehicle} is heard"
+        return f"telemetry {self._address}: vehicle {self.vehicle} is heard"
 
     def _say(self, level: int, text: str) -> None:
         if text not in self._said:

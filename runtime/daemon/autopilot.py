@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from runtime.aircraft.buffer import TelemetryBuffer
 from runtime.aircraft.gimbal import Mount
-from runtime.aircraft.mavlink_port import parse_telemetry
 from runtime.aircraft.mavlink_telemetry import MavlinkTelemetry
 from runtime.aircraft.take_off import TakeOff
 from runtime.clock import monotonic_us
@@ -14,7 +13,10 @@ from runtime.geo.mercator import LatLon
 from runtime.link.link import Notice
 from runtime.start import Start
 from runtime.watch.gnss import GnssWatch
+from runtime.ways.address import Address, WayKind, parse_address
+from runtime.ways.piece import Peer, Piece
 
+_WAYS: tuple[WayKind, ...] = ("udpin", "udpout", "tcp", "serial")
 _SIGMAS = 2.0  # of a place that somebody vouches for, as in a start's radius
 _MAX_SPEED_MPS = 30.0  # by which the drone may have left it since
 
@@ -79,17 +81,25 @@ class TelemetryWay:
         self._mavlink = mavlink
         self._shown = b""
 
-    def write(self, data: bytes) -> None:
-        """Send; raises OSError where the connection is not open now."""
+    def wait(self, timeout_s: float) -> None:
+        """Return at once: a heartbeat comes once a second."""
+
+    def write(self, data: bytes, peer: Peer = None) -> None:
+        """Send to the vehicle; raises OSError where the connection is not open now."""
         self._mavlink.write(data)
 
-    def read(self) -> list[bytes]:
+    def read(self) -> list[Piece]:
         """Return the autopilot's heartbeat where a new one came, which says what autopilot it is."""
         newest = self._mavlink.heartbeat
         if newest is self._shown:
             return []
         self._shown = newest
-        return [newest]
+        return [Piece(newest)]
 
     def close(self) -> None:
         """Leave the connection to its owner."""
+
+
+def parse_telemetry(source: str) -> Address:
+    """Read ``[telemetry] source``; raises SettingsError with the value and what was expected."""
+    return parse_address(source, allowed=_WAYS, key="[telemetry] source", scheme="mavlink:")

@@ -14,7 +14,6 @@ from runtime.doctor.finding import Finding, look, not_checked
 from runtime.errors import SettingsError
 from runtime.geo.camera import Camera
 from runtime.link.opening import open_link
-from runtime.link.ways import Way
 from runtime.locate.load import open_features
 from runtime.model.load import open_engine
 from runtime.pictures import read_picture
@@ -23,6 +22,7 @@ from runtime.sensors.telemetry import newest_row, read_telemetry
 from runtime.start import check_start_on_map
 from runtime.tiles.cache import TileCache
 from runtime.types import Picture
+from runtime.ways.way import Way
 
 
 def check_files(config: Path) -> Iterator[Finding]:

@@ -4,9 +4,7 @@ link          what is sent, and what a link is
 fanout        all links at once, none waiting for another
 worker        one link in its thread: opened, fed, opened anew
 opening       links as a settings file names them
-address       urls of links
-ways          bytes over UDP, TCP and serial ports
-readers       who reads from a listening socket
+link_way      the way of a link, and what of it a person has to mend
 wire          what every wire needs of a verdict: a sigma, whole numbers, the time of day
 mavlink       GLOBAL_POSITION_SENSOR, GPS_INPUT and what goes with them, as fields
 statustext    lines for the pilot, in pieces and not too many

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from runtime.link.address import Address
 from runtime.link.link import Notice, Said
-from runtime.link.ways import Way, open_way
+from runtime.link.link_way import open_link_way
 from runtime.link.wire import InOrder, UtcOfMonotonic
+from runtime.ways.address import Address
+from runtime.ways.way import Way
 
 
 class BytePort:
@@ -45,7 +46,7 @@ class BytePort:
     def open(self) -> None:
         """Open it, or open it anew. Raises OSError, SettingsError."""
         self.close()
-        self._way = open_way(self._address)
+        self._way = open_link_way(self._address)
 
     def send(self, said: Said) -> None:
         """Send a verdict, or that there is no fix."""

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from runtime.errors import SettingsError
 from runtime.link.link import Notice, Said
-from runtime.link.readers import Readers
+from runtime.ways.readers import Readers
 
 UNIX = "unix:"
 READER_BYTES = 1024

@@ -12,12 +12,13 @@ from pymavlink.dialects.v20 import common as dialect
 
 from runtime.clock import monotonic_us
 from runtime.errors import SettingsError
-from runtime.link.address import Address
 from runtime.link.link import SHARED, Notice, Said
+from runtime.link.link_way import open_link_way
 from runtime.link.mavlink import GpsInputs, global_position_sensor, heartbeat, timesync_answer
 from runtime.link.statustext import NoticePace, status_texts
-from runtime.link.ways import Way, open_way
 from runtime.link.wire import InOrder, UtcOfMonotonic
+from runtime.ways.address import Address
+from runtime.ways.way import Way
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class MavlinkLink:
         """Open it, or open it anew. Raises OSError, SettingsError."""
         self.close()
         if self._address is not None:
-            self._way = open_way(self._address, is_mavlink)
+            self._way = open_link_way(self._address, is_mavlink)
         elif self._shared is not None:
             self._way = self._shared()
         else:
@@ -138,7 +139,7 @@ class MavlinkLink:
     def _listen(self) -> None:
         if self._way is None:
             raise OSError(f"{self.name} is not open")
-        for data in self._way.read():
+        for data, _ in self._way.read():
             # a datagram begins with a message, whatever came before
             if self._address is not None and self._address.kind.startswith("udp"):
                 self._mav.buf, self._mav.buf_index = bytearray(), 0

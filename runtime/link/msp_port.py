@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from runtime.link.address import Address
 from runtime.link.byte_port import BytePort
 from runtime.link.msp import sensor_gps
 from runtime.link.wire import UtcOfMonotonic
+from runtime.ways.address import Address
 
 
 def msp_port(address: Address, *, utc: UtcOfMonotonic | None = None) -> BytePort:

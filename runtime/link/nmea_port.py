@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from runtime.errors import SettingsError
-from runtime.link.address import Address
 from runtime.link.byte_port import BytePort
 from runtime.link.nmea import DEFAULT_SENTENCES, sentences
 from runtime.link.wire import UtcOfMonotonic
+from runtime.ways.address import Address
 
 MIN_BAUD = 38400
 """Ten times a second some 300 characters of ten bits, and a quarter to spare."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from runtime.errors import SettingsError
-from runtime.link.address import Address, WayKind, parse_address
 from runtime.link.jsonl import JsonlPort
 from runtime.link.link import SHARED, Link
-from runtime.link.ways import Way
+from runtime.ways.address import Address, WayKind, parse_address
+from runtime.ways.way import Way
 
 LinkKind: TypeAlias = Literal["mavlink", "nmea", "msp", "jsonl"]
 

@@ -1,4 +1,4 @@
-"""A link over the telemetry's connection, with an autopilot at the other end of it."""
+"""The autopilot at the other end: where it is, as the settings say, and a link over the telemetry's connection."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import contextlib
 import socket
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pymavlink.dialects.v20 import common as dialect
 
-from runtime.daemon.autopilot import Aircraft
+from runtime.daemon.autopilot import Aircraft, parse_telemetry
+from runtime.errors import SettingsError
 from runtime.link.mavlink_port import MavlinkLink
+from runtime.ways.address import Address
 from tests.runtime.link.saying import said
 from tests.waiting import free_port, wait_until
 
@@ -41,3 +45,51 @@ def test_the_link_learns_from_the_telemetry_what_autopilot_it_is(autopilot: int,
         while "GPS_INPUT" not in kinds:
             kinds += [message.get_type() for message in mav.parse_buffer(pilot.recv(4096)) or []]
     assert ("GLOBAL_POSITION_SENSOR" in kinds) is sent
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mavlink:udpin:127.0.0.1:14550", Address("udpin", "127.0.0.1", 14550)),
+        ("mavlink:udpout:router.local:14550", Address("udpout", "router.local", 14550)),
+        ("mavlink:tcp:127.0.0.1:5760", Address("tcp", "127.0.0.1", 5760)),
+        ("mavlink:/dev/ttyTHS1:921600", Address("serial", "/dev/ttyTHS1", 921_600)),
+        (
+            "mavlink:/dev/serial/by-path/usb-0:2.1:1.0-port0:57600",
+            Address("serial", "/dev/serial/by-path/usb-0:2.1:1.0-port0", 57_600),
+        ),
+    ],
+)
+def test_a_source_is_read(text: str, expected: Address) -> None:
+    assert parse_telemetry(text) == expected
+    assert f"mavlink:{expected}" == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "mavlink",
+        "udpin:127.0.0.1:14550",
+        "mavlink:udp:127.0.0.1:14550",
+        "mavlink:udpin:14550",
+        "mavlink:udpin:127.0.0.1:",
+        "mavlink:udpin:127.0.0.1:-1",
+        "mavlink:udpin:127.0.0.1:0",
+        "mavlink:udpin:127.0.0.1:70000",
+        "mavlink:/dev/ttyTHS1",
+        "mavlink:/dev/ttyTHS1:921601",
+        "mavlink:/dev/ttyTHS1:9600000000",
+    ],
+)
+def test_a_source_that_is_none_is_refused_with_its_text(text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_telemetry(text)
+    assert repr(text) in str(caught.value)
+    assert "expected" in str(caught.value) or "between" in str(caught.value)
+
+
+@given(st.text(max_size=40) | st.text("mavlink:udpintc/.0123456789", max_size=40))
+def test_any_text_is_a_source_or_a_settings_error(text: str) -> None:
+    with contextlib.suppress(SettingsError):
+        assert parse_telemetry(text).number > 0

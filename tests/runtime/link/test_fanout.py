@@ -14,11 +14,11 @@ import pytest
 
 from runtime.errors import SettingsError
 from runtime.link import worker
-from runtime.link.address import Address
 from runtime.link.fanout import Fanout
 from runtime.link.jsonl import JsonlPort
 from runtime.link.link import Notice, Said
 from runtime.link.nmea_port import nmea_port
+from runtime.ways.address import Address
 from tests.runtime.link.saying import nothing_said, said
 from tests.waiting import wait_until
 

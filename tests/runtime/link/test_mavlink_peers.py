@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from pymavlink.dialects.v20 import common as dialect
 
-from runtime.link.address import Address
 from runtime.link.link import Notice
 from runtime.link.mavlink_port import MavlinkLink
+from runtime.ways.address import Address
 from tests.runtime.link.saying import said
 from tests.waiting import free_port, wait_until
 

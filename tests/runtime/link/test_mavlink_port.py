@@ -14,10 +14,10 @@ import pytest
 from pymavlink.dialects.v20 import common as dialect
 
 from runtime.errors import SettingsError
-from runtime.link.address import Address
 from runtime.link.link import Notice
 from runtime.link.mavlink_port import MavlinkLink, read_signing_key
-from runtime.link.ways import MAX_PEERS
+from runtime.ways.address import Address
+from runtime.ways.udp import MAX_PEERS
 from tests.runtime.link.saying import nothing_said, said
 from tests.waiting import free_port, wait_until
 

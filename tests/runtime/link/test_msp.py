@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.link.address import Address
 from runtime.link.link import Velocity
 from runtime.link.msp import crc8_dvb_s2, framed, sensor_gps
 from runtime.link.msp_port import msp_port
+from runtime.ways.address import Address
 from tests.runtime.link.saying import nothing_said, said
 from tests.waiting import wait_until
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from runtime.errors import SettingsError
-from runtime.link.address import Address
 from runtime.link.byte_port import BytePort
 from runtime.link.nmea_port import nmea_port
+from runtime.ways.address import Address
 from tests.runtime.link.saying import nothing_said, said
 from tests.waiting import free_port, wait_until
 

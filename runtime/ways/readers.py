@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import select
 import socket
 
 MAX_READERS = 16
@@ -50,6 +51,10 @@ class Readers:
             else:
                 self._drop(reader)
         return got
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until one of them says something, or somebody wants to connect, or the time is over."""
+        select.select([self._listener, *self._readers], [], [], timeout_s)
 
     def close(self) -> None:
         """Close all; may be called twice."""

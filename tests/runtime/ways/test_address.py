@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from runtime.errors import SettingsError
-from runtime.link.address import Address, WayKind, parse_address
+from runtime.ways.address import Address, WayKind, parse_address
 
 ALL = get_args(WayKind)
 
