@@ -26,20 +26,22 @@ class Telemetry:
 
     def as_possible(self) -> Telemetry:
         """Return the same row with what no drone can measure, infinite or beyond all bounds, as unknown."""
-        unknown: dict[str, Any] = {name: math.nan for name, most in _MOST.items() if abs(getattr(self, name)) > most}
+        unknown: dict[str, Any] = {name: math.nan for name, most in LARGEST.items() if abs(getattr(self, name)) > most}
         return replace(self, **unknown) if unknown else self
 
 
-_MOST = {
-    "alt_agl_m": 100_000.0,
-    "cam_roll_deg": 720.0,
-    "cam_pitch_deg": 720.0,
-    "cam_yaw_deg": 720.0,
+LARGEST = {
+    "alt_agl_m": 20_000.0,
+    "cam_roll_deg": 360.0,
+    "cam_pitch_deg": 180.0,
+    "cam_yaw_deg": 36_000.0,
     "vel_north_mps": 1_000.0,
     "vel_east_mps": 1_000.0,
-    "alt_msl_m": 100_000.0,
+    "alt_msl_m": 20_000.0,
 }
-"""The most that each can amount to, either way: more is a decoder's fault."""
+"""The most that each can be, either way: more is of another unit, or of a sensor or decoder that has failed. A yaw may
+be counted on past a turn.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class MavlinkInbox:
     ) -> None:
         """``take_off``: the flight begins where GNSS says that the vehicle leaves the ground."""
         self.vehicle = system_id
-        self._take_off, self._tells_landed = take_off, False
+        self._take_off = take_off
         self.component_id = component_id
         self.heard: Counter[str] = Counter()
         """Messages of the vehicle by name."""
@@ -74,7 +74,7 @@ class MavlinkInbox:
             "GPS_RAW_INT": self._gnss,
             "GPS2_RAW": self._gnss,
             "EXTENDED_SYS_STATE": self._landed,
-            "HEARTBEAT": self._armed,
+            "HEARTBEAT": self._heartbeat,
         }
 
     @property
@@ -177,20 +177,19 @@ class MavlinkInbox:
                 self._take_off.take_gnss(sample)
 
     def _landed(self, message: Any, t_us: int, arrived_us: int) -> None:
-        """Hear from EXTENDED_SYS_STATE (245) whether it stands on the ground; undefined says nothing."""
-        if message.landed_state != mavlink.MAV_LANDED_STATE_UNDEFINED:
-            self._tells_landed = True
-            self._stands(arrived_us, on_ground=message.landed_state == mavlink.MAV_LANDED_STATE_ON_GROUND)
+        if self._take_off is not None and message.landed_state != mavlink.MAV_LANDED_STATE_UNDEFINED:
+            is_landed = message.landed_state == mavlink.MAV_LANDED_STATE_ON_GROUND
+            self._begin_at(self._take_off.take_landed(arrived_us, is_landed=is_landed))
 
-    def _armed(self, message: Any, t_us: int, arrived_us: int) -> None:
-        """Hear from HEARTBEAT (0) whether it is armed, which stands for the air where nothing better is told."""
-        if not self._tells_landed:
-            self._stands(arrived_us, on_ground=not message.base_mode & mavlink.MAV_MODE_FLAG_SAFETY_ARMED)
+    def _heartbeat(self, message: Any, t_us: int, arrived_us: int) -> None:
+        if self._take_off is not None:
+            is_armed = bool(message.base_mode & mavlink.MAV_MODE_FLAG_SAFETY_ARMED)
+            self._begin_at(self._take_off.take_armed(arrived_us, is_armed=is_armed))
 
-    def _stands(self, arrived_us: int, *, on_ground: bool) -> None:
-        left = None if self._take_off is None else self._take_off.take_state(arrived_us, on_ground=on_ground)
-        if left is not None:
-            self.start.append(left)
+    def _begin_at(self, place: StartRequest | None) -> None:
+        """Begin the flight where GNSS says that it left the ground, unless an operator has just said where."""
+        if place is not None and not self.start:
+            self.start.append(place)
 
     def _take_gimbal(self, message: Any, component: int, t_us: int, arrived_us: int) -> None:
         """Hear one gimbal: of two, or of one whose autopilot repeats it, the one that was heard first."""

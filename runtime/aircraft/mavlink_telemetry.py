@@ -101,7 +101,7 @@ class MavlinkTelemetry:
         return self._inbox.reboots
 
     def take_gnss(self) -> list[GnssSample]:
-        """Return what the receivers have said since the last call: for the watch alone."""
+        """Return what the receivers have said since the last call: for the watch over them."""
         return [self._inbox.gnss.popleft() for _ in range(len(self._inbox.gnss))]
 
     def take_start(self) -> StartRequest | None:

@@ -1,4 +1,4 @@
-"""The aircraft as it tells itself: telemetry at a frame's time, its velocity now, its GNSS for the watch alone."""
+"""The aircraft as it tells itself: telemetry at a frame's time, its velocity now, its GNSS for the watch over it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from runtime.aircraft.take_off import TakeOff
 from runtime.clock import monotonic_us
 from runtime.fix import Doubt, Fix, Verdict
 from runtime.frame import Telemetry
-from runtime.geo.mercator import LatLon
 from runtime.link.link import Notice
-from runtime.start import Start
+from runtime.start import Start, checked_start
 from runtime.watch.gnss import GnssWatch
 from runtime.ways.address import Address, WayKind, parse_address
 from runtime.ways.piece import Peer, Piece
@@ -62,12 +61,15 @@ class Aircraft:
         return doubts, None if text is None else Notice("warning", text)
 
     def take_start(self) -> Start | None:
-        """Return where somebody vouches that the drone is, once; two sigma are the radius."""
+        """Return where somebody vouches that the drone is, once; two sigma are the radius.
+
+        Raises SettingsError for a place that is none.
+        """
         asked = self._mavlink.take_start()
         if asked is None:
             return None
         reach_m = _MAX_SPEED_MPS * max(monotonic_us() - asked.t_us, 0) * 1e-6
-        return Start(LatLon(asked.lat, asked.lon), _SIGMAS * asked.sigma_m + reach_m)
+        return checked_start(asked.lat, asked.lon, _SIGMAS * asked.sigma_m + reach_m, "the start")
 
     def open_shared_way(self) -> TelemetryWay:
         """Return a way for a link over the connection by which the autopilot is heard."""

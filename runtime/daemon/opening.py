@@ -26,7 +26,7 @@ from runtime.sensors.camera_info import read_camera
 from runtime.sensors.folder import FolderTail, folder_coming
 from runtime.sensors.pace import Coming
 from runtime.sensors.video import video_coming
-from runtime.start import check_start_on_map
+from runtime.start import Start, check_start_on_map
 from runtime.tiles.cache import TileCache
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,19 @@ class OpenFlight:
     stream: FrameStream
     fanout: Fanout
     aircraft: Aircraft | None  # None: a recording's own telemetry
+    tiles: Path
+    bounds_deg: tuple[float, float, float, float]
     keeper: StateKeeper | None
+
+    def take_start(self) -> Start | None:
+        """Return where somebody vouches that the drone is, once; what is no place on the map is told and left."""
+        try:
+            start = None if self.aircraft is None else self.aircraft.take_start()
+            check_start_on_map(start, self.bounds_deg, self.tiles)
+        except SettingsError as error:
+            logger.warning("a start is not heard: %s", error)
+            return None
+        return start
 
 
 @contextlib.contextmanager
@@ -71,7 +83,7 @@ def opened(settings: Settings, signals: Signals, environment: Mapping[str, str])
         kept = None if keeper is None else keeper.kept(monotonic_us())
         if kept is not None:
             localizer.restore(kept)
-        flight = OpenFlight(localizer, stream, fanout, aircraft, keeper)
+        flight = OpenFlight(localizer, stream, fanout, aircraft, settings.tiles, cache.metadata.bounds_deg, keeper)
         for line in _said(settings, cache, flight):
             logger.info("%s", line)
         yield flight

@@ -41,14 +41,16 @@ def run_daemon(settings: Settings) -> None:
             ticker.stop()
         loop.outbox.drain(_DRAIN_S)
         unsent = [state for state in loop.outbox.states() if state.trouble and not state.is_unread]
+        lacking = [one for one in loop.outbox.states() if (one.trouble or one.overtaken) and not one.is_unread]
         loop.outbox.close()
     for state in unsent:
         logger.warning("link: %s, %d verdicts sent, then: %s", state.name, state.sent, state.trouble)
     passed_over = flight.stream.passed_over()
     logger.info("%s%s", loop.health, f"; {passed_over} frames passed over" if passed_over else "")
-    if unsent and flight.stream.is_lossless and not signals.is_ending:
-        first, frames = unsent[0], loop.health.counts.total()
-        raise FlightError(f"{first.name} has {first.sent} of {frames} verdicts: {first.trouble}")
+    if lacking and flight.stream.is_lossless and not signals.is_ending:
+        first, frames = lacking[0], loop.health.counts.total()
+        why = first.trouble or "it broke meanwhile"
+        raise FlightError(f"{first.name} has {first.sent} of {frames} verdicts: {why}")
 
 
 def check_daemon(settings: Settings, say: Callable[[str], None]) -> None:
@@ -84,7 +86,7 @@ def _heard(aircraft: Aircraft, signals: Signals) -> str:
 def _loop(flight: OpenFlight, manager: ServiceManager) -> Loop:
     loop = Loop(flight.localizer, flight.fanout, monotonic_us, manager=manager, keeper=flight.keeper)
     if flight.aircraft is not None:
-        loop.watches, loop.starts = (flight.aircraft,), flight.aircraft.take_start
+        loop.watches, loop.starts = (flight.aircraft,), flight.take_start
     return loop
 
 

@@ -87,7 +87,7 @@ class Settings:
         read = [
             ("[map] tiles", self.tiles, f"build it: python -m runtime.tiles build --imagery MAP --out {self.tiles}"),
             ("[camera] calibration", camera.calibration, "a flight needs its camera (ROS camera_info YAML)"),
-            ("[camera] telemetry", camera.telemetry, "a video needs a telemetry.csv"),
+            ("[camera] telemetry", camera.telemetry if camera.source.kind == "video" else None, "a video needs one"),
             ("[model] bundle", self.bundle, "leave it out for the encoder that ships"),
             ("[model] matcher", self.matcher, "leave it out for the bundle's own local features"),
         ]
@@ -99,10 +99,10 @@ class Settings:
         camera = self.camera
         if camera.follow and camera.realtime:
             raise SettingsError(f"{path}: [camera] follow and realtime are two ways to keep time; choose one")
-        if self.gnss_before_take_off and (self.telemetry is None or self.start is not None):
-            raise SettingsError(
-                f"{path}: [start] gnss_before_take_off is true; expected [telemetry], which tells it, and no lat"
-            )
+        if self.gnss_before_take_off and self.telemetry is None:
+            raise SettingsError(f"{path}: [start] gnss_before_take_off is true; expected [telemetry], which tells it")
+        if self.gnss_before_take_off and self.start is not None:
+            raise SettingsError(f"{path}: [start] has lat and gnss_before_take_off; expected one of the two")
         if camera.source.is_live and self.telemetry is None:
             raise SettingsError(
                 f"{path}: [camera] source {camera.source.name} is live and [telemetry] is missing: say who tells "

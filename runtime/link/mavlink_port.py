@@ -52,7 +52,7 @@ class MavlinkLink:
         self._address, self._shared = address, shared
         self._messages = messages
         self._may_ardupilot = global_position_to_ardupilot
-        self._is_kept_back = False
+        self._is_kept_back = False  # GLOBAL_POSITION_SENSOR, from an ArduPilot
         self._ids = (system_id, component_id, sensor_id)
         self._signing_key = signing_key
         self._utc = utc or UtcOfMonotonic()
@@ -82,7 +82,7 @@ class MavlinkLink:
         """Open it, or open it anew. Raises OSError, SettingsError."""
         self.close()
         if self._address is not None:
-            self._way = open_link_way(self._address, is_mavlink)
+            self._way = open_link_way(self._address, self._is_message)
         elif self._shared is not None:
             self._way = self._shared()
         else:
@@ -160,22 +160,30 @@ class MavlinkLink:
             if heard_id not in (self._ids[0], self.autopilot_id):
                 log.warning("%s: the autopilot's system id is %d, ours %d", self.name, heard_id, self._ids[0])
             self.autopilot_id = heard_id
-            if heard_id == self._ids[0] and message.autopilot == dialect.MAV_AUTOPILOT_ARDUPILOTMEGA:
-                self._note_ardupilot()
+            if message.get_srcComponent() == 1 and (self._address is None or heard_id == self._ids[0]):
+                self._note_autopilot(is_ardupilot=message.autopilot == dialect.MAV_AUTOPILOT_ARDUPILOTMEGA)
 
-    def _note_ardupilot(self) -> None:
+    def _note_autopilot(self, *, is_ardupilot: bool) -> None:
         """Keep GLOBAL_POSITION_SENSOR from ArduPilot, whose handling of it is in review, unless the settings say so.
 
         Source: ArduPilot's pull request 31738: such a position holds back its fall-back to GNSS.
         """
-        if self._is_kept_back or self._may_ardupilot or "GLOBAL_POSITION_SENSOR" not in self._messages:
+        was_kept_back = self._is_kept_back
+        self._is_kept_back = is_ardupilot and not self._may_ardupilot and "GLOBAL_POSITION_SENSOR" in self._messages
+        if was_kept_back or not self._is_kept_back:
             return
-        self._is_kept_back = True
+        self._pace.offer(Notice("warning", "GLOBAL_POSITION_SENSOR is not sent to ArduPilot"), self._now_us())
         log.warning(
             "%s: the autopilot is ArduPilot, to which GLOBAL_POSITION_SENSOR is not sent, as it holds back the "
             "fall-back to GNSS there; send GPS_INPUT, or set global_position_to_ardupilot = true",
             self.name,
         )
+
+    def _is_message(self, datagram: bytes) -> bool:
+        """Tell whether a datagram holds a message whose checksum is right, and its signature where links are signed."""
+        found = self._codec().parse_buffer(datagram) or ()
+        # pymavlink does not check what it does not know
+        return any(one.get_type() != "BAD_DATA" and not one.get_type().startswith("UNKNOWN") for one in found)
 
     def _codec(self) -> Any:
         mav = dialect.MAVLink(None, srcSystem=self._ids[0], srcComponent=self._ids[1])
@@ -185,13 +193,6 @@ class MavlinkLink:
             mav.signing.sign_outgoing = True
             mav.signing.timestamp = max(int((time.time() - SIGNING_EPOCH_S) * 1e5), 0)  # 10 us each
         return mav
-
-
-def is_mavlink(datagram: bytes) -> bool:
-    """Tell whether a datagram holds a message of MAVLink whose checksum is right."""
-    codec = dialect.MAVLink(None)
-    codec.robust_parsing = True
-    return any(message.get_type() != "BAD_DATA" for message in codec.parse_buffer(datagram) or ())
 
 
 def read_signing_key(path: Path) -> bytes:

@@ -97,7 +97,7 @@ class Belief:
         leader = self.posterior.leader
         return (
             leader is not None
-            and leader.borne_out
+            and (leader.anchored or leader.strong)
             and leader.probability >= BELIEF.min_probability
             and leader.track.sigma_m <= BELIEF.vouching_sigma_m
         )

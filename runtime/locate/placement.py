@@ -27,7 +27,7 @@ class Placement:
     strong: bool = False
     """Whether one of them was beyond doubt."""
     retired: bool = False
-    """Whether it rested on registrations before a run of frames that matched nothing."""
+    """Whether a run of frames that matched nothing has taken away what it rested on."""
     anchored_us: int | None = None
     """When the map last confirmed it."""
     unmatched: int = 0
@@ -48,17 +48,41 @@ class Placement:
         return self.strong or self.anchored or (self.retired and self.agreed >= 1)
 
     @property
-    def vouches(self) -> bool:
+    def is_looked_at(self) -> bool:
         """True when registrations have led here, and no other place is likely: it is worth a look though it be wide."""
         sure = self.probability >= BELIEF.min_probability and self.track.sigma_m <= BELIEF.looked_at_sigma_m
         return sure and (self.agreed >= 1 or self.retired)
+
+    def registered(self, t_us: int, track: Track, outlier_share: float, density: float) -> Placement:
+        """Take in a registration inside the gate, which makes ``track`` of this one's.
+
+        ``density`` is how much more probable this place made it than anywhere on the map.
+        """
+        if outlier_share > POSTERIOR.counting_outlier_share and self.retired and not (self.strong or self.anchored):
+            return self  # a weak one must not move what is forgotten to where the next weak one lies
+        telling = density >= POSTERIOR.telling_density
+        # A retired place that has grown wide, or says nothing of where, is recalled by none: it begins anew.
+        recalled = self.retired and telling and self.track.sigma_m <= BELIEF.looked_at_sigma_m
+        begun = self.agreed >= 1 and self.lineage != "start"  # a start that was told is no registration
+        needed = POSTERIOR.agreeing_outlier_share if begun else POSTERIOR.counting_outlier_share
+        counts = outlier_share <= needed and (telling or not self.agreed)
+        return replace(
+            self,
+            track=track,
+            agreed=self.agreed + counts,
+            strong=self.strong or outlier_share <= POSTERIOR.strong_outlier_share,
+            retired=recalled or (self.retired and self.agreed >= 1),
+            anchored_us=t_us,
+            unmatched=0,
+        )
 
     def without_match(self) -> Placement:
         """Take in a frame that saw ground and matched nothing: a run of them retires what it rests on."""
         unmatched = self.unmatched + 1
         if unmatched < min(self.agreed, POSTERIOR.unmatched_frames):
             return replace(self, unmatched=unmatched)
-        return replace(self, unmatched=unmatched, agreed=0, strong=False, retired=self.retired or self.agreed >= 1)
+        rested = self.agreed >= 1 and self.anchored_us is not None  # a start that was told is no registration
+        return replace(self, unmatched=unmatched, agreed=0, strong=False, retired=self.retired or rested)
 
     def carried(self, t_us: int, shift_en_m: FloatArray, cov_m2: FloatArray) -> Placement:
         """Carry it by a displacement that is known."""

@@ -90,32 +90,17 @@ class Posterior:
 
         A placement outside whose gate it lies loses its probability, and its past is not touched.
         """
-        place, says = seen.position_en_m[0], 1.0 - seen.outlier_share
-        placements = []
+        place, share = seen.position_en_m[0], seen.outlier_share
+        says, placements = 1.0 - share, []
         for one in self.placements:
             inside = one.track.distance2(place, seen.cov_m2) <= POSTERIOR.gate_99
             density = float(self._density(one.track, seen)[0]) if inside else 0.0
-            probability = one.probability * (says * density + seen.outlier_share)
+            probability = one.probability * (says * density + share)
             if not inside:
                 placements.append(replace(one, probability=probability, unmatched=one.unmatched + 1))
                 continue
-            telling = density >= POSTERIOR.telling_density
-            begun = one.agreed or (one.retired and telling)
-            needed = POSTERIOR.agreeing_outlier_share if begun else POSTERIOR.counting_outlier_share
-            counts = (telling or not one.agreed) and seen.outlier_share <= needed
-            placements.append(
-                replace(
-                    one,
-                    track=one.track.seen_at(place, seen.cov_m2),
-                    probability=probability,
-                    agreed=one.agreed + counts,
-                    strong=one.strong or seen.outlier_share <= POSTERIOR.strong_outlier_share,
-                    retired=one.retired and (telling or one.agreed >= 1),
-                    anchored_us=seen.t_us,
-                    unmatched=0,
-                )
-            )
-        share = seen.outlier_share
+            track = one.track.seen_at(place, seen.cov_m2)
+            placements.append(replace(one, probability=probability).registered(seen.t_us, track, share, density))
         birth = Placement(
             Track.at(seen.t_us, place, seen.cov_m2),
             self.elsewhere * says,
@@ -124,7 +109,7 @@ class Posterior:
             anchored_us=seen.t_us,
             lineage=self.births,
         )
-        return self._tidy([*placements, birth], self.elsewhere * seen.outlier_share)
+        return self._tidy([*placements, birth], self.elsewhere * share)
 
     def without_match(self) -> Posterior:
         """Take in that a frame saw ground and matched nothing: a run of those retires an anchor."""

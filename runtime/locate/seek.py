@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,7 +70,7 @@ class Seeker:
             found = self._at_track(self._verifier, sight, leader.track)
             if belief.tracking or not isinstance(found, str):
                 return Sought(belief, found)
-        return self._search(belief, sight, leader.track if leader is not None and leader.vouches else None)
+        return self._search(belief, sight, leader.track if leader is not None and leader.is_looked_at else None)
 
     def _search(self, belief: Belief, sight: Sight, led_to: Track | None) -> Sought:
         """Look anywhere, and about the place that earlier registrations ``led_to``, which the encoder need not name."""
@@ -89,7 +90,7 @@ class Seeker:
         found = self._anywhere(self._verifier, sight, all_over, around)
         if isinstance(found, RegisteredView) and not self._is_overwhelming(found):
             place = found.position(sight.local)
-            expected = led_to is not None and led_to.expects(place)
+            expected = led_to is not None and math.dist(led_to.position_en_m, place) <= all_over.likeness.footprint_m
             if not expected and all_over.likeness.odds(place) < BELIEF.least_odds:
                 found = "ambiguous"  # the encoder sees another place
         return Sought(belief, found, all_over.likeness)

@@ -20,7 +20,7 @@ from runtime.locate.mount import MountEstimate
 from runtime.locate.suspect import Suspicion
 from runtime.types import FloatArray
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from runtime.locate.belief_limits import POSTERIOR, TRACK
+from runtime.locate.belief_limits import TRACK
 from runtime.locate.kept import covariance
 from runtime.types import FloatArray
 
@@ -70,10 +70,6 @@ class Track:
         """Return the squared Mahalanobis distance of a measured position."""
         innovation = position_en_m - self.position_en_m
         return float(innovation @ np.linalg.solve(self.position_cov_m2 + cov_m2, innovation))
-
-    def expects(self, position_en_m: FloatArray) -> bool:
-        """Tell whether a position (2,) lies where this track puts the drone."""
-        return self.distance2(position_en_m, np.zeros((2, 2))) <= POSTERIOR.gate_99
 
     def seen_at(self, position_en_m: FloatArray, cov_m2: FloatArray) -> Track:
         """Take a measured position in."""

@@ -13,20 +13,11 @@ from pathlib import Path
 from statistics import median
 
 from runtime.errors import FlightError
-from runtime.frame import Telemetry
+from runtime.frame import LARGEST, Telemetry
 from runtime.table import Row, read_rows
 
 _REQUIRED = ("t_us", "image", "alt_agl_m", "cam_roll_deg", "cam_pitch_deg", "cam_yaw_deg")
 _WITHOUT_IMAGES = tuple(name for name in _REQUIRED if name != "image")
-_LARGEST = {  # larger ones are of another unit, or of a sensor that has failed; a yaw may be counted on past a turn
-    "alt_agl_m": 20_000.0,
-    "cam_roll_deg": 360.0,
-    "cam_pitch_deg": 180.0,
-    "cam_yaw_deg": 36_000.0,
-    "vel_north_mps": 1_000.0,
-    "vel_east_mps": 1_000.0,
-    "alt_msl_m": 20_000.0,
-}
 _FASTEST_MPS = 150.0  # more is of another unit
 _SHORTEST_STEP_US = 5_000  # between pictures, typically: no camera flies at 200 a second
 _TELLING_STEPS = 4
@@ -45,7 +36,7 @@ def read_telemetry(path: Path, *, needs_images: bool = True) -> tuple[list[Telem
                 f"{row.where}: t_us {t_us} does not come after {telemetry[-1].t_us}: the rows are in reverse, or two "
                 "flights are in one table; sort the rows by time"
             )
-        values = {name: _measured(row, name) for name in _LARGEST}
+        values = {name: _measured(row, name) for name in LARGEST}
         telemetry.append(Telemetry(t_us=t_us, session=row.cells.get("session") or "", **values))
         images.append(path.parent / row.cells.get("image", ""))
     if not telemetry:
@@ -101,7 +92,7 @@ def _in_flight(row: Row, path: Path) -> tuple[Telemetry, Path] | None:
     except (FlightError, KeyError):
         return None
     values = {}
-    for name in _LARGEST:
+    for name in LARGEST:
         try:
             values[name] = _measured(row, name)
         except FlightError:
@@ -132,7 +123,7 @@ def telemetry_at(rows: Sequence[Telemetry], times_us: Sequence[int], t_us: int) 
 def _measured(row: Row, column: str) -> float:
     """Return a number that the aircraft can have measured; raises FlightError."""
     value = row.number(column)
-    largest = _LARGEST[column]
+    largest = LARGEST[column]
     if abs(value) > largest:
         mend = "leave the cell blank when it is unknown"
         raise FlightError(f"{row.where}: {column} is {value:g}, expected at most {largest:g} ({mend})")

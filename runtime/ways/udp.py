@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import socket
 import time
@@ -15,6 +16,7 @@ from runtime.ways.tcp import closed_on_error, family_of
 DATAGRAMS_AT_ONCE = 16  # a peer that floods us costs a bounded piece of each look
 MAX_BYTES = 65_536
 PEER_SILENT_S = 5.0
+RENEWED_S = 1.0  # so seldom is a peer's sense asked for: it costs a reading of its message
 MAX_PEERS = 8
 
 
@@ -51,19 +53,25 @@ class UdpWay:
         return got
 
     def _hear(self, peer: tuple[str, int], data: bytes) -> None:
-        if peer not in self._heard_s and not self._makes_sense(data):
+        now_s = time.monotonic()
+        if now_s - self._heard_s.get(peer, -math.inf) < RENEWED_S:
             return
+        self._forget_silent()
+        if (peer in self._heard_s or len(self._heard_s) < MAX_PEERS) and self._makes_sense(data):
+            self._heard_s[peer] = now_s
+
+    def _forget_silent(self) -> None:
         now_s = time.monotonic()
         self._heard_s = {who: at_s for who, at_s in self._heard_s.items() if now_s - at_s < PEER_SILENT_S}
-        if peer in self._heard_s or len(self._heard_s) < MAX_PEERS:
-            self._heard_s[peer] = now_s
 
     def write(self, data: bytes, peer: Peer = None) -> None:
         """Send one datagram, or one to each; a full buffer drops it, as the air would."""
-        with contextlib.suppress(BlockingIOError, ConnectionRefusedError):  # refused: nobody listens yet
-            if self._is_out:
+        if self._is_out:
+            with contextlib.suppress(BlockingIOError, ConnectionRefusedError):  # refused: nobody listens yet
                 self._socket.send(data)
-        for one in () if self._is_out else self._heard_s if peer is None else (peer,):
+            return
+        self._forget_silent()
+        for one in self._heard_s if peer is None else (peer,):
             with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
                 self._socket.sendto(data, one)
 

@@ -89,7 +89,10 @@ def test_links_are_as_many_as_there_are_and_their_files_lie_beside_the_configura
         (LEAST + "[model]\nthreads = true", "threads is true"),
         (LEAST + "[start]\nlat = 47.5\nlon = 8.2", "[start] lacks radius_m; expected lat, lon, radius_m"),
         (LEAST + "[start]\ngnss_before_take_off = true", "expected [telemetry], which tells it"),
-        (LEAST + TOLD + "[start]\ngnss_before_take_off = true\nlat = 1\nlon = 1\nradius_m = 9", "and no lat"),
+        (
+            LEAST + TOLD + "[start]\ngnss_before_take_off = true\nlat = 1\nlon = 1\nradius_m = 9",
+            "expected one of the two",
+        ),
         (LEAST + "[start]\nradius_m = 9", "[start] lacks lat and lon"),
         (LEAST + "[start]\nlat = 97.5\nlon = 8.2\nradius_m = 100", "lat 97.5"),
         (LEAST + "[start]\nlat = 47.5\nlon = 8.2\nradius_m = 0", "radius 0"),

@@ -105,7 +105,7 @@ def test_who_sends_garbage_takes_no_place_among_the_peers() -> None:
     with contextlib.closing(port), pilot.socket, contextlib.ExitStack() as strangers:
         for _ in range(2 * MAX_PEERS):
             stranger = strangers.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            stranger.sendto(b"\xfd\x09" + os.urandom(40), ("127.0.0.1", number))
+            stranger.sendto(b"\xfe\0\0\1\1\xde\0\0", ("127.0.0.1", number))  # of a kind that nobody knows
         for _ in range(3):
             port.tick()
         pilot.heartbeat()
@@ -137,12 +137,22 @@ def test_global_positions_are_kept_from_ardupilot_unless_the_settings_say_so(
     with contextlib.closing(port), pilot.socket:
         for _ in range(2):
             pilot.heartbeat(autopilot)
-            assert wait_until(lambda: port.autopilot_id == system_id, each=port.tick)
+            heard_us = port.heard_at_us
+            assert wait_until(lambda before_us=heard_us: port.heard_at_us != before_us, each=port.tick)
+        pilot.heard()
         port.send(said())
         kinds: list[str] = []
         assert wait_until(lambda: "GPS_INPUT" in (kinds.extend(m.get_type() for m in pilot.heard()) or kinds))
         assert ("GLOBAL_POSITION_SENSOR" in kinds) is sent
-    assert caplog.text.count("the autopilot is ArduPilot") == (not sent)
+        assert caplog.text.count("the autopilot is ArduPilot") == (not sent)
+        pilot.heartbeat(dialect.MAV_AUTOPILOT_PX4)
+        heard_us = port.heard_at_us
+        assert wait_until(lambda: port.heard_at_us != heard_us, each=port.tick)
+        port.send(said())
+        pilot.say(dialect.MAVLink_timesync_message(0, 1234))
+        assert wait_until(
+            lambda: "GLOBAL_POSITION_SENSOR" in [m.get_type() for m in pilot.heard()], each=lambda: port.send(said())
+        ), "another autopilot has taken over"
 
 
 def test_a_torn_datagram_does_not_eat_the_next() -> None:

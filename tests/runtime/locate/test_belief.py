@@ -121,8 +121,15 @@ def test_after_a_run_without_a_match_one_registration_is_said_where_the_retired_
     assert where.source == "registration"
     assert said(flown(belief, sighting(7, 300.0, share=DOUBTFUL))) is None, "a stranger"
     assert said(flown(belief, sighting(7, 3.0, share=WEAK))) is None, "a weak one"
-    lost_for_long = belief.moved(200_000_000, UNKNOWN, None)
-    assert said(flown(lost_for_long, sighting(201, 3.0, share=DOUBTFUL))) is None, "it expects it anywhere"
+    assert said(flown(belief, sighting(7, 3.0, share=AGREEING))) is None, "a weak one that the encoder names"
+    wide = belief.moved(16_000_000, UNKNOWN, None)
+    leader = wide.posterior.leader
+    assert leader is not None
+    assert leader.retired
+    assert leader.track.sigma_m > BELIEF.looked_at_sigma_m
+    assert said(flown(wide, sighting(17, 3.0, share=DOUBTFUL))) is None, "it expects it anywhere"
+    weak_before = flown(belief, sighting(7, 30.0, share=WEAK), sighting(8, 30.0, share=AGREEING))
+    assert said(weak_before) is None, "two weak ones in a row, as of mirrored streets"
 
 
 def test_a_blackout_is_bridged_for_a_while_with_growing_uncertainty() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from runtime.locate.belief_limits import BELIEF, POSTERIOR
 from runtime.locate.placement import Placement, merged
 from runtime.locate.posterior import Evidence, Posterior
 from runtime.locate.track import Track
@@ -83,10 +85,56 @@ def test_a_run_without_a_match_retires_what_it_rests_on(
     for _ in range(unmatched):
         one = one.without_match()
     assert (one.unmatched, one.agreed, one.strong, one.retired) == (unmatched, agreed, agreed == 5, retired)
-    assert one.vouches is (agreed > 0 or retired)
+    assert one.is_looked_at is (agreed > 0 or retired)
     assert one.borne_out is (agreed > 0)
     assert replace(one, agreed=1).borne_out is (retired or agreed > 0)
-    assert not replace(one, probability=0.9).vouches
+    assert not replace(one, probability=0.9).is_looked_at
+
+
+AGREEING, COUNTING = POSTERIOR.agreeing_outlier_share, POSTERIOR.counting_outlier_share
+STRONG, WEAK = POSTERIOR.strong_outlier_share, BELIEF.weak_outlier_share
+TELLING, VAGUE = POSTERIOR.telling_density, POSTERIOR.telling_density - 1.0
+
+
+@pytest.mark.parametrize(
+    ("past", "sigma_m", "share", "density", "comes_to"),
+    [
+        ({}, 5.0, COUNTING, TELLING, (1, False, False)),
+        ({}, 5.0, STRONG, TELLING, (1, False, True)),
+        ({}, 5.0, AGREEING, TELLING, (0, False, False)),  # weak ones begin nothing
+        ({"agreed": 1}, 5.0, AGREEING, TELLING, (2, False, True)),
+        ({"agreed": 1}, 5.0, WEAK, TELLING, (1, False, False)),
+        ({"agreed": 1}, 5.0, COUNTING, VAGUE, (1, False, False)),  # it lay where anything would have
+        ({"agreed": 1, "lineage": "start"}, 5.0, AGREEING, TELLING, (1, False, False)),
+        ({"agreed": 1, "lineage": "start"}, 5.0, COUNTING, TELLING, (2, False, True)),
+        ({"retired": True}, 5.0, COUNTING, TELLING, (1, True, True)),
+        ({"retired": True}, 5.0, AGREEING, TELLING, (0, True, False)),
+        ({"retired": True}, 5.0, COUNTING, VAGUE, (1, False, False)),
+        ({"retired": True}, 2 * BELIEF.looked_at_sigma_m, COUNTING, TELLING, (1, False, False)),
+        ({"retired": True, "agreed": 1}, 5.0, COUNTING, VAGUE, (1, True, True)),
+    ],
+)
+def test_what_a_registration_adds_depends_on_how_sure_it_is_and_on_what_was_before(
+    past: dict[str, Any], sigma_m: float, share: float, density: float, comes_to: tuple[int, bool, bool]
+) -> None:
+    before = replace(placement(1, 0.995), anchored_us=T_US, **past)
+    before = replace(before, track=Track.at(T_US, np.zeros(2), np.eye(2) * sigma_m**2))
+    after = before.registered(T_US, before.track, share, density)
+    assert (after.agreed, after.retired, after.borne_out) == comes_to
+
+
+def test_a_weak_registration_does_not_move_what_is_forgotten() -> None:
+    before = replace(placement(1, 0.995), anchored_us=T_US, retired=True, unmatched=4)
+    elsewhere = Track.at(T_US, np.array([47.0, 0.0]), np.eye(2))
+    for share, moves in ((WEAK, False), (AGREEING, False), (COUNTING, True)):
+        after = before.registered(T_US, elsewhere, share, TELLING)
+        assert (after.track is elsewhere) is moves
+        assert (after.unmatched == 0) is moves
+
+
+def test_a_start_that_nothing_was_registered_at_is_not_remembered_as_a_place() -> None:
+    told = replace(placement(1, 0.995), agreed=1, anchored_us=None, lineage="start")
+    assert not told.without_match().retired
 
 
 def test_motion_carries_the_track_and_leaves_the_past() -> None:

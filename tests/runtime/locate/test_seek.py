@@ -41,10 +41,13 @@ AGREEING, WEAK = POSTERIOR.agreeing_outlier_share, BELIEF.weak_outlier_share
 class Naming:
     """A finder whose encoder names one place, wherever the frame was taken; ``near`` looks where it is asked to."""
 
-    def __init__(self, named_en_m: FloatArray) -> None:
+    def __init__(self, named_en_m: FloatArray, looked_at_en_m: FloatArray | None = None) -> None:
+        """``looked_at_en_m`` is the drone's place by the one candidate; None: that of the place it names."""
         self.named_en_m = named_en_m
+        self.looked_at_en_m = named_en_m if looked_at_en_m is None else looked_at_en_m
 
-    def looks(self, grounds: object) -> list[object]:
+    def looks(self, grounds: list[TileView]) -> list[object]:
+        self.axis_en_m = grounds[0].view.axis_en_m
         return []
 
     def _candidate(self, frame: LocalFrame, drone_en_m: FloatArray, axis_en_m: tuple[float, float]) -> Candidate:
@@ -58,7 +61,7 @@ class Naming:
 
     def anywhere(self, frame: LocalFrame, looks: object, posterior: object, *, t_us: int, **_: Any) -> Found:
         evidence = Evidence(t_us, self.named_en_m[None], np.array([0.9]), np.eye(2) * 400.0, 0.2)
-        candidate = self._candidate(frame, self.named_en_m, (0.0, 0.0))
+        candidate = self._candidate(frame, self.looked_at_en_m, self.axis_en_m)
         return Found([candidate], 9.0, evidence, named(self.named_en_m, 0.9))
 
 
@@ -116,6 +119,16 @@ def test_a_place_that_registrations_led_to_is_looked_at_whatever_the_encoder_nam
 )
 def test_else_it_is_looked_for_where_the_encoder_says(verifier: Verifier, sight: Sight, belief: Belief) -> None:
     assert isinstance(seeker(verifier, ELSEWHERE).seek(belief, sight).found, str)
+
+
+def test_what_the_encoder_sees_elsewhere_is_ambiguous_unless_registrations_led_near_by(
+    verifier: Verifier, sight: Sight
+) -> None:
+    doubting = Seeker(Naming(ELSEWHERE, np.zeros(2)), verifier, Limits(), (AGREEMENT, AGREEMENT))  # type: ignore[arg-type]
+    assert doubting.seek(Belief(Posterior(AREA_M2)), sight).found == "ambiguous"
+    far = np.array([1.2 * FOOTPRINT_M, 0.0])
+    assert doubting.seek(believed(far, 90.0, agreed=2), sight).found == "ambiguous", "a street further on"
+    assert isinstance(doubting.seek(believed(far / 2, 90.0, agreed=2), sight).found, RegisteredView)
 
 
 @pytest.mark.parametrize(

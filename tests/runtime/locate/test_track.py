@@ -97,14 +97,6 @@ def test_the_gate_measures_in_standard_deviations() -> None:
     assert not track(3.0).distance2(np.array([np.nan, 0.0]), np.eye(2)) <= POSTERIOR.gate_99
 
 
-def test_a_place_is_expected_inside_99_percent_of_what_is_believed() -> None:
-    track = Track.at(0, np.array([100.0, 0.0]), np.diag([400.0, 25.0]))
-    assert track.expects(np.array([160.0, 0.0]))
-    assert track.expects(np.array([100.0, 15.0]))
-    assert not track.expects(np.array([162.0, 0.0]))
-    assert not track.expects(np.array([100.0, 16.0]))
-
-
 def test_the_sigma_is_that_of_the_widest_direction() -> None:
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
     cov = turn @ np.diag([4.0, 49.0]) @ turn.T

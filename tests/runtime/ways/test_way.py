@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from runtime.ways import udp
 from runtime.ways.address import Address
 from runtime.ways.piece import Piece
 from runtime.ways.way import open_way
@@ -132,6 +133,33 @@ def test_who_listens_by_udp_answers_one_or_all_who_spoke() -> None:
         way.write(b"to all")
         assert [first.recv(10), first.recv(10)] == [b"to one", b"to all"]
         assert second.recv(10) == b"to all"
+    way.close()
+
+
+def test_a_peer_that_fell_silent_or_makes_no_sense_any_more_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(udp, "PEER_SILENT_S", 0.3)
+    monkeypatch.setattr(udp, "RENEWED_S", 0.0)
+    number = free_port()
+    way = open_way(Address("udpin", "127.0.0.1", number), lambda data: data == b"sense")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.connect(("127.0.0.1", number))
+        peer.settimeout(0.2)
+        for said in (b"sense", b"garbage"):
+            peer.send(said)
+            assert wait_until(way.read)
+            way.write(b"to who is heard")
+            assert peer.recv(20) == b"to who is heard"
+        time.sleep(0.2)
+        peer.send(b"garbage")
+        assert wait_until(way.read)
+        time.sleep(0.2)
+        way.write(b"to who is heard")
+        with pytest.raises(TimeoutError):
+            peer.recv(20)
+        peer.send(b"sense")
+        assert wait_until(way.read)
+        way.write(b"again")
+        assert peer.recv(20) == b"again"
     way.close()
 
 
