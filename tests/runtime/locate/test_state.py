@@ -50,7 +50,7 @@ def broken(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     "change",
     [
-        broken("format", 2),
+        broken("format", 1),
         broken("origin", [200.0, 1000.0]),
         broken("newest_us", math.inf),
         broken("belief.velocity_en_mps", []),
