@@ -48,7 +48,7 @@ class Sought:
         leader = self.belief.posterior.leader
         if leader is None or self.likeness is None:
             return False
-        return self.likeness.odds(leader.track.position_en_m) < 1.0
+        return self.likeness.odds(leader.track.position_en_m) < BELIEF.named_odds
 
 
 class Seeker:
