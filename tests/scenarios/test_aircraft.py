@@ -249,16 +249,20 @@ def test_an_operator_s_position_on_the_far_side_of_the_map_is_looked_at_and_not_
     *, start: Start, recording: Path, truth: list[LatLon], port: int, tmp_path: Path
 ) -> None:
     """The command is heard, the flight begins anew there, and the map contradicts it: no position is told meanwhile."""
-    away = LocalFrame(truth[0]).to_latlon(-300.0, -250.0)
+    away, beyond = (LocalFrame(truth[0]).to_latlon(*en_m) for en_m in ((130.0, 110.0), (-9_000.0, 0.0)))
     fixes = tmp_path / "fixes.jsonl"
     with Vehicle(Flight.open(recording), port, truth[0], fixes) as vehicle:
         process = start()
         wait_for(lambda: len(lines_of(fixes)) >= 2)
         vehicle.order(position_command(lat=away.lat, lon=away.lon, sigma_m=20.0))
         wait_for(lambda: any(line.get("no_fix") == "start_contradicted" for line in lines_of(fixes)))
+        count = len(lines_of(fixes))
+        vehicle.order(position_command(lat=beyond.lat, lon=beyond.lon, sigma_m=20.0))
+        wait_for(lambda: len(lines_of(fixes)) >= count + 2)
         process.terminate()
         _, err = process.communicate(timeout=20)
-    assert "the drone is said to be within" in err
+    assert err.count("the drone is said to be within") == 1
+    assert "a start is not heard: the start" in err, "of the second, which is off the map"
     for line in lines_of(fixes):
         if "lat" in line:
             assert _off_track_m(LatLon(line["lat"], line["lon"]), truth) <= max(line["hpl_m"], 25.0)

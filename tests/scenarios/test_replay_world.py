@@ -11,6 +11,8 @@ import pytest
 
 from runtime.flights.flight import Flight
 from runtime.flights.truth import read_truth
+from runtime.geo.local import distance_m
+from runtime.geo.mercator import LatLon
 from runtime.replay.__main__ import main as replay
 
 
@@ -80,7 +82,12 @@ def test_a_start_elsewhere_does_not_lead_astray(small_world: Path, town: Path, t
     assert error["count"] == 0 or error["worst"] < 15.0
 
 
-def test_another_matcher_may_stand_in(small_world: Path, town: Path, matcher: Path, tmp_path: Path) -> None:
+def test_another_matcher_may_stand_in(
+    *, small_world: Path, town: Path, matcher: Path, tmp_path: Path, drones: dict[int, LatLon]
+) -> None:
     report = flown(small_world, town, tmp_path, "--matcher", str(matcher))
-    assert report["fixes"] >= 3
-    assert report["position_error_m"]["of_fixes"]["worst"] < 10.0
+    fixes = [json.loads(line) for line in (tmp_path / "fixes.jsonl").read_text().splitlines() if '"lat"' in line]
+    registered = [fix for fix in fixes if fix["source"] == "registration"]
+    assert len(registered) >= 3
+    assert all(distance_m(drones[fix["t_us"]], LatLon(fix["lat"], fix["lon"])) < 10.0 for fix in registered)
+    assert report["hpl_missed"] == [], "what rests on retrieval or motion says how little it knows"

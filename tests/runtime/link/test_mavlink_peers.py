@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import queue
-import shutil
 import subprocess
 import sys
 import threading
@@ -43,10 +42,8 @@ time.sleep(60)
 """
 
 needs_mavsdk = pytest.mark.skipif(importlib.util.find_spec("mavsdk") is None, reason="mavsdk is not installed")
-needs_mavproxy = pytest.mark.skipif(
-    importlib.util.find_spec("MAVProxy") is None or shutil.which("mavproxy.py") is None,
-    reason="MAVProxy is not installed",
-)
+MAVPROXY = Path(sys.executable).with_name("mavproxy.py")  # also where the environment is not activated
+needs_mavproxy = pytest.mark.skipif(not MAVPROXY.is_file(), reason="MAVProxy is not installed")
 
 
 @needs_mavsdk
@@ -97,7 +94,7 @@ def test_mavsdk_reads_every_field_of_both_positions() -> None:
 def test_mavproxy_logs_what_was_said(tmp_path: Path) -> None:
     number = free_port()
     command = [
-        sys.executable, shutil.which("mavproxy.py") or "", f"--master=udpin:127.0.0.1:{number}", "--daemon",
+        sys.executable, str(MAVPROXY), f"--master=udpin:127.0.0.1:{number}", "--daemon",
         "--non-interactive", f"--logfile={tmp_path / 'flight.tlog'}", "--state-basedir", str(tmp_path),
         "--default-modules", "log",
     ]  # fmt: skip
