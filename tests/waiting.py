@@ -14,6 +14,11 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
         return int(sock.getsockname()[1])
 
 
+def listening(number: int) -> socket.socket:
+    """Return a TCP server at a port that another one may just have left."""
+    return socket.create_server(("127.0.0.1", number))
+
+
 def wait_until(
     is_true: Callable[[], object], *, timeout_s: float = 10.0, each: Callable[[], object] = lambda: None
 ) -> bool:

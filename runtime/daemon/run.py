@@ -40,17 +40,16 @@ def run_daemon(settings: Settings) -> None:
         if ticker is not None:
             ticker.stop()
         loop.outbox.drain(_DRAIN_S)
-        unsent = [state for state in loop.outbox.states() if state.trouble and not state.is_unread]
-        lacking = [one for one in loop.outbox.states() if (one.trouble or one.overtaken) and not one.is_unread]
+        states = [state for state in loop.outbox.states() if not state.is_unread]
         loop.outbox.close()
-    for state in unsent:
-        logger.warning("link: %s, %d verdicts sent, then: %s", state.name, state.sent, state.trouble)
-    passed_over = flight.stream.passed_over()
+    passed_over, frames = flight.stream.passed_over(), loop.health.counts.total()
     logger.info("%s%s", loop.health, f"; {passed_over} frames passed over" if passed_over else "")
-    if lacking and flight.stream.is_lossless and not signals.is_ending:
-        first, frames = lacking[0], loop.health.counts.total()
-        why = first.trouble or "it broke meanwhile"
-        raise FlightError(f"{first.name} has {first.sent} of {frames} verdicts: {why}")
+    for state in states:
+        if flight.stream.is_lossless and not signals.is_ending and (state.trouble or state.overtaken):
+            why = state.trouble or "it broke meanwhile"
+            raise FlightError(f"{state.name} has {state.sent} of {frames} verdicts: {why}")
+        if state.trouble:
+            logger.warning("link: %s, %d verdicts sent, then: %s", state.name, state.sent, state.trouble)
 
 
 def check_daemon(settings: Settings, say: Callable[[str], None]) -> None:

@@ -51,7 +51,7 @@ class Placement:
     def is_looked_at(self) -> bool:
         """True when registrations have led here, and no other place is likely: it is worth a look though it be wide."""
         sure = self.probability >= BELIEF.min_probability and self.track.sigma_m <= BELIEF.looked_at_sigma_m
-        return sure and (self.agreed >= 1 or self.retired)
+        return sure and (self.retired or (self.agreed >= 1 and self.anchored_us is not None))  # not a start alone
 
     def registered(self, t_us: int, track: Track, outlier_share: float, density: float) -> Placement:
         """Take in a registration inside the gate, which makes ``track`` of this one's.

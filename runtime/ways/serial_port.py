@@ -20,7 +20,7 @@ class SerialWay:
     """A serial port."""
 
     def __init__(self, address: Address) -> None:
-        """Raises OSError."""
+        """Open the port; raises OSError where that fails."""
         try:
             self._port = serial.Serial(
                 address.place, address.number, timeout=0, write_timeout=WAIT_S, exclusive=True

@@ -21,7 +21,7 @@ class TcpWay:
     """A connection to a server."""
 
     def __init__(self, address: Address) -> None:
-        """Raises OSError."""
+        """Connect to the server; raises OSError where that fails."""
         self._socket = socket.create_connection((address.place, address.number), timeout=CONNECT_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
@@ -63,7 +63,7 @@ class TcpServerWay:
     """A server; all who connect are told the same."""
 
     def __init__(self, address: Address) -> None:
-        """Raises OSError."""
+        """Listen at the address; raises OSError where that fails."""
         listener = socket.socket(family_of(address), socket.SOCK_STREAM)
         with closed_on_error(listener):
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

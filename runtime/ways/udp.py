@@ -24,7 +24,7 @@ class UdpWay:
     """``udpout`` to one peer, ``udpin`` back to one, or to all who spoke, and made sense, in the last seconds."""
 
     def __init__(self, address: Address, makes_sense: Callable[[bytes], bool] = lambda data: True) -> None:
-        """Raises OSError."""
+        """Open the socket; raises OSError where that fails."""
         self._makes_sense = makes_sense
         self._heard_s: dict[tuple[str, int], float] = {}  # of each peer
         self._is_out = address.kind == "udpout"

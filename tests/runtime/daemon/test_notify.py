@@ -38,3 +38,4 @@ def test_started_by_hand_nobody_is_told_and_nothing_fails(tmp_path: Path) -> Non
         manager.ready()
         manager.alive(lambda: "")
         manager.stopping()
+    assert list(tmp_path.iterdir()) == [], "nothing was made where nobody listens"

@@ -19,7 +19,7 @@ from runtime.link.byte_port import BytePort
 from runtime.link.nmea_port import nmea_port
 from runtime.ways.address import Address
 from tests.runtime.link.saying import nothing_said, said
-from tests.waiting import free_port, wait_until
+from tests.waiting import free_port, listening, wait_until
 
 GPSD = shutil.which("gpsd") or shutil.which("gpsd", path="/usr/sbin")
 
@@ -82,7 +82,7 @@ def _first(sock: socket.socket, port: BytePort, *, mode: int) -> dict[str, Any]:
 
 
 def test_a_server_that_comes_back_is_spoken_to_again_after_opening_anew() -> None:
-    with _listening(0) as server:
+    with listening(0) as server:
         number = server.getsockname()[1]
         port = nmea_port(Address("tcp", "127.0.0.1", number), ("RMC",))
         port.open()
@@ -92,21 +92,13 @@ def test_a_server_that_comes_back_is_spoken_to_again_after_opening_anew() -> Non
         wait_until(lambda: False, each=port.tick, timeout_s=5)
     with pytest.raises(OSError):
         port.open()
-    with _listening(number) as server:
+    with listening(number) as server:
         port.open()
         peer, _ = server.accept()
         port.send(said())
         assert peer.recv(1000).startswith(b"$GPRMC,")
         peer.close()
     port.close()
-
-
-def _listening(number: int) -> socket.socket:
-    server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("127.0.0.1", number))
-    server.listen()
-    return server
 
 
 def test_an_older_moment_is_not_told_after_a_newer() -> None:

@@ -13,15 +13,7 @@ from runtime.ways import udp
 from runtime.ways.address import Address
 from runtime.ways.piece import Piece
 from runtime.ways.way import open_way
-from tests.waiting import free_port, wait_until
-
-
-def _server(number: int) -> socket.socket:
-    server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("127.0.0.1", number))
-    server.listen()
-    return server
+from tests.waiting import free_port, listening, wait_until
 
 
 def test_a_server_that_went_away_is_an_error_and_one_that_came_back_is_spoken_to() -> None:
@@ -29,7 +21,7 @@ def test_a_server_that_went_away_is_an_error_and_one_that_came_back_is_spoken_to
     address = Address("tcp", "127.0.0.1", number)
     with pytest.raises(ConnectionRefusedError):
         open_way(address)
-    with _server(number) as server:
+    with listening(number) as server:
         way = open_way(address)
         peer, _ = server.accept()
         way.write(b"one")
@@ -42,7 +34,7 @@ def test_a_server_that_went_away_is_an_error_and_one_that_came_back_is_spoken_to
     with pytest.raises(OSError):
         wait_until(lambda: False, each=way.read, timeout_s=5)
     way.close()
-    with _server(number) as server:
+    with listening(number) as server:
         way = open_way(address)
         peer, _ = server.accept()
         way.write(b"two")
@@ -53,7 +45,7 @@ def test_a_server_that_went_away_is_an_error_and_one_that_came_back_is_spoken_to
 
 def test_a_server_that_does_not_read_is_an_error_within_a_moment() -> None:
     number = free_port(socket.SOCK_STREAM)
-    with _server(number) as server:
+    with listening(number) as server:
         way = open_way(Address("tcp", "127.0.0.1", number))
         peer, _ = server.accept()
         began_s = time.monotonic()
