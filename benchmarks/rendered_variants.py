@@ -1,16 +1,18 @@
 """Rendered flights at other tilts and altitudes, with telemetry as poor as it gets; replayed and scored.
 
     python benchmarks/rendered_variants.py [--seed 11] [--frames 24] [--ground PICTURES ...] [--strength 0.5]
-        [--map-gsd 0.25] [--relief M] [--pitch DEG ...] [--no-heading] [--matcher BUNDLE | --retrieval-alone]
-        [--keep FOLDER]
+        [--map-gsd 0.25] [--relief M] [--pitch DEG ...] [--no-heading] [--gimbal] [--longer SHARE] [--above-take-off]
+        [--interval S] [--matcher BUNDLE | --retrieval-alone] [--keep FOLDER]
 
 Roll is blank; pitch, altitude and yaw are wrong by a constant drawn for each flight (up to 5 degrees, 15% and 15
-degrees), yaw by 3 degrees a frame besides; one frame in five seconds, no velocity, no start position. The ground is a
-generated world of two dates, or overhead pictures of the folders given, sewn together: the map as they are, the flight
-over what another day, season and lens make of them (half strength unless you say otherwise). A folder of pairs, ``a/``
-and ``b/`` with files of the same names, gives two real dates, each picture in eight turns. With ``--relief`` the ground
-lies on hills, and each flight is flown without heights and with a terrain model of them. Rendered flights never stand
-for accuracy: this shows what breaks.
+degrees), yaw by 3 degrees a frame besides; one frame in five seconds, no velocity, no start position. With
+``--gimbal``roll and pitch are told to 0.2 degrees and the altitude to 1%; with ``--longer 0.07`` the lens is 7% longer
+than ``camera.yaml`` says; with ``--above-take-off`` the altitude is told above the ground of the first frame. The
+ground is a generated world of two dates, or overhead pictures of the folders given, sewn together: the map as they are,
+the flight over what another day, season and lens make of them (half strength unless you say otherwise). A folder of
+pairs, ``a/`` and ``b/`` with files of the same names, gives two real dates, each picture in eight turns. With
+``--relief`` the ground lies on hills, and each flight is flown without heights and with a terrain model of them.
+Rendered flights never stand for accuracy: this shows what breaks.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ import numpy as np
 
 from runtime.flights.flight import Flight
 from runtime.flights.truth import read_truth
-from runtime.geo.camera import Attitude
+from runtime.geo.camera import Attitude, Camera
 from runtime.geo.terrain import FLAT, Terrain
 from runtime.locate.load import open_localizer
 from runtime.maps.dem import read_dem
@@ -66,6 +68,10 @@ def main() -> None:
     parser.add_argument("--map-gsd", type=float, default=world.MAP_GSD_M, metavar="M", help="metres a pixel (0.25)")
     parser.add_argument("--no-heading", action="store_true", help="yaw is blank, too")
     parser.add_argument("--relief", type=float, default=0.0, metavar="M", help="from valley to hill, 300 m across (0)")
+    parser.add_argument("--gimbal", action="store_true", help="where the camera looks is told to 0.2 degrees")
+    parser.add_argument("--longer", type=float, default=0.0, metavar="SHARE", help="of the lens than told (0)")
+    parser.add_argument("--above-take-off", action="store_true", help="the altitude is told above the first frame's")
+    parser.add_argument("--interval", type=float, default=5.0, metavar="S", help="between frames (5)")
     parser.add_argument("--pitch", type=float, nargs="*", help="only these of the variants, degrees")
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--matcher", type=Path)
@@ -79,7 +85,7 @@ def main() -> None:
 
 def fly_over(ground: Path | None, args: argparse.Namespace) -> None:
     """All variants over one map."""
-    spec = world.FlightSpec(seed=args.seed, frames=args.frames, interval_s=5.0)
+    spec = world.FlightSpec(seed=args.seed, frames=args.frames, interval_s=args.interval)
     mapped, flown_over = generated(spec) if ground is None else sewn_together(ground, spec, args.strength)
     name = "generated" if ground is None else ground.name
     with tempfile.TemporaryDirectory() as passing:
@@ -96,11 +102,11 @@ def fly_over(ground: Path | None, args: argparse.Namespace) -> None:
         build(imagery, engine, area.with_suffix(".tiles"), BuildSpec(accuracy_ce90_m=1.0), heights=heights)
         cache = TileCache.open(area.with_suffix(".tiles"))
         known = {"no DEM": replace(cache, height=None), "DEM": cache} if args.relief else {"": cache}
-        for pitch_deg, alt_agl_m in (one for one in VARIANTS if args.pitch is None or one[0] in args.pitch):
-            flown = folder / f"{pitch_deg:.0f}_{alt_agl_m:.0f}"
-            write_variant(flown, spec, flown_over, pitch_deg, alt_agl_m, heading=not args.no_heading, terrain=terrain)
+        for view in (one for one in VARIANTS if args.pitch is None or one[0] in args.pitch):
+            flown = folder / "{:.0f}_{:.0f}".format(*view)
+            write_variant(flown, spec, (flown_over, terrain), view, args)
             for what, held in known.items():
-                said = f"{name:<16} {what:<7} {pitch_deg:5.0f} {alt_agl_m:5.0f} m  {line(flown, held, args)}"
+                said = f"{name:<16} {what:<7} {view[0]:5.0f} {view[1]:5.0f} m  {line(flown, held, args)}"
                 print(said, flush=True)
 
 
@@ -156,32 +162,44 @@ def ground_of(grid: list[Picture], spec: world.FlightSpec) -> Picture:
 def write_variant(
     folder: Path,
     spec: world.FlightSpec,
-    ground: Picture,
-    pitch_deg: float,
-    alt_agl_m: float,
-    *,
-    heading: bool,
-    terrain: Terrain,
+    over: tuple[Picture, Terrain],
+    view: tuple[float, float],
+    args: argparse.Namespace,
 ) -> None:
     """The flight's usual track, seen at another tilt from another altitude."""
+    (ground, terrain), (pitch_deg, alt_agl_m) = over, view
     rng = np.random.default_rng(spec.seed)
     spec = replace(spec, alt_agl_m=alt_agl_m, margin_m=max(118.0, 1.3 * alt_agl_m if pitch_deg > -60 else 0.0))
     camera, poses = world.camera_of(spec), [tilted(pose, pitch_deg) for pose in world.fly(spec)]
     yaw_bias_deg, pitch_bias_deg, scale = rng.uniform(-15.0, 15.0), rng.uniform(-5.0, 5.0), rng.uniform(0.85, 1.15)
     stated_deg = max(-90.0, pitch_deg + pitch_bias_deg)
+    ground_m = terrain.up_m(np.array([(pose.x, -pose.y) for pose in poses]))
     rows = []
     (folder / "frames").mkdir(parents=True)
     for k, pose in enumerate(poses):
         picture = world.render(ground, camera, pose, np.random.default_rng((spec.seed, k)), terrain)
         (folder / world.image_name(k)).write_bytes(world.jpeg(picture))
         yaw_deg = (pose.attitude.yaw_deg + yaw_bias_deg + rng.normal(0.0, 3.0)) % 360.0
-        yaw = f"{yaw_deg:.1f}" if heading else ""
-        rows.append((pose.t_us, world.image_name(k), f"{pose.alt_agl_m * scale:.1f}", "", f"{stated_deg:.1f}", yaw))
-    write_camera(camera, folder / "camera.yaml")
+        yaw = "" if args.no_heading else f"{yaw_deg:.1f}"
+        alt_m = pose.alt_agl_m + (ground_m[k] - ground_m[0] if args.above_take_off else 0.0)
+        tilt = ("", f"{stated_deg:.1f}", yaw)
+        if args.gimbal:
+            alt_m *= rng.normal(1.0, 0.01) / scale
+            true, noise = pose.attitude, rng.normal(0.0, 0.2, 2)
+            tilt = (f"{true.roll_deg + noise[0]:.1f}", f"{true.pitch_deg + noise[1]:.1f}", yaw)
+        rows.append((pose.t_us, world.image_name(k), f"{alt_m * scale:.1f}", *tilt))
+    write_camera(shortened(camera, args.longer), folder / "camera.yaml")
     (folder / "flight.json").write_text(json.dumps({"name": folder.name}))
     write_csv(folder / "telemetry.csv", "t_us,image,alt_agl_m,cam_roll_deg,cam_pitch_deg,cam_yaw_deg", rows)
     truth = [world.truth(pose, terrain) for pose in poses]
     write_csv(folder / "truth.csv", ",".join(truth[0]), [tuple(row.values()) for row in truth])
+
+
+def shortened(camera: Camera, longer: float) -> Camera:
+    """What is told of a lens that is longer by a share."""
+    told = np.diag([1.0 / (1.0 + longer), 1.0 / (1.0 + longer), 1.0]) @ camera.matrix
+    told[:2, 2] = camera.matrix[:2, 2]
+    return replace(camera, matrix=told)
 
 
 def tilted(pose: world.DronePose, pitch_deg: float) -> world.DronePose:

@@ -72,6 +72,10 @@ class Camera:
         scale = np.array([[sx, 0.0, (sx - 1) / 2], [0.0, sy, (sy - 1) / 2], [0.0, 0.0, 1.0]])
         return replace(self, width_px=width_px, height_px=height_px, matrix=scale @ self.matrix)
 
+    def zoomed(self, scale: float) -> Camera:
+        """Return the camera of a lens whose focal length is ``scale`` times as long."""
+        return replace(self, matrix=np.column_stack([self.matrix[:, :2] * scale, self.matrix[:, 2]]))
+
     def undistorted(self, picture: Picture) -> Picture:
         """Undistort a picture: return it as a lens without distortion would have taken it."""
         if not self.distortion.any():

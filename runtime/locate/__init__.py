@@ -12,7 +12,9 @@
     registration  which ground each pixel shows
     verify        registers at each candidate, has the pose borne out
     pose          the camera's pose from a registration
-    mount         what stays wrong along a flight
+    offset        what may be wrong with what is told of attitude, altitude and lens, as one vector
+    mount         what stays wrong along a flight: three accounts of it
+    explain       what a registered frame says under each account
     flow          how far the drone came between two frames, by pictures
     motion        the same by the velocity that is told, as far as it was borne out
     feed          whether pictures and telemetry go on
@@ -30,5 +32,5 @@
     stages        how long each stage took
 
 A frame passes ``feed`` -> ``ground_view`` -> ``flow`` and ``motion`` -> ``seek`` (``retrieve``, then ``verify`` with
-``registration`` and ``pose``) -> ``belief`` (``posterior``) -> a fix.
+``registration`` and ``pose``) -> ``explain`` (``mount``) -> ``belief`` (``posterior``) -> a fix.
 """

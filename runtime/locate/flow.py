@@ -8,6 +8,7 @@ from runtime.locate.ground_view import GroundView
 from runtime.locate.limits import FLOW
 from runtime.locate.motion import Shift
 from runtime.locate.mount import MountEstimate
+from runtime.locate.offset import HEIGHT, TURN
 from runtime.locate.registration import FramePoints
 from runtime.locate.similarity import fit_similarity, mutual_matches
 from runtime.types import FloatArray
@@ -35,7 +36,7 @@ class Flow:
             return None
         cov = mount.frame_cov(view.uncertainty)
         up = np.asarray(view.attitude).T @ np.array([0.0, 0.0, 1.0])
-        share2 = cov[0, 0] + up @ cov[1:, 1:] @ up  # scale and heading tilt the whole way
+        share2 = cov[HEIGHT, HEIGHT] + up @ cov[TURN, TURN] @ up  # scale and heading tilt the whole way
         variance = float(share2 * (shift_en_m @ shift_en_m) + (FLOW.tilt_sigma * view.alt_agl_m) ** 2)
         return Shift(shift_en_m, np.eye(2) * variance)
 

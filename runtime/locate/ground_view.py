@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from runtime.fix import NoFixReason
 from runtime.frame import Frame, Telemetry
-from runtime.geo.camera import Attitude, Camera, axis_ground
+from runtime.geo.camera import Attitude, Camera, axis_ground, rotation_of
 from runtime.geo.rectify import View, visible_outline
 from runtime.locate.limits import FRAME, MOUNT
 from runtime.locate.mount import MountEstimate, Uncertainty, first_uncertainty
+from runtime.locate.offset import HEIGHT, SIZE, TURN
 from runtime.locate.pose import rotation_from_vector
 from runtime.types import FloatArray
 
@@ -30,7 +31,8 @@ class GroundView(View):
     optical flow compares two frames that are wrong alike. What is registered is put on the terrain.
     """
 
-    uncertainty: Uncertainty  # of attitude and height
+    told: View  # by attitude, altitude and lens as they are told
+    uncertainty: tuple[Uncertainty, ...]  # of what is told, by each account
     middle_en_m: tuple[float, float]  # of the ground that is seen
     side_m: float  # of a square about it that holds what is seen
     axis_en_m: tuple[float, float]  # where the optical axis meets the ground
@@ -38,13 +40,13 @@ class GroundView(View):
     def axis_cov_m2(self, cov: FloatArray) -> FloatArray:
         """Return the covariance (2, 2) of where the axis meets the ground.
 
-        ``cov`` (4, 4) is that of log height and rotation vector.
+        ``cov`` (7, 7) is that of the offset; lens and bend do not move the axis.
         """
         moved = []
-        for i in range(4):
-            offset = np.eye(4)[i] * _STEP
-            rotation = np.asarray(self.attitude) @ rotation_from_vector(offset[1:])
-            axis = axis_ground(rotation, self.alt_agl_m * math.exp(offset[0]))
+        for i in range(SIZE):
+            offset = np.eye(SIZE)[i] * _STEP
+            rotation = np.asarray(self.attitude) @ rotation_from_vector(offset[TURN])
+            axis = axis_ground(rotation, self.alt_agl_m * math.exp(offset[HEIGHT]))
             moved.append(np.subtract(self.axis_en_m if axis is None else axis, self.axis_en_m) / _STEP)
         jacobian = np.column_stack(moved)
         return np.asarray(jacobian @ cov @ jacobian.T)
@@ -93,19 +95,19 @@ def ground_views(frame: Frame, camera: Camera, mount: MountEstimate) -> list[Gro
 def _ground_view(blank: View, telemetry: Telemetry, yaw_deg: float, mount: MountEstimate) -> GroundView | None:
     roll_known = not math.isnan(telemetry.cam_roll_deg)
     attitude = Attitude(telemetry.cam_roll_deg if roll_known else 0.0, telemetry.cam_pitch_deg, yaw_deg)
-    nominal = attitude.enu_from_camera()
-    rotation, height_m = mount.correct(nominal, telemetry.alt_agl_m)
+    told = replace(blank, attitude=attitude.enu_from_camera(), alt_agl_m=telemetry.alt_agl_m)
+    rotation, height_m = mount.correct(rotation_of(told.attitude), told.alt_agl_m)
     yaw_known = not math.isnan(telemetry.cam_yaw_deg)
-    uncertainty = first_uncertainty(nominal, roll_known=roll_known, yaw_known=yaw_known)
-    return _laid(View(blank.picture, blank.camera, rotation, height_m), uncertainty)
+    uncertainty = first_uncertainty(rotation_of(told.attitude), roll_known=roll_known, yaw_known=yaw_known)
+    return _laid(View(told.picture, told.camera.zoomed(mount.focal_scale), rotation, height_m), told, uncertainty)
 
 
 def relaid(view: GroundView, rotation: FloatArray, height_m: float) -> GroundView | None:
     """Lay a frame on the ground again, by a pose (3, 3) that was found; None where that sees no ground."""
-    return _laid(View(view.picture, view.camera, rotation, height_m), view.uncertainty)
+    return _laid(View(view.picture, view.camera, rotation, height_m), view.told, view.uncertainty)
 
 
-def _laid(view: View, uncertainty: Uncertainty) -> GroundView | None:
+def _laid(view: View, told: View, uncertainty: tuple[Uncertainty, ...]) -> GroundView | None:
     outline, axis = visible_outline(view), axis_ground(view.attitude, view.alt_agl_m)
     if outline is None or axis is None:
         return None
@@ -115,6 +117,7 @@ def _laid(view: View, uncertainty: Uncertainty) -> GroundView | None:
         camera=view.camera,
         attitude=view.attitude,
         alt_agl_m=view.alt_agl_m,
+        told=told,
         uncertainty=uncertainty,
         middle_en_m=(float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2),
         side_m=min(float((high - low).max()), FRAME.max_side_heights * view.alt_agl_m),

@@ -39,25 +39,58 @@ class FrameLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class MountPrior:
-    """How wrong attitude and height may be before a flight has shown it, and how fast that changes."""
+class Supposition:
+    """One account of how a told attitude is wrong. log: Three accounts of a mount."""
 
-    log_height_sigma: float = 0.10
-    """Altitude and focal length, the same in every frame. Nominal telemetry of the two real flights."""
-    pitch_sigma_deg: float = 4.0
-    """Pitch is nominal. ``fengyuan``'s first session looks 8 degrees further forward than it says."""
-    roll_sigma_deg: float = 2.0
+    weight: float
+    """Before a flight has shown anything."""
+    tilt_sigma_deg: float
+    """Of the constant that roll and pitch are wrong by."""
+    jitter_deg: float
+    """Of what each frame adds to it."""
+
+
+ACCOUNTS = (
+    Supposition(0.45, 0.3, 0.3),  # told right, as a gimbal does
+    Supposition(0.45, 6.0, 1.0),  # wrong by a constant: ``fengyuan``'s first session looks 9 degrees further forward
+    Supposition(0.1, 6.0, 10.0),  # another in each frame: ``caliterra``'s camera hangs as the wind has it
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MountPrior:
+    """How wrong attitude, height and lens may be before a flight has shown it, and how fast that changes.
+
+    Of the vectors see :mod:`runtime.locate.offset`.
+    """
+
+    first: tuple[float, ...] = (0.10, 1e-3, 1e-3, 1e-3, 0.07, math.radians(1.5), math.radians(1.5))
+    """One sigma, the same in every frame: of altitude (nominal telemetry of two real flights), of a lens (video modes
+    crop: three drones' were 7 to 10% longer than told), and of a lens that is no pinhole. log: Three accounts."""
+    jitter: tuple[float, ...] = (0.03, 1e-3, 1e-3, 1e-3, 0.02, 1e-3, 1e-3)
+    """One sigma of each frame's own, beside the account's."""
+    drift: tuple[float, ...] = (0.005, 0.001, 0.001, 0.002, 0.0005, 1e-4, 1e-4)
+    """One sigma a frame."""
     unknown_roll_sigma_deg: float = 4.0
+    unknown_roll_jitter_deg: float = 1.5
     yaw_sigma_deg: float = 10.0
     """A heading taken from the track crabs in wind."""
-    any_axis_sigma_deg: float = 2.0
-    """Straight down, roll does not tilt sideways, yet cameras do."""
+    yaw_jitter_deg: float = 3.0
     headings_apart_deg: float = 30.0
     """Between those tried when the heading is unknown. log: A heading that is not told."""
-    drift: tuple[float, float, float, float] = (0.005, 0.001, 0.001, 0.002)
-    """One sigma a frame, of log height and rotation vector (radians)."""
-    jitter: tuple[float, float, float, float] = (0.03, math.radians(1.5), math.radians(1.5), math.radians(3.0))
-    """One sigma of each frame's own error, of log height and rotation vector (radians)."""
+    relief_m: float = 3.0
+    """By which points that disagree stand off the ground at the edge of what is seen: one sigma of a frame's bend."""
+    slope_deg: float = 1.2
+    """One sigma of the same, where no heights are known: the ground's slope over what is seen."""
+    any_tilt_deg: float = 1.5
+    no_bend_deg: float = 0.1
+    """One sigma, while it is asked which points agree. Convention."""
+    evidence_share: float = 0.5
+    """Of a frame's evidence for an account: frames of one flight bend alike."""
+    forgotten: float = 0.01
+    """A frame: of what the accounts have come to weigh."""
+    refuted: float = 0.02
+    """An account that weighs less begins anew. Convention."""
     gate: float = 11.8
     """Chi-square with two degrees of freedom, 99.7%: scale and turn that a mount can have."""
     doubted_yaw_deg: float = 12.0
@@ -65,7 +98,7 @@ class MountPrior:
     doubted_log_height: float = 0.15
     """Further off than this, surely, and it is said that the telemetry is wrong. Convention."""
     missing_tilt: float = 0.3
-    """Of a tilt that was found: one sigma of what is missing of it. log: One belief."""
+    """Of a constant tilt that was found: one sigma of what is missing of it. log: One belief."""
     similarity_scale_sigma: float = 0.05
     similarity_turn_sigma_deg: float = 2.0
     """What relief, roofs and tilt do to a similarity besides. Rendered flights."""
@@ -168,10 +201,15 @@ class PoseLimits:
     """The last step must be shorter."""
     cauchy: float = 2.385
     """95% efficient on Gaussian residuals (Huber and Ronchetti, Robust Statistics, table 4.1)."""
+    converged_m: float = 0.01
+    """A shorter step ends it."""
     effective_points: int = 60
-    believed_share: float = 0.25
-    """Many matches weigh against the prior as so many points at most, and the covariance takes this share of what they
-    say: roofs and crowns stand off the ground together. log: How much do many points weigh?"""
+    """As many points at most do many matches weigh against the prior, while it is asked which of them agree."""
+    independent_points: int = 15
+    """The same for position, covariance and the mount: roofs and crowns stand off the ground together.
+    log: How much do many points weigh?"""
+    thinned_points: int = 256
+    """Of those that agree: more cost time and say nothing."""
     pixel_floor: float = 1.5
     """Pixels of the map: what its keypoints are good to."""
     ground_sigma_m: float = 1.0

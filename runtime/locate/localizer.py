@@ -19,6 +19,7 @@ from runtime.geo.mercator import LatLon
 from runtime.locate.belief import Belief
 from runtime.locate.belief_limits import BELIEF, POSTERIOR
 from runtime.locate.candidates import Finder
+from runtime.locate.explain import explained
 from runtime.locate.features import LocalFeatures
 from runtime.locate.flow import Flow
 from runtime.locate.ground_view import GroundView, ground_views, unusable
@@ -68,13 +69,13 @@ class Localizer:
         self.name = f"{engine.name}; local features: {'none' if features is None else features.name}"
         """What it looks with, for people."""
         self._finder = Finder(Retriever(cache, engine, scores), scores, self._stages)
-        self._verifier = None
+        self._verifier, self._floor_m = None, POSE.pixel_floor * imagery.metres_per_px
         if features is not None:
             self._verifier = Verifier(
                 Registrar(imagery, features),
                 self._limits,
                 lat=imagery.bounds.centre.lat,
-                floor_m=POSE.pixel_floor * imagery.metres_per_px,
+                floor_m=self._floor_m,
                 stages=self._stages,
                 heights=cache.heights,
             )
@@ -211,11 +212,14 @@ class Localizer:
 
     def _weighed(self, frame: Frame, registered: RegisteredView, like: Likeness | None) -> Verdict:
         """Take a registration in, and say what it comes to."""
-        pose, belief = registered.pose, self._state.belief
-        cov = pose.cov[:2, :2] + np.eye(2) * POSE.ground_sigma_m**2
-        position = registered.position(self._frame)
-        share = self._seeker.outlier_share(registered, position, like)
-        self._believe(belief.registering(PositionMeasurement(frame.t_us, position, cov, share)))
+        with self._stages.timed("pose"):
+            found = explained(registered, self._state.mount, self._floor_m)
+        if found is None:
+            return self._none(frame, "unconfirmed")
+        cov = found.cov_m2 + np.eye(2) * POSE.ground_sigma_m**2
+        position = np.array(self._frame.to_en(registered.registration.origin.to_latlon(*found.position_en_m.tolist())))
+        share = self._seeker.outlier_share(registered, position, like, found.tilt_rad)
+        self._believe(self._state.belief.registering(PositionMeasurement(frame.t_us, position, cov, share)))
         quality = round(100 * min(registered.agreement / POSE.full_agreement, 1.0))
         estimate = self._state.belief.from_registration(quality)
         if estimate is None:
@@ -227,11 +231,10 @@ class Localizer:
                 else self._none(frame, "unconfirmed")
             )
         if share <= POSTERIOR.counting_outlier_share:
-            mount = self._state.mount.learned(registered.view.uncertainty, pose.offset, pose.cov[2:, 2:])
-            self._state = replace(self._state, mount=mount)
-        lever_en_m = registered.view.axis_en_m
-        self._state = replace(self._state, suspicion=Suspicion(), lever_en_m=lever_en_m, height_m=pose.height_m)
-        return self._said(frame, estimate, ground=registered.axis_ground(), yaw_deg=yaw_of(pose.rotation))
+            self._state = replace(self._state, mount=found.mount)
+        self._state = replace(self._state, suspicion=Suspicion(), height_m=found.pose.height_m)
+        ground, yaw_deg = registered.axis_ground(found.pose), yaw_of(found.pose.rotation)
+        return self._said(frame, estimate, ground=ground, yaw_deg=yaw_deg)
 
     def _unregistered(self, frame: Frame, reason: NoFixReason, likeliest: GroundView | None = None) -> Verdict:
         """Say a position that no registration of this frame bears out, or why there is none.

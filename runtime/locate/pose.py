@@ -1,11 +1,10 @@
-"""The camera's pose from pixels and the ground they show, with the attitude and altitude that it claims as a prior.
+"""The camera's pose from pixels and the ground they show, with what is told of attitude, altitude and lens as a prior.
 
-Six unknowns: place, the logarithm of height, and a small rotation in camera axes (yaw-pitch-roll is singular straight
-down). Iteratively reweighted Gauss-Newton with Cauchy weights; residuals are metres on the ground, each on the level of
-the place that was matched, and the height is above the ground under the camera, wherever that comes to be. Roofs and
-crowns stand off the ground and do so together, so many matches do not make the errors as small as their number claims:
-they weigh against the prior as ``effective_points`` points at most, and the
-covariance takes ``believed_share`` of what they say.
+Nine unknowns: place (2), and what is wrong with what is told (7, :mod:`runtime.locate.offset`; a rotation vector, for
+yaw-pitch-roll is singular straight down). Iteratively reweighted Gauss-Newton with Cauchy weights; residuals are metres
+on the ground, each on the level of the place that was matched, and the height is above the ground under the camera,
+wherever that comes to be. Roofs and crowns stand off the ground and do so together, so many matches do not make the
+errors as small as their number claims: they count as so many points at most.
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ import numpy as np
 from runtime.geo.camera import Camera
 from runtime.geo.terrain import FLAT, Terrain
 from runtime.locate.limits import POSE
+from runtime.locate.offset import BEND, FOCAL, HEIGHT, SIZE, TURN, OffsetPrior
 from runtime.types import FloatArray
 
-_STEP = np.array([1e-2, 1e-2, 1e-5, 1e-5, 1e-5, 1e-5])  # metres, metres, 1, radians: for the numeric Jacobian
+_STEP = np.array([1e-2, 1e-2] + [1e-5] * SIZE)  # metres, 1, radians: for the numeric Jacobian
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,64 +32,76 @@ class Pose:
     north_m: float
     height_m: float  # above the ground under it
     rotation: FloatArray  # (3, 3) east-north-up from camera
-    offset: FloatArray  # (4,) log height and rotation vector found, against the nominal ones
-    cov: FloatArray  # (6, 6) of east, north, log height, rotation vector
+    offset: FloatArray  # (7,) found, against what is told
+    cov: FloatArray  # (9, 9) of east, north and the offset
     residual_m: float  # robust standard deviation of the ground residuals
+    log_evidence: float = 0.0  # of the points under the prior, to compare with other priors and one ``start``
 
     def ground_en_m(self, rays: FloatArray, terrain: Terrain) -> FloatArray:
-        """Return (N, 2) where (N, 3) rays in camera axes meet the ground; NaN at and above the horizon."""
-        return terrain.meet(np.array([self.east_m, self.north_m]), self.height_m, rays @ self.rotation.T)
+        """Return (N, 2) where (N, 3) rays of the told lens meet the ground; NaN at and above the horizon."""
+        seen = rays * _lens_scale(self.offset[FOCAL])
+        return terrain.meet(np.array([self.east_m, self.north_m]), self.height_m, seen @ self.rotation.T)
 
 
 def solve_pose(
     camera: Camera,
-    rotation: FloatArray,  # (3, 3) nominal
+    rotation: FloatArray,  # (3, 3) told
     height_m: float,
     pixel: FloatArray,  # (N, 2)
     place_en_m: FloatArray,  # (N, 2)
     *,
-    prior_cov: FloatArray,
+    prior: OffsetPrior,
     floor_m: float,
-    trust: float = 1.0,
+    points: float = POSE.effective_points,
     terrain: Terrain = FLAT,
+    start: Pose | None = None,
 ) -> Pose | None:
     """Find the most probable pose; None when it sees a point above the horizon or does not settle.
 
-    ``height_m`` is above the ground under the camera, ``terrain`` in the frame of the places.
-    ``prior_cov`` (4, 4) is of log height and rotation vector about the nominal ones. ``floor_m`` is the least that a
-    residual can be believed to mean, about a pixel of the map. ``trust``, 0 to 1, is what share of their usual say the
-    points have.
+    ``height_m`` is above the ground under the camera, ``terrain`` in the frame of the places. ``floor_m`` is the least
+    that a residual can be believed to mean, about a pixel of the map. The matches count as ``points`` at most. With the
+    ``start`` of an earlier solution with the same told values a residual means what it meant there, so that evidence
+    under several priors can be compared.
     """
-    sight = _Sight(camera.rays(pixel), rotation, height_m, terrain, terrain.up_m(place_en_m))
-    state = np.zeros(6)
-    start = sight.ground(state)
-    if not np.isfinite(start).all():
+    sight = _Sight.of(camera.rays(pixel), rotation, height_m, terrain, place_en_m)
+    before = np.concatenate([[0.0, 0.0], prior.mean])
+    state = before.copy()
+    if start is not None:
+        state[2:] = start.offset
+    ground = sight.ground(state[None])[0]
+    if not np.isfinite(ground).all():
         return None
-    state[:2] = np.median(place_en_m - start, axis=0)
-    prior_information = np.zeros((6, 6))
-    prior_information[2:, 2:] = np.linalg.inv(prior_cov)
+    state[:2] = np.median(place_en_m - ground, axis=0)
+    information = np.zeros((2 + SIZE, 2 + SIZE))
+    information[2:, 2:] = np.linalg.inv(prior.cov)
     for _ in range(POSE.rounds):
-        predicted = sight.ground(state)
+        predicted, jacobian = sight.jacobian(state)
         if not np.isfinite(predicted).all():
             return None
-        residual = place_en_m - predicted
-        sigma_m = max(_spread(residual), floor_m)
-        weight = _weights(residual, sigma_m, trust)
-        jacobian = sight.jacobian(state, predicted)
-        seen = jacobian.T @ (weight[:, None] * jacobian)
-        gradient = jacobian.T @ (weight * residual.ravel()) - prior_information @ state
-        step = np.linalg.solve(seen + prior_information, gradient)
+        residual = (place_en_m - predicted).ravel()
+        sigma = max(_spread(residual), floor_m) if start is None else start.residual_m
+        weight = 1.0 / (1.0 + (residual / (POSE.cauchy * sigma)) ** 2)
+        share = min(1.0, points / (weight.sum() / 2))
+        weighed = (weight * share / sigma**2)[:, None] * jacobian
+        total = jacobian.T @ weighed + information
+        step = np.linalg.solve(total, weighed.T @ residual - information @ (state - before))
         state = state + step
+        if np.abs(step[:2]).max() < POSE.converged_m:
+            break
     if not (np.isfinite(state).all() and np.abs(step[:2]).max() < POSE.settled_m):
         return None
+    cov, away = np.linalg.inv(total), state[2:] - prior.mean
+    misfit = share * POSE.cauchy**2 * np.log1p((residual / (POSE.cauchy * sigma)) ** 2).sum()
+    surprise = misfit + away @ information[2:, 2:] @ away + np.linalg.slogdet(prior.cov)[1] - np.linalg.slogdet(cov)[1]
     return Pose(
         float(state[0]),
         float(state[1]),
-        height_m * math.exp(state[2]),
-        rotation @ rotation_from_vector(state[3:]),
+        height_m * math.exp(state[2 + HEIGHT]),
+        rotation @ rotation_from_vector(state[2:][TURN]),
         state[2:],
-        np.linalg.inv(seen * POSE.believed_share + prior_information),
-        sigma_m,
+        cov,
+        sigma,
+        -0.5 * float(surprise),
     )
 
 
@@ -98,29 +110,60 @@ class _Sight:
     """What was matched, and where a state of the solver sees it."""
 
     rays: FloatArray  # (N, 3) in camera axes
-    rotation: FloatArray  # (3, 3) nominal
+    pivot: FloatArray  # (1, 3) the ray in their middle, whose ground no bend moves
+    rotation: FloatArray  # (3, 3) told
     height_m: float
     terrain: Terrain
     up_m: FloatArray  # (N,) height of the places that were matched
 
-    def ground(self, state: FloatArray) -> FloatArray:
-        """Return (N, 2) where rays come down to the level of the place that was matched; NaN above the horizon."""
-        directions = self.rays @ (self.rotation @ rotation_from_vector(state[3:])).T
-        down = -directions[:, 2:]
-        over_m = self.height_m * math.exp(state[2]) + self.terrain.up_m(state[None, :2]) - self.up_m  # (N,)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            reach = np.where(down > 1e-6, over_m[:, None] / down, np.nan)
-        ground: FloatArray = state[:2] + directions[:, :2] * reach
-        return ground
+    @classmethod
+    def of(
+        cls, rays: FloatArray, rotation: FloatArray, height_m: float, terrain: Terrain, place_en_m: FloatArray
+    ) -> _Sight:
+        return cls(rays, np.median(rays, axis=0)[None], rotation, height_m, terrain, terrain.up_m(place_en_m))
 
-    def jacobian(self, state: FloatArray, at: FloatArray) -> FloatArray:
-        """Differentiate numerically: (2 N, 6) by forward differences from ``at``, the ground of this state."""
-        columns = []
-        for i, step in enumerate(_STEP):
-            moved = state.copy()
-            moved[i] += step
-            columns.append((self.ground(moved) - at).ravel() / step)
-        return np.column_stack(columns)
+    def ground(self, states: FloatArray) -> FloatArray:
+        """Return where rays come down to the level of the place that was matched, under each of (K, 9) states:
+        (K, N, 2), NaN above the horizon.
+        """
+        offsets = states[:, 2:]
+        scale = np.array([_lens_scale(one[FOCAL]) for one in offsets])[:, None]  # (K, 1, 3)
+        turned = np.array([self.rotation @ rotation_from_vector(one[TURN]) for one in offsets])
+        bend = np.array([_bend_rotation(one) for one in offsets])
+        across = _across(self.rays * scale, self.pivot * scale, turned, bend)  # (K, N, 2)
+        over_m = self.height_m * np.exp(offsets[:, HEIGHT]) + self.terrain.up_m(states[:, :2])  # (K,)
+        return np.asarray(states[:, None, :2] + across * (over_m[:, None] - self.up_m)[..., None])
+
+    def jacobian(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the ground of a state (N, 2), and its numeric derivative (2 N, 9) by forward differences."""
+        ground = self.ground(np.vstack([state, state + np.diag(_STEP)]))
+        moved = (ground[1:] - ground[0]).reshape(len(_STEP), -1) / _STEP[:, None]
+        return ground[0], moved.T
+
+
+def _across(
+    rays: FloatArray,  # (..., N, 3) in camera axes
+    pivot: FloatArray,  # (..., 1, 3) whose ground no bend moves
+    turned: FloatArray,  # (K, 3, 3) east-north-up from camera
+    bend: FloatArray,  # (K, 3, 3) in camera axes
+) -> FloatArray:  # (K, N, 2)
+    """Return how far rays go across a metre of fall, bent; NaN above the horizon."""
+    from_bent = (turned @ bend).transpose(0, 2, 1)
+    still, moved = pivot @ turned.transpose(0, 2, 1), pivot @ from_bent
+    # The way to the pivot's ground stays as long as it is without the bend.
+    nearer = moved[..., 2:] / still[..., 2:]
+    return np.asarray((_slope(rays @ from_bent) - _slope(moved)) * nearer + _slope(still))
+
+
+def _slope(directions: FloatArray) -> FloatArray:  # (..., 2)
+    """Return how far directions (..., 3) go across a metre of fall; NaN above the horizon."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(directions[..., 2:] < -1e-6, directions[..., :2] / -directions[..., 2:], np.nan)
+
+
+def _bend_rotation(offset: FloatArray) -> FloatArray:
+    """Return (3, 3) the rotation that an offset (7,) bends matches by."""
+    return rotation_from_vector(np.append(offset[BEND], 0.0))
 
 
 def rotation_from_vector(vector: FloatArray) -> FloatArray:
@@ -128,21 +171,17 @@ def rotation_from_vector(vector: FloatArray) -> FloatArray:
     return np.asarray(cv2.Rodrigues(np.asarray(vector, np.float64))[0])
 
 
-def offset_between(rotation: FloatArray, height_m: float, pose: Pose) -> FloatArray:  # (4,)
-    """Return log height and rotation vector of a pose against a nominal rotation (3, 3) and height."""
-    vector = np.asarray(cv2.Rodrigues(rotation.T @ pose.rotation)[0]).ravel()
-    return np.concatenate([[math.log(pose.height_m / height_m)], vector])
+def offset_between(rotation: FloatArray, height_m: float, pose: Pose) -> FloatArray:  # (7,)
+    """Return what a pose found against another rotation (3, 3) and height than it was solved with."""
+    offset = np.array(pose.offset)
+    offset[HEIGHT] = math.log(pose.height_m / height_m)
+    offset[TURN] = np.asarray(cv2.Rodrigues(rotation.T @ pose.rotation)[0]).ravel()
+    return offset
 
 
-def _weights(
-    residual: FloatArray,  # (N, 2)
-    sigma_m: float,
-    trust: float,
-) -> FloatArray:  # (2 N,)
-    """Weigh residuals by Cauchy's function; together they count as so many points at most as are independent."""
-    weight = 1.0 / (1.0 + (residual / (POSE.cauchy * sigma_m)) ** 2).ravel()
-    weight *= min(1.0, trust * POSE.effective_points / (weight.sum() / 2)) / sigma_m**2
-    return np.asarray(weight)
+def _lens_scale(log_focal: float) -> FloatArray:  # (3,)
+    """Return what a told lens's rays are scaled by where the true one is longer: they spread less."""
+    return np.array([math.exp(-log_focal), math.exp(-log_focal), 1.0])
 
 
 def _spread(residual: FloatArray) -> float:

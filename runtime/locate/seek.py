@@ -131,19 +131,27 @@ class Seeker:
         share = self.outlier_share(sought.found, sought.found.position(sight.local), sought.likeness)
         return share <= POSTERIOR.strong_outlier_share
 
-    def outlier_share(self, registered: RegisteredView, position_en_m: FloatArray, like: Likeness | None) -> float:
+    def outlier_share(
+        self,
+        registered: RegisteredView,
+        position_en_m: FloatArray,
+        like: Likeness | None,
+        tilt_rad: float | None = None,
+    ) -> float:
         """Say how often a registration like this one is a fluke.
 
         Repeated and mirrored ground has fits that pass every gate, once in some hundred frames. What the encoder sees
         of the frame is another witness: over right fits it names the place first, over flukes it has named others.
+        ``tilt_rad`` is how far from what was expected the camera looks; None: as it was found when it was registered.
         """
+        stands = registered.bears_out(registered.tilt_rad if tilt_rad is None else tilt_rad)
         supported = registered.registration.support >= self._limits.min_support_alone
         counting = self._alone if like is None else BELIEF.named_agreement * self._alone  # None: a track vouches
         odds = 0.0 if like is None else like.odds(position_en_m)
         if not (supported and registered.agreement >= counting):
-            named = odds >= BELIEF.named_odds and registered.bears_out_tilt
+            named = odds >= BELIEF.named_odds and stands
             return POSTERIOR.agreeing_outlier_share if named else BELIEF.weak_outlier_share
         needed = BELIEF.named_agreement if odds >= BELIEF.sure_odds else BELIEF.sure_agreement
         agrees = registered.agreement >= needed * self._alone
-        strong = agrees and odds >= BELIEF.named_odds and registered.bears_out_tilt
+        strong = agrees and odds >= BELIEF.named_odds and stands
         return POSTERIOR.strong_outlier_share if strong else POSTERIOR.counting_outlier_share

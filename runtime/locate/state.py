@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,12 +14,12 @@ from runtime.geo.mercator import LatLon
 from runtime.locate.belief import Belief
 from runtime.locate.feed import Feed
 from runtime.locate.kept import check_bounded
-from runtime.locate.limits import FRAME, MOUNT
+from runtime.locate.limits import FRAME
 from runtime.locate.mount import MountEstimate
 from runtime.locate.suspect import Suspicion
 from runtime.types import FloatArray
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +36,14 @@ class FlightState:
     backwards_us: tuple[int, ...] = ()
     suspicion: Suspicion = field(default_factory=Suspicion)
     """What telemetry would have to say, where nothing fits; not kept."""
-    lever_en_m: tuple[float, float] = (0.0, 0.0)
-    """From the drone to the ground at the newest registered picture's centre."""
     height_m: float = 0.0
-    """Of the drone in that picture."""
+    """Of the drone in the newest registered picture."""
 
     @property
     def telemetry_cov_m2(self) -> FloatArray:  # (2, 2)
-        """How far off the drone may be in every frame alike, by what telemetry tells wrong.
-
-        Ground that is seen larger than told is of a lower drone or of a longer lens: the two differ by the lever times
-        what was found. And of a tilt that is found far from what is told a part may be missing.
-        """
-        lever = np.array(self.lever_en_m) * float(self.mount.mean[0])
-        tilt = MOUNT.missing_tilt * math.hypot(float(self.mount.mean[1]), float(self.mount.mean[2]))
-        return np.outer(lever, lever) + np.eye(2) * (tilt * self.height_m) ** 2
+        """How far off the drone may be in every frame alike: of a tilt found far from told a part may be missing."""
+        tilt_m = self.mount.missing_tilt_rad * self.height_m
+        return np.eye(2) * tilt_m**2
 
     def heard(self, t_us: int) -> FlightState:
         """Take in the time of a frame: in a row of frames that are older than the newest, each later than the one
@@ -93,7 +85,6 @@ class FlightState:
             "session": self.session,
             "newest_us": self.newest_us,
             "backwards_us": list(self.backwards_us),
-            "lever_en_m": list(self.lever_en_m),
             "height_m": self.height_m,
         }
 
@@ -119,7 +110,6 @@ class FlightState:
                 values["session"],
                 None if newest_us is None else int(newest_us),
                 tuple(int(one) for one in values["backwards_us"]),
-                lever_en_m=(float(values["lever_en_m"][0]), float(values["lever_en_m"][1])),
                 height_m=float(values["height_m"]),
             )
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:

@@ -14,8 +14,9 @@ from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.geo.terrain import FLAT, Terrain
 from runtime.locate.ground_view import GroundView, relaid
-from runtime.locate.limits import REGISTRATION, Limits
+from runtime.locate.limits import MOUNT, POSE, REGISTRATION, Limits
 from runtime.locate.mount import MountEstimate, is_plausible
+from runtime.locate.offset import BEND, TURN, OffsetPrior
 from runtime.locate.pose import Pose, offset_between, solve_pose
 from runtime.locate.registration import FramePoints, Registrar, Registration
 from runtime.locate.retrieve import Candidate
@@ -32,13 +33,19 @@ class RegisteredView:
     registration: Registration
     pose: Pose
     agreement: float  # share of the points that agree with the pose
+    pixel: FloatArray  # (N, 2) those
+    place_en_m: FloatArray  # (N, 2) about the registration's origin
     terrain: Terrain  # about the registration's origin
     settled: bool = False  # a second look at the ground, laid out by the pose that was found, found the same
 
     @property
-    def bears_out_tilt(self) -> bool:
-        """Whether the attitude may stand as it was found: few points that agree tell a far tilt only in part."""
-        tilt_deg = math.degrees(math.hypot(*self.pose.offset[1:3]))
+    def tilt_rad(self) -> float:
+        """How far from what was expected the camera was found to look."""
+        return math.hypot(*self.pose.offset[TURN][:2])
+
+    def bears_out(self, tilt_rad: float) -> bool:
+        """Tell whether an attitude so far from what was expected may stand: few points that agree tell a part of it."""
+        tilt_deg = math.degrees(tilt_rad)
         few, some, many = REGISTRATION.tilt_agreements
         allowed_deg = float(np.interp(self.agreement, (few, some), REGISTRATION.max_tilts_deg))
         return self.settled and (tilt_deg <= allowed_deg or self.agreement >= many)
@@ -47,9 +54,9 @@ class RegisteredView:
         """Return the drone's place (2,), metres east and north in the frame."""
         return np.array(frame.to_en(self.registration.origin.to_latlon(self.pose.east_m, self.pose.north_m)))
 
-    def axis_ground(self) -> LatLon | None:
-        """Return where the optical axis meets the ground; None at and above the horizon."""
-        east_m, north_m = self.pose.ground_en_m(np.array([[0.0, 0.0, 1.0]]), self.terrain)[0].tolist()
+    def axis_ground(self, pose: Pose) -> LatLon | None:
+        """Return where the optical axis of a pose meets the ground; None at and above the horizon."""
+        east_m, north_m = pose.ground_en_m(np.array([[0.0, 0.0, 1.0]]), self.terrain)[0].tolist()
         return self.registration.origin.to_latlon(east_m, north_m) if math.isfinite(east_m) else None
 
 
@@ -176,9 +183,13 @@ class Verifier:
         agreement = self._registrar.agreement(points, registration, fit.places(pose))
         if not agreement.share >= min_agreement:
             return None
-        trust = _trust(agreement.share)
+        trust = trust_in(agreement.share)
         pose = self._pose(fit, mount, agreement.pixel, agreement.place_en_m, trust=trust, widened=widened)
-        return None if pose is None else RegisteredView(fit.view, registration, pose, agreement.share, fit.terrain)
+        if pose is None:
+            return None
+        return RegisteredView(
+            fit.view, registration, pose, agreement.share, agreement.pixel, agreement.place_en_m, fit.terrain
+        )
 
     def _looked_again(self, first: RegisteredView, mount: MountEstimate, min_agreement: float) -> RegisteredView:
         """Lay the frame on the ground by the pose that was found, and register again: a tilt that was told far wrong
@@ -239,16 +250,20 @@ class Verifier:
         trust: float = 1.0,
         widened: float = 1.0,
     ) -> Pose | None:
-        view = fit.view
+        view, cov = fit.view, mount.frame_cov(fit.view.uncertainty)
+        # Which points agree is asked of a camera that may look elsewhere, and of ground that is flat.
+        cov[TURN, TURN] += math.radians(MOUNT.any_tilt_deg) ** 2 * np.eye(3)
+        cov[BEND], cov[:, BEND] = 0.0, 0.0
+        cov[BEND, BEND] = math.radians(MOUNT.no_bend_deg) ** 2 * np.eye(2)
         return solve_pose(
             view.camera,
             np.asarray(view.attitude),
             view.alt_agl_m,
             pixel,
             place_en_m,
-            prior_cov=mount.frame_cov(view.uncertainty) * widened**2,
+            prior=OffsetPrior.about_told(cov * widened**2),
             floor_m=self._floor_m,
-            trust=trust,
+            points=trust * POSE.effective_points,
             terrain=fit.terrain,
         )
 
@@ -265,7 +280,7 @@ def _laid_on(terrain: Terrain, points: FramePoints, view: GroundView) -> FramePo
     return replace(points, ground_en_m=terrain.meet(-middle_en_m, view.alt_agl_m, rays) + middle_en_m)
 
 
-def _trust(agreement: float) -> float:
+def trust_in(agreement: float) -> float:
     """Say what points are worth among others that disagree: the ground has changed, and some agree by chance."""
     chance, good = REGISTRATION.chance_agreement, REGISTRATION.good_agreement
     return min(max((agreement - chance) / (good - chance), 0.0), 1.0)

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from runtime.geo.camera import Attitude, Camera, ground_from_pixels
 from runtime.geo.terrain import FLAT
+from runtime.locate.offset import BEND, FOCAL, HEIGHT, TURN, OffsetPrior
 from runtime.locate.pose import Pose, rotation_from_vector, solve_pose
 from tests.runtime.geo.drawn import hills
 
 Array = NDArray[np.float64]
 CAMERA = Camera(1280, 720, np.array([[900.0, 0.0, 639.5], [0.0, 900.0, 359.5], [0.0, 0.0, 1.0]]), np.zeros(5))
 HEIGHT_M = 100.0
-PRIOR = np.diag(np.array([0.05, math.radians(2), math.radians(2), math.radians(4)]) ** 2)
+SIGMA = np.array([0.05, math.radians(2), math.radians(2), math.radians(4), 1e-4, 1e-5, 1e-5])
+PRIOR = OffsetPrior.about_told(np.diag(SIGMA**2))
 degrees = st.floats(-3, 3)
 
 
@@ -29,22 +31,29 @@ class Scene:
 
     nominal: Array  # (3, 3)
     place_m: Array  # (2,) of the camera
-    offset: Array  # (4,) log height and rotation vector of the true camera against the nominal one
+    offset: Array  # (7,) of the true camera against the nominal one
     pixel: Array  # (N, 2)
     ground_en_m: Array  # (N, 2)
+
+
+def offset_of(
+    log_height: float = 0.0, turn: tuple[float, float, float] = (0.0, 0.0, 0.0), log_focal: float = 0.0
+) -> Array:
+    return np.array([log_height, *turn, log_focal, 0.0, 0.0])
 
 
 def scene(pitch_deg: float, offset: Array, count: int, rng: np.random.Generator, sigma_m: float = 0.0) -> Scene:
     nominal = Attitude(1.0, pitch_deg, 200.0).enu_from_camera()
     pixel = rng.uniform((0, 0), (1279, 719), (count, 2))
-    true = nominal @ rotation_from_vector(offset[1:])
-    ground = ground_from_pixels(CAMERA, true, HEIGHT_M * math.exp(offset[0]), pixel)
+    true = nominal @ rotation_from_vector(offset[TURN])
+    lens = CAMERA.zoomed(math.exp(offset[FOCAL]))
+    ground = ground_from_pixels(lens, true, HEIGHT_M * math.exp(offset[HEIGHT]), pixel)
     place_m = np.array([35.0, -80.0])
     return Scene(nominal, place_m, offset, pixel, ground + place_m + rng.normal(0, sigma_m, ground.shape))
 
 
 def solved(seen: Scene, floor_m: float = 0.05) -> Pose:
-    pose = solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, seen.ground_en_m, prior_cov=PRIOR, floor_m=floor_m)
+    pose = solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, seen.ground_en_m, prior=PRIOR, floor_m=floor_m)
     assert pose is not None
     return pose
 
@@ -54,12 +63,12 @@ def solved(seen: Scene, floor_m: float = 0.05) -> Pose:
 def test_the_pose_is_recovered_from_exact_points(
     pitch_deg: float, log_height: float, turn_deg: tuple[float, float, float]
 ) -> None:
-    offset = np.array([log_height, *np.radians(turn_deg)])
+    offset = offset_of(log_height, tuple(np.radians(turn_deg)))
     seen = scene(pitch_deg, offset, 80, np.random.default_rng(1))
     pose = solved(seen)
     assert (pose.east_m, pose.north_m) == pytest.approx(tuple(seen.place_m), abs=0.3)
     assert pose.height_m == pytest.approx(HEIGHT_M * math.exp(log_height), rel=0.003)
-    apart = pose.rotation.T @ seen.nominal @ rotation_from_vector(offset[1:])
+    apart = pose.rotation.T @ seen.nominal @ rotation_from_vector(offset[TURN])
     assert math.degrees(math.acos(min((np.trace(apart) - 1) / 2, 1.0))) < 0.2
     assert pose.residual_m < 0.06
 
@@ -67,7 +76,7 @@ def test_the_pose_is_recovered_from_exact_points(
 @pytest.mark.parametrize("pitch_deg", [-90.0, -45.0])
 def test_outliers_do_not_pull_the_pose(pitch_deg: float) -> None:
     rng = np.random.default_rng(2)
-    seen = scene(pitch_deg, np.array([0.03, 0.02, -0.02, 0.05]), 100, rng, sigma_m=0.3)
+    seen = scene(pitch_deg, offset_of(0.03, (0.02, -0.02, 0.05)), 100, rng, sigma_m=0.3)
     seen.ground_en_m[:30] += rng.uniform(-60, 60, (30, 2))
     pose = solved(seen)
     assert np.hypot(pose.east_m - 35.0, pose.north_m + 80.0) < 3.0 * math.sqrt(np.linalg.eigvalsh(pose.cov[:2, :2])[1])
@@ -80,7 +89,7 @@ def test_the_stated_covariance_bears_out_in_many_trials(pitch_deg: float) -> Non
     rng = np.random.default_rng(3)
     nees = []
     for _ in range(150):
-        seen = scene(pitch_deg, rng.multivariate_normal(np.zeros(4), PRIOR), 25, rng, sigma_m=0.5)
+        seen = scene(pitch_deg, rng.normal(0.0, SIGMA), 25, rng, sigma_m=0.5)
         pose = solved(seen)
         error = np.array([pose.east_m, pose.north_m]) - seen.place_m
         nees.append(float(error @ np.linalg.solve(pose.cov[:2, :2], error)))
@@ -95,13 +104,13 @@ def test_over_hills_the_pose_is_recovered_where_they_are_known(
     seed: int, pitch_deg: float, log_height: float, turn_deg: float
 ) -> None:
     terrain, rng = hills(seed, 30.0), np.random.default_rng(seed)
-    offset = np.array([log_height, *np.radians([turn_deg, -turn_deg, 2 * turn_deg])])
+    offset = offset_of(log_height, tuple(np.radians([turn_deg, -turn_deg, 2 * turn_deg])))
     seen = scene(pitch_deg, offset, 80, rng)
-    true = Pose(*seen.place_m, HEIGHT_M * math.exp(log_height), seen.nominal @ rotation_from_vector(offset[1:]),
-                offset, np.eye(6), 0.0)  # fmt: skip
+    true = Pose(*seen.place_m, HEIGHT_M * math.exp(log_height), seen.nominal @ rotation_from_vector(offset[TURN]),
+                offset, np.eye(9), 0.0)  # fmt: skip
     place_en_m = true.ground_en_m(CAMERA.rays(seen.pixel), terrain)
     poses = [
-        solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, place_en_m, prior_cov=PRIOR, floor_m=0.05, terrain=known)
+        solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, place_en_m, prior=PRIOR, floor_m=0.05, terrain=known)
         for known in (terrain, FLAT)
     ]
     known, unknown = (math.inf if p is None else math.hypot(*(seen.place_m - (p.east_m, p.north_m))) for p in poses)
@@ -113,36 +122,105 @@ def test_over_hills_the_pose_is_recovered_where_they_are_known(
 
 def test_a_thousand_points_claim_no_more_than_some_tens() -> None:
     rng = np.random.default_rng(4)
-    pose = solved(scene(-60.0, np.zeros(4), 1000, rng, sigma_m=1.0))
+    pose = solved(scene(-60.0, offset_of(), 1000, rng, sigma_m=1.0))
     assert np.linalg.eigvalsh(pose.cov[:2, :2])[0] >= 0.8 * 1.0 / 30
 
 
 def test_the_floor_bounds_what_perfect_points_claim() -> None:
-    pose = solved(scene(-90.0, np.zeros(4), 60, np.random.default_rng(5)), floor_m=0.5)
+    pose = solved(scene(-90.0, offset_of(), 60, np.random.default_rng(5)), floor_m=0.5)
     assert np.linalg.eigvalsh(pose.cov[:2, :2])[0] >= 0.8 * 0.25 / 30
 
 
 def test_points_too_near_each_other_to_tell_leave_attitude_and_height_as_claimed() -> None:
     rng = np.random.default_rng(8)
-    nominal = scene(-85.0, np.zeros(4), 30, rng)
+    nominal = scene(-85.0, offset_of(), 30, rng)
     pixel = nominal.pixel / 16 + (600, 330)  # in a corner of 80 by 45 pixels
     ground = ground_from_pixels(CAMERA, nominal.nominal, HEIGHT_M, pixel) + nominal.place_m
     pose = solved(
-        Scene(nominal.nominal, nominal.place_m, np.zeros(4), pixel, ground + rng.normal(0, 1.0, ground.shape))
+        Scene(nominal.nominal, nominal.place_m, offset_of(), pixel, ground + rng.normal(0, 1.0, ground.shape))
     )
-    assert np.abs(pose.offset / np.sqrt(np.diag(PRIOR))).max() < 1.0
-    assert np.sqrt(np.diag(pose.cov)[3:5]) == pytest.approx(np.sqrt(np.diag(PRIOR))[1:3], rel=0.1)
+    assert np.abs(pose.offset / SIGMA).max() < 1.0
+    assert np.sqrt(np.diag(pose.cov)[3:5]) == pytest.approx(SIGMA[1:3], rel=0.1)
 
 
 def test_points_above_the_horizon_have_no_pose() -> None:
-    seen = scene(-60.0, np.zeros(4), 40, np.random.default_rng(6))
+    seen = scene(-60.0, offset_of(), 40, np.random.default_rng(6))
     level = Attitude(0.0, -5.0, 0.0).enu_from_camera()
-    assert solve_pose(CAMERA, level, HEIGHT_M, seen.pixel, seen.ground_en_m, prior_cov=PRIOR, floor_m=0.5) is None
+    assert solve_pose(CAMERA, level, HEIGHT_M, seen.pixel, seen.ground_en_m, prior=PRIOR, floor_m=0.5) is None
 
 
 def test_points_that_fit_no_camera_are_not_believed() -> None:
     rng = np.random.default_rng(7)
-    seen = scene(-80.0, np.zeros(4), 40, rng)
+    seen = scene(-80.0, offset_of(), 40, rng)
     seen.ground_en_m[:] = rng.uniform(-200, 200, (40, 2))
-    pose = solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, seen.ground_en_m, prior_cov=PRIOR, floor_m=0.5)
+    pose = solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, seen.ground_en_m, prior=PRIOR, floor_m=0.5)
     assert pose is None or pose.residual_m > 20.0
+
+
+@pytest.mark.parametrize("longer", [-0.07, 0.07])
+def test_an_oblique_view_tells_a_lens_that_is_longer_than_told(longer: float) -> None:
+    """From a told pitch and height, the ground's scale, its foreshortening and its narrowing fix the focal length."""
+    seen = scene(-45.0, offset_of(log_focal=math.log1p(longer)), 80, np.random.default_rng(9), sigma_m=0.2)
+    free = OffsetPrior.about_told(np.diag((SIGMA + 0.07 * np.eye(7)[FOCAL]) ** 2))
+    fixed, found = (
+        solve_pose(CAMERA, seen.nominal, HEIGHT_M, seen.pixel, seen.ground_en_m, prior=prior, floor_m=0.05)
+        for prior in (PRIOR, free)
+    )
+    assert fixed is not None and found is not None
+    off = [math.hypot(pose.east_m - seen.place_m[0], pose.north_m - seen.place_m[1]) for pose in (fixed, found)]
+    assert found.offset[FOCAL] == pytest.approx(math.log1p(longer), abs=0.015)
+    assert off[1] < 1.5 < 2.0 * off[1] + off[0], "metres, of a height of 100"
+
+
+def bent(seen: Scene, slope: float) -> Array:
+    """The same matches over ground that rises eastwards from under the picture's middle: seen too near, or too far."""
+    middle = seen.ground_en_m.mean(axis=0)
+    up_m = slope * (seen.ground_en_m - middle)[:, :1]
+    return seen.ground_en_m + up_m * (seen.ground_en_m - seen.place_m) / HEIGHT_M
+
+
+def test_ground_that_slopes_bends_matches_and_moves_no_drone_whose_gimbal_is_believed() -> None:
+    """Five per cent of slope look like 3 degrees of tilt: 5 m at a height of 100."""
+    seen = scene(-90.0, offset_of(), 120, np.random.default_rng(10))
+    told = np.array([0.05, *np.radians([0.3, 0.3, 4.0]), 1e-4, 0.05, 0.05])
+    wide = np.array([0.05, *np.radians([6.0, 6.0, 4.0]), 1e-4, 1e-5, 1e-5])
+    poses = [
+        solve_pose(
+            CAMERA,
+            seen.nominal,
+            HEIGHT_M,
+            seen.pixel,
+            bent(seen, 0.05),
+            prior=OffsetPrior.about_told(np.diag(sigma**2)),
+            floor_m=0.2,
+        )
+        for sigma in (told, wide)
+    ]
+    off = [math.inf if p is None else math.hypot(p.east_m - 35.0, p.north_m + 80.0) for p in poses]
+    assert off[0] < 0.5
+    assert off[1] > 3.0
+    assert poses[0] is not None
+    assert math.hypot(*poses[0].offset[BEND]) == pytest.approx(0.05, abs=0.015)
+
+
+@pytest.mark.parametrize("tilt_deg", [0.0, 6.0])
+def test_evidence_favours_the_prior_that_foretold_the_tilt(tilt_deg: float) -> None:
+    """Of two priors with one start, the one whose tilt it is has more evidence, whichever that is."""
+    seen = scene(-90.0, offset_of(turn=(math.radians(tilt_deg), 0.0, 0.0)), 80, np.random.default_rng(11), sigma_m=0.3)
+    start = solved(seen)
+    evidence = []
+    for sigma_deg in (0.3, 6.0):
+        sigma = np.array([0.05, *np.radians([sigma_deg, sigma_deg, 4.0]), 1e-4, 1e-3, 1e-3])
+        pose = solve_pose(
+            CAMERA,
+            seen.nominal,
+            HEIGHT_M,
+            seen.pixel,
+            seen.ground_en_m,
+            prior=OffsetPrior.about_told(np.diag(sigma**2)),
+            floor_m=0.05,
+            start=start,
+        )
+        assert pose is not None
+        evidence.append(pose.log_evidence)
+    assert (evidence[0] > evidence[1]) is (tilt_deg == 0.0)

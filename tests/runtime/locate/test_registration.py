@@ -12,13 +12,14 @@ from runtime.geo.camera import ground_from_pixels
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
 from runtime.locate.features import LocalFeatures
+from runtime.locate.offset import OffsetPrior
 from runtime.locate.pose import Pose, solve_pose
 from runtime.locate.registration import Agreement, Registrar, Registration
 from runtime.maps.imagery import Imagery
 from tests.runtime.locate.drawn import Scene
 
 SIDE_M = 80.0
-PRIOR = np.diag([0.05, 0.03, 0.03, 0.1]) ** 2
+PRIOR = OffsetPrior.about_told(np.diag([0.05, 0.03, 0.03, 0.1, 1e-4, 1e-4, 1e-4]) ** 2)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def moved(place: LatLon, east_m: float, north_m: float) -> LatLon:
 
 def solved(scene: Scene, fit: Registration | Agreement) -> Pose:
     nominal, height_m = np.asarray(scene.view.attitude), scene.view.alt_agl_m
-    pose = solve_pose(scene.view.camera, nominal, height_m, fit.pixel, fit.place_en_m, prior_cov=PRIOR, floor_m=0.4)
+    pose = solve_pose(scene.view.camera, nominal, height_m, fit.pixel, fit.place_en_m, prior=PRIOR, floor_m=0.4)
     assert pose is not None
     return pose
 

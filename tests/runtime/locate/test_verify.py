@@ -16,6 +16,7 @@ from runtime.locate.features import LocalFeatures
 from runtime.locate.ground_view import GroundView, ground_views
 from runtime.locate.limits import REGISTRATION, Limits
 from runtime.locate.mount import MountEstimate
+from runtime.locate.offset import TURN
 from runtime.locate.pose import rotation_from_vector
 from runtime.locate.registration import Registrar
 from runtime.locate.retrieve import Candidate
@@ -75,7 +76,7 @@ def test_the_drone_is_found_where_it_is(
     off_m = found.position(LocalFrame(drone))
     assert np.hypot(*off_m) < 5.0
     assert off_m @ np.linalg.solve(found.pose.cov[:2, :2] + np.eye(2), off_m) < 13.8, "99.9% of what it claims"
-    ground = found.axis_ground()
+    ground = found.axis_ground(found.pose)
     assert ground is not None
     assert np.hypot(*np.subtract(LocalFrame(drone).to_en(ground), view.axis_en_m)) < 8.0
 
@@ -132,7 +133,7 @@ def test_a_second_look_leaves_what_it_bears_out_and_betters_what_it_does_not(
     assert found.settled and not first.settled
     assert np.hypot(*found.position(LocalFrame(drone))) < 6.0
     pose = found.pose
-    assert np.asarray(view.attitude) @ rotation_from_vector(pose.offset[1:]) == pytest.approx(pose.rotation, abs=1e-9)
+    assert np.asarray(view.attitude) @ rotation_from_vector(pose.offset[TURN]) == pytest.approx(pose.rotation, abs=1e-9)
     assert view.alt_agl_m * np.exp(pose.offset[0]) == pytest.approx(pose.height_m)
     still_off_deg = [abs(np.degrees(one.pose.offset[1]) - off_deg) for one in (first, found)]
     assert still_off_deg[1] <= still_off_deg[0] < 6.0, "forward is a turn about the axis to the right"

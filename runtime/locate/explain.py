@@ -1,0 +1,100 @@
+"""What a registered frame says under each account of the mount: a pose each, and how well the account foretold it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from runtime.geo.camera import rotation_of
+from runtime.locate.limits import MOUNT, POSE
+from runtime.locate.mount import MountEstimate
+from runtime.locate.offset import FOCAL, TURN, OffsetPrior
+from runtime.locate.pose import Pose, offset_between, solve_pose
+from runtime.locate.verify import RegisteredView, trust_in
+from runtime.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A registered frame under all accounts together."""
+
+    position_en_m: FloatArray  # (2,) of the drone, about the registration's origin
+    cov_m2: FloatArray  # (2, 2)
+    pose: Pose  # under the likeliest account
+    tilt_rad: float  # of that pose, from what this account expected
+    mount: MountEstimate  # with what this frame taught
+
+
+def explained(registered: RegisteredView, mount: MountEstimate, floor_m: float) -> Explained | None:
+    """Solve the pose under each account; together they say where the drone is, and how surely. None: under none.
+
+    ``floor_m`` is the least that a residual can be believed to mean.
+    """
+    bend_rad = _bend_rad(registered)
+    priors = [one.bent(bend_rad) for one in registered.view.uncertainty]
+    start = _against_told(registered)
+    poses = [
+        _solved(registered, account.frame_prior(prior), start, floor_m)
+        for account, prior in zip(mount.accounts, priors, strict=True)
+    ]
+    weights = _weights(mount, poses)
+    each = zip(weights.tolist(), poses, mount.accounts, strict=True)
+    solved = [(weight, pose, account) for weight, pose, account in each if pose is not None]
+    if not solved:
+        return None
+    place = np.array([(pose.east_m, pose.north_m) for _, pose, _ in solved])
+    share = np.array([weight for weight, _, _ in solved])
+    middle = share @ place
+    cov = sum(
+        weight * (pose.cov[:2, :2] + np.outer(at - middle, at - middle))
+        for (weight, pose, _), at in zip(solved, place, strict=True)
+    )
+    _, pose, account = max(solved, key=lambda one: one[0])
+    tilt_rad = math.hypot(*(pose.offset - account.mean)[TURN][:2])
+    return Explained(middle, np.asarray(cov), pose, tilt_rad, mount.learned(priors, poses, weights))
+
+
+def _solved(registered: RegisteredView, prior: OffsetPrior, start: Pose, floor_m: float) -> Pose | None:
+    told, every = registered.view.told, math.ceil(len(registered.pixel) / POSE.thinned_points)
+    return solve_pose(
+        told.camera,
+        rotation_of(told.attitude),
+        told.alt_agl_m,
+        registered.pixel[::every],
+        registered.place_en_m[::every],
+        prior=prior,
+        floor_m=floor_m,
+        points=trust_in(registered.agreement) * POSE.independent_points,
+        terrain=registered.terrain,
+        start=start,
+    )
+
+
+def _against_told(registered: RegisteredView) -> Pose:
+    """Return the pose that was found with its offset against what is told, not against what was corrected."""
+    told, pose = registered.view.told, registered.pose
+    offset = offset_between(rotation_of(told.attitude), told.alt_agl_m, pose)
+    offset[FOCAL] += math.log(registered.view.camera.matrix[0, 0] / told.camera.matrix[0, 0])
+    return replace(pose, offset=offset)
+
+
+def _bend_rad(registered: RegisteredView) -> float:
+    """Return one sigma by which the ground bends a frame's matches: it slopes, and what disagrees stands off it."""
+    place = registered.place_en_m
+    edge_m = math.sqrt(1.5 * float(np.square(place - place.mean(axis=0)).sum(axis=1).mean()))  # of an even square
+    slope_rad = math.radians(MOUNT.slope_deg) if registered.terrain.is_level else 0.0
+    return math.hypot(MOUNT.relief_m * (1.0 - registered.agreement) / edge_m, slope_rad)
+
+
+def _weights(mount: MountEstimate, poses: Sequence[Pose | None]) -> FloatArray:  # (A,)
+    """Weigh the accounts by how well each foretold the frame; one under which there is no pose is out."""
+    foretold = np.array([-math.inf if pose is None else pose.log_evidence for pose in poses])
+    if not np.isfinite(foretold).any():
+        return mount.weights
+    likelihood = np.exp(MOUNT.evidence_share * (foretold - foretold.max()))
+    weights = mount.weights * likelihood
+    total = float(weights.sum())
+    return weights / total if total > 0.0 else mount.weights
