@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from runtime.geo.camera import rotation_of
-from runtime.locate.limits import MOUNT, POSE
+from runtime.locate.limits import MOUNT, POSE, REGISTRATION
 from runtime.locate.mount import MountEstimate
 from runtime.locate.offset import FOCAL, TURN, OffsetPrior
 from runtime.locate.pose import Pose, offset_between, solve_pose
@@ -25,6 +25,7 @@ class Explained:
     cov_m2: FloatArray  # (2, 2)
     pose: Pose  # under the likeliest account
     tilt_rad: float  # of that pose, from what this account expected
+    missing_m: float  # one sigma of what may be missing of a tilt that was found far from what is told
     mount: MountEstimate  # with what this frame taught
 
 
@@ -47,14 +48,24 @@ def explained(registered: RegisteredView, mount: MountEstimate, floor_m: float) 
         return None
     place = np.array([(pose.east_m, pose.north_m) for _, pose, _ in solved])
     share = np.array([weight for weight, _, _ in solved])
-    middle = share @ place
+    middle, tail = share @ place, share**MOUNT.tail_power
     cov = sum(
         weight * (pose.cov[:2, :2] + np.outer(at - middle, at - middle))
-        for (weight, pose, _), at in zip(solved, place, strict=True)
+        for weight, (_, pose, _), at in zip(tail / tail.sum(), solved, place, strict=True)
     )
     _, pose, account = max(solved, key=lambda one: one[0])
     tilt_rad = math.hypot(*(pose.offset - account.mean)[TURN][:2])
-    return Explained(middle, np.asarray(cov), pose, tilt_rad, mount.learned(priors, poses, weights))
+    found = sum(weight * pose.offset[TURN] for weight, pose, _ in solved)
+    doubted = REGISTRATION.tilt_agreements[0], REGISTRATION.good_agreement
+    missing = MOUNT.missing_tilt * float(np.interp(registered.agreement, doubted, (1.0, 0.0)))
+    return Explained(
+        middle,
+        np.asarray(cov),
+        pose,
+        tilt_rad,
+        missing * math.hypot(*found[:2]) * pose.height_m,
+        mount.learned(priors, poses, weights),
+    )
 
 
 def _solved(registered: RegisteredView, prior: OffsetPrior, start: Pose, floor_m: float) -> Pose | None:

@@ -48,12 +48,16 @@ class Supposition:
     """Of the constant that roll and pitch are wrong by."""
     jitter_deg: float
     """Of what each frame adds to it."""
+    yaw_sigma_deg: float
+    """Of the constant that the heading is wrong by: a compass that is far off speaks against the rest, too. A heading
+    taken from the track crabs in wind."""
 
 
 ACCOUNTS = (
-    Supposition(0.45, 0.3, 0.3),  # told right, as a gimbal does
-    Supposition(0.45, 6.0, 1.0),  # wrong by a constant: ``fengyuan``'s first session looks 9 degrees further forward
-    Supposition(0.1, 6.0, 10.0),  # another in each frame: ``caliterra``'s camera hangs as the wind has it
+    Supposition(0.45, 0.3, 0.3, 5.0),  # told right, as a gimbal does
+    # Wrong by a constant: ``fengyuan``'s first session looks 9 degrees further forward than it says.
+    Supposition(0.45, 7.0, 1.0, 10.0),
+    Supposition(0.1, 6.0, 10.0, 10.0),  # another in each frame: ``caliterra``'s camera hangs as the wind has it
 )
 
 
@@ -73,8 +77,6 @@ class MountPrior:
     """One sigma a frame."""
     unknown_roll_sigma_deg: float = 4.0
     unknown_roll_jitter_deg: float = 1.5
-    yaw_sigma_deg: float = 10.0
-    """A heading taken from the track crabs in wind."""
     yaw_jitter_deg: float = 3.0
     headings_apart_deg: float = 30.0
     """Between those tried when the heading is unknown. log: A heading that is not told."""
@@ -87,6 +89,8 @@ class MountPrior:
     """One sigma, while it is asked which points agree. Convention."""
     evidence_share: float = 0.5
     """Of a frame's evidence for an account: frames of one flight bend alike."""
+    tail_power: float = 0.25
+    """Of the accounts' weights, for the covariance: an account that is improbable is not so at one in a thousand."""
     forgotten: float = 0.01
     """A frame: of what the accounts have come to weigh."""
     refuted: float = 0.02
@@ -98,7 +102,8 @@ class MountPrior:
     doubted_log_height: float = 0.15
     """Further off than this, surely, and it is said that the telemetry is wrong. Convention."""
     missing_tilt: float = 0.3
-    """Of a constant tilt that was found: one sigma of what is missing of it. log: One belief."""
+    """Of a tilt that was found: one sigma of what is missing of it, at the first of ``tilt_agreements``, and nothing at
+    a good one. log: One belief."""
     similarity_scale_sigma: float = 0.05
     similarity_turn_sigma_deg: float = 2.0
     """What relief, roofs and tilt do to a similarity besides. Rendered flights."""
@@ -181,6 +186,8 @@ class RegistrationLimits:
     tilt_agreements: tuple[float, float, float] = (0.25, 0.35, 0.4)
     max_tilts_deg: tuple[float, float] = (6.0, 12.0)
     """From what is told, at the first two of these agreements; at the third any tilt is sure. log: One belief."""
+    tilt_doubted: int = 3
+    """Registrations in a row that bear the attitude out, after one that did not. log: Three accounts of a mount."""
     second_looks: int = 4
     second_look_share: float = 2.0
     """Of the prior's sigma: the first look has shown where the attitude lies. log: One belief."""

@@ -218,7 +218,9 @@ class Localizer:
             return self._none(frame, "unconfirmed")
         cov = found.cov_m2 + np.eye(2) * POSE.ground_sigma_m**2
         position = np.array(self._frame.to_en(registered.registration.origin.to_latlon(*found.position_en_m.tolist())))
-        share = self._seeker.outlier_share(registered, position, like, found.tilt_rad)
+        doubted = self._state.tilt_doubted > 0
+        share = self._seeker.outlier_share(registered, position, like, found.tilt_rad, tilt_doubted=doubted)
+        self._state = self._state.having_found_tilt(found.tilt_rad)
         self._believe(self._state.belief.registering(PositionMeasurement(frame.t_us, position, cov, share)))
         quality = round(100 * min(registered.agreement / POSE.full_agreement, 1.0))
         estimate = self._state.belief.from_registration(quality)
@@ -232,7 +234,7 @@ class Localizer:
             )
         if share <= POSTERIOR.counting_outlier_share:
             self._state = replace(self._state, mount=found.mount)
-        self._state = replace(self._state, suspicion=Suspicion(), height_m=found.pose.height_m)
+        self._state = replace(self._state, suspicion=Suspicion(), missing_m=found.missing_m)
         ground, yaw_deg = registered.axis_ground(found.pose), yaw_of(found.pose.rotation)
         return self._said(frame, estimate, ground=ground, yaw_deg=yaw_deg)
 

@@ -102,12 +102,6 @@ class MountEstimate:
             total += one.weight * (cov + np.outer(one.mean - mean, one.mean - mean))
         return total
 
-    @property
-    def missing_tilt_rad(self) -> float:
-        """One sigma of what is missing of a constant tilt that was found: matches bear out a part of it."""
-        constant = self.accounts[1]
-        return MOUNT.missing_tilt * constant.weight * math.hypot(*constant.mean[TURN][:2])
-
     def learned(
         self, priors: Sequence[Uncertainty], poses: Sequence[Pose | None], weights: FloatArray
     ) -> MountEstimate:
@@ -186,7 +180,7 @@ def _uncertainty(rotation: FloatArray, one: Supposition, *, roll_known: bool, ya
         mount[TURN, TURN] += math.radians(MOUNT.unknown_roll_sigma_deg) ** 2 * level
         frame[TURN, TURN] += math.radians(MOUNT.unknown_roll_jitter_deg) ** 2 * level
     if yaw_known:
-        mount[TURN, TURN] += math.radians(MOUNT.yaw_sigma_deg) ** 2 * about_up
+        mount[TURN, TURN] += math.radians(one.yaw_sigma_deg) ** 2 * about_up
         frame[TURN, TURN] += math.radians(MOUNT.yaw_jitter_deg) ** 2 * about_up
     else:
         frame[TURN, TURN] += math.radians(MOUNT.headings_apart_deg) ** 2 / 12 * about_up

@@ -14,7 +14,7 @@ from runtime.geo.local import LocalFrame
 from runtime.locate.belief import Belief
 from runtime.locate.belief_limits import BELIEF, POSTERIOR
 from runtime.locate.candidates import Finder, Found, TileView
-from runtime.locate.limits import Limits
+from runtime.locate.limits import REGISTRATION, Limits
 from runtime.locate.mount import MountEstimate
 from runtime.locate.posterior import Posterior
 from runtime.locate.retrieve import Candidate, Likeness
@@ -137,21 +137,29 @@ class Seeker:
         position_en_m: FloatArray,
         like: Likeness | None,
         tilt_rad: float | None = None,
+        *,
+        tilt_doubted: bool = False,
     ) -> float:
         """Say how often a registration like this one is a fluke.
 
         Repeated and mirrored ground has fits that pass every gate, once in some hundred frames. What the encoder sees
         of the frame is another witness: over right fits it names the place first, over flukes it has named others.
         ``tilt_rad`` is how far from what was expected the camera looks; None: as it was found when it was registered.
+        With ``tilt_doubted`` frames before found it to look far elsewhere: few points that agree with what is told have
+        been chosen by it.
         """
-        stands = registered.bears_out(registered.tilt_rad if tilt_rad is None else tilt_rad)
+        tilt_rad = registered.tilt_rad if tilt_rad is None else tilt_rad
+        stands = like is None or registered.bears_out(tilt_rad)  # None: a track vouches
         supported = registered.registration.support >= self._limits.min_support_alone
-        counting = self._alone if like is None else BELIEF.named_agreement * self._alone  # None: a track vouches
+        counting = self._alone if like is None else BELIEF.named_agreement * self._alone
         odds = 0.0 if like is None else like.odds(position_en_m)
-        if not (supported and registered.agreement >= counting):
+        if tilt_doubted and like is not None:
+            counting = max(counting, REGISTRATION.tilt_agreements[1])
+            stands = stands and registered.agreement >= counting
+        if not (supported and stands and registered.agreement >= counting):
             named = odds >= BELIEF.named_odds and stands
             return POSTERIOR.agreeing_outlier_share if named else BELIEF.weak_outlier_share
         needed = BELIEF.named_agreement if odds >= BELIEF.sure_odds else BELIEF.sure_agreement
         agrees = registered.agreement >= needed * self._alone
-        strong = agrees and odds >= BELIEF.named_odds and stands
+        strong = agrees and odds >= BELIEF.named_odds
         return POSTERIOR.strong_outlier_share if strong else POSTERIOR.counting_outlier_share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +15,7 @@ from runtime.geo.mercator import LatLon
 from runtime.locate.belief import Belief
 from runtime.locate.feed import Feed
 from runtime.locate.kept import check_bounded
-from runtime.locate.limits import FRAME
+from runtime.locate.limits import FRAME, REGISTRATION
 from runtime.locate.mount import MountEstimate
 from runtime.locate.suspect import Suspicion
 from runtime.types import FloatArray
@@ -36,14 +37,15 @@ class FlightState:
     backwards_us: tuple[int, ...] = ()
     suspicion: Suspicion = field(default_factory=Suspicion)
     """What telemetry would have to say, where nothing fits; not kept."""
-    height_m: float = 0.0
-    """Of the drone in the newest registered picture."""
+    tilt_doubted: int = 0
+    """So many more registrations that bear the attitude out are needed, before few points that agree with it count."""
+    missing_m: float = 0.0
+    """One sigma of where a tilt that was found far from told may leave the drone, in the newest registered picture."""
 
     @property
     def telemetry_cov_m2(self) -> FloatArray:  # (2, 2)
         """How far off the drone may be in every frame alike: of a tilt found far from told a part may be missing."""
-        tilt_m = self.mount.missing_tilt_rad * self.height_m
-        return np.eye(2) * tilt_m**2
+        return np.eye(2) * self.missing_m**2
 
     def heard(self, t_us: int) -> FlightState:
         """Take in the time of a frame: in a row of frames that are older than the newest, each later than the one
@@ -61,6 +63,11 @@ class FlightState:
     def clock_was_set(self) -> bool:
         """Whether so many frames are older than the newest one that the clock was set: all begins anew."""
         return len(self.backwards_us) >= FRAME.backwards_until_clock_set
+
+    def having_found_tilt(self, tilt_rad: float) -> FlightState:
+        """Take in how far from what was expected a frame found the camera to look, believed or not."""
+        far = tilt_rad > math.radians(REGISTRATION.max_tilts_deg[1])
+        return replace(self, tilt_doubted=REGISTRATION.tilt_doubted if far else max(self.tilt_doubted - 1, 0))
 
     def doubts(self) -> tuple[Doubt, ...]:
         """Return what is told and contradicted by the map, or by itself."""
@@ -85,7 +92,8 @@ class FlightState:
             "session": self.session,
             "newest_us": self.newest_us,
             "backwards_us": list(self.backwards_us),
-            "height_m": self.height_m,
+            "tilt_doubted": self.tilt_doubted,
+            "missing_m": self.missing_m,
         }
 
     @classmethod
@@ -110,7 +118,8 @@ class FlightState:
                 values["session"],
                 None if newest_us is None else int(newest_us),
                 tuple(int(one) for one in values["backwards_us"]),
-                height_m=float(values["height_m"]),
+                tilt_doubted=int(values["tilt_doubted"]),
+                missing_m=float(values["missing_m"]),
             )
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             raise SettingsError(f"this is no kept state of a flight ({error!r}): begin without it") from None

@@ -34,6 +34,7 @@ def registered(
     mount: MountEstimate,
     tilt_deg: tuple[float, float],
     *,
+    agreement: float = 0.7,
     slope: float = 0.0,
     longer: float = 0.0,
 ) -> RegisteredView:
@@ -58,7 +59,7 @@ def registered(
     assert pose is not None
     origin = LocalFrame(LatLon(47.5, 8.2))
     found = Registration(origin, pixel, place, 60, 0, np.zeros(2), 1.0, 0.0)
-    return RegisteredView(view, found, pose, 0.7, pixel, place, FLAT)
+    return RegisteredView(view, found, pose, agreement, pixel, place, FLAT)
 
 
 def flown(told: Attitude, tilt: Tilt, seed: int = 0, **ground: float) -> tuple[MountEstimate, FloatArray, FloatArray]:
@@ -127,3 +128,13 @@ def test_an_attitude_under_which_nothing_is_seen_is_out() -> None:
     assert found.mount.weights[TOLD] < 0.02
     assert found.mount.weights.sum() == pytest.approx(1.0)
     assert math.hypot(*found.position_en_m) < 15.0
+
+
+@pytest.mark.parametrize(("agreement", "missing_m"), [(0.2, 3.1), (0.5, 0.0)])
+def test_of_a_tilt_that_few_points_bear_out_a_part_may_be_missing(agreement: float, missing_m: float) -> None:
+    """All accounts together find some six of ten degrees at once; from 100 m a third of them is 3.1 m."""
+    mount = MountEstimate()
+    frame = registered(np.random.default_rng(0), Attitude(0, -90, 0), mount, (10.0, 0.0), agreement=agreement)
+    found = explained(frame, mount, FLOOR_M)
+    assert found is not None
+    assert found.missing_m == pytest.approx(missing_m, abs=1.0)

@@ -74,7 +74,7 @@ def test_an_unknown_heading_is_a_turn_about_the_vertical(attitude: Attitude) -> 
     told, supposed = (first_uncertainty(rotation, roll_known=True, yaw_known=known)[TOLD] for known in (True, False))
     apart_deg2 = MOUNT.headings_apart_deg**2 / 12 - MOUNT.yaw_jitter_deg**2
     for more, less, sigma_deg in (
-        (told.mount, supposed.mount, MOUNT.yaw_sigma_deg),  # the same all along the flight
+        (told.mount, supposed.mount, ACCOUNTS[TOLD].yaw_sigma_deg),  # the same all along the flight
         (supposed.frame, told.frame, math.sqrt(apart_deg2)),  # another each time
     ):
         values, axes = np.linalg.eigh((more - less)[TURN, TURN])

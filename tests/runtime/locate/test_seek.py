@@ -135,7 +135,7 @@ def test_what_the_encoder_sees_elsewhere_is_ambiguous_unless_registrations_led_n
     ("support", "agreement", "probability", "settled", "share"),
     [
         (40, 0.40, 0.9, True, STRONG),
-        (40, 0.40, 0.9, False, COUNTING),
+        (40, 0.40, 0.9, False, WEAK),  # whose attitude is not borne out
         (40, 0.40, 0.3, True, COUNTING),  # the encoder names another place, the fit is good
         (40, 0.18, 0.9, True, AGREEING),  # weak, where the encoder names it
         (12, 0.40, 0.9, True, AGREEING),
@@ -157,7 +157,20 @@ def test_a_registration_is_as_sure_as_its_fit_and_the_encoder_are_together(
     found = seeker(verifier, np.zeros(2)).seek(believed(np.zeros(2), 50.0, agreed=2), sight).found
     assert isinstance(found, RegisteredView)
     registration = replace(found.registration, support=support)
-    level = replace(found.pose, offset=np.zeros(4))
+    level = replace(found.pose, offset=np.zeros(7))
     made = replace(found, registration=registration, pose=level, agreement=agreement, settled=settled)
     here = made.position(sight.local)
     assert seeker(verifier, np.zeros(2)).outlier_share(made, here, named(here, probability)) == share
+
+
+@pytest.mark.parametrize(("agreement", "share"), [(0.40, STRONG), (0.30, WEAK), (0.18, WEAK)])
+def test_after_a_frame_that_looked_elsewhere_few_points_that_agree_with_what_is_told_count_for_nothing(
+    verifier: Verifier, sight: Sight, agreement: float, share: float
+) -> None:
+    found = seeker(verifier, np.zeros(2)).seek(believed(np.zeros(2), 50.0, agreed=2), sight).found
+    assert isinstance(found, RegisteredView)
+    made = replace(found, registration=replace(found.registration, support=40), agreement=agreement, settled=True)
+    here = made.position(sight.local)
+    one = seeker(verifier, np.zeros(2))
+    assert one.outlier_share(made, here, named(here, 0.9), 0.02, tilt_doubted=True) == share
+    assert one.outlier_share(made, here, named(here, 0.9), 0.02) != WEAK

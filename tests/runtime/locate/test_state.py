@@ -14,7 +14,7 @@ import pytest
 from runtime.errors import SettingsError
 from runtime.geo.mercator import LatLon
 from runtime.locate.belief import Belief
-from runtime.locate.limits import FRAME
+from runtime.locate.limits import FRAME, REGISTRATION
 from runtime.locate.mount import Account, MountEstimate
 from runtime.locate.offset import SIZE
 from runtime.locate.position import PositionMeasurement
@@ -76,7 +76,8 @@ def broken(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         broken("mount", None),
         broken("mount.accounts.1.cov", [[math.inf] * 7] * 7),
         broken("mount.accounts.1.weight", 2.0),
-        broken("height_m", math.nan),
+        broken("missing_m", math.nan),
+        broken("tilt_doubted", None),
     ],
 )
 def test_what_is_no_state_is_refused(change: Callable[[dict[str, Any]], None]) -> None:
@@ -106,8 +107,16 @@ def test_doubts_name_what_is_contradicted() -> None:
     assert turned.doubts() == ("yaw", "altitude")
 
 
-def test_a_constant_tilt_far_from_told_widens_the_fix() -> None:
-    """Of ten degrees of tilt, found from 100 m, a part of three degrees may be missing: five metres."""
-    leaning = replace(flown(), mount=constant([0.0, math.radians(10.0), 0.0, 0.0]), height_m=100.0)
-    assert leaning.telemetry_cov_m2 == pytest.approx(np.eye(2) * 5.24**2, rel=0.01)
-    assert flown().telemetry_cov_m2 == pytest.approx(np.zeros((2, 2)))
+def test_a_tilt_far_from_told_widens_the_fix() -> None:
+    assert replace(flown(), missing_m=5.0).telemetry_cov_m2 == pytest.approx(np.eye(2) * 25.0)
+
+
+def test_an_attitude_that_was_contradicted_must_be_borne_out_anew() -> None:
+    """A frame that looks 30 degrees elsewhere is remembered until as many as are needed look as told."""
+    state = flown()
+    assert state.having_found_tilt(math.radians(5.0)).tilt_doubted == 0
+    state = state.having_found_tilt(math.radians(30.0))
+    for left in range(REGISTRATION.tilt_doubted, 0, -1):
+        assert state.tilt_doubted == left
+        state = state.having_found_tilt(math.radians(2.0))
+    assert state.tilt_doubted == 0
