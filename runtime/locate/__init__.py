@@ -14,6 +14,7 @@
     pose          the camera's pose from a registration
     offset        what may be wrong with what is told of attitude, altitude and lens, as one vector
     mount         what stays wrong along a flight: three accounts of it
+    found         what a flight has found of its camera, for people
     explain       what a registered frame says under each account
     flow          how far the drone came between two frames, by pictures
     motion        the same by the velocity that is told, as far as it was borne out

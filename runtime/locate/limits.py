@@ -97,6 +97,8 @@ class MountPrior:
     """An account that weighs less begins anew. Convention."""
     gate: float = 11.8
     """Chi-square with two degrees of freedom, 99.7%: scale and turn that a mount can have."""
+    telling_focal_percent: float = 2.0
+    """One sigma of a focal length that is worth writing down. Convention."""
     doubted_yaw_deg: float = 12.0
     doubted_tilt_deg: float = 8.0
     doubted_log_height: float = 0.15

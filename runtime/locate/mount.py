@@ -94,12 +94,9 @@ class MountEstimate:
 
     def frame_cov(self, priors: Sequence[Uncertainty]) -> FloatArray:
         """Return how wrong what was corrected may still be, (7, 7)."""
-        return self._cov([one.frame_prior(prior).cov for one, prior in zip(self.accounts, priors, strict=True)])
-
-    def _cov(self, covs: Sequence[FloatArray]) -> FloatArray:
         mean, total = self.mean, np.zeros((SIZE, SIZE))
-        for one, cov in zip(self.accounts, covs, strict=True):
-            total += one.weight * (cov + np.outer(one.mean - mean, one.mean - mean))
+        for one, prior in zip(self.accounts, priors, strict=True):
+            total += one.weight * (one.frame_prior(prior).cov + np.outer(one.mean - mean, one.mean - mean))
         return total
 
     def learned(
@@ -116,14 +113,22 @@ class MountEstimate:
                 accounts.append(replace(one.learned(prior, pose), weight=weight))
         return MountEstimate(tuple(accounts))
 
+    def known(self) -> OffsetPrior | None:
+        """Return what the accounts that have learnt something say together; None where none has."""
+        taught = [(one.weight, one.mean, one.cov) for one in self.accounts if one.cov is not None]
+        total = sum(weight for weight, _, _ in taught)
+        if not total > 1.0 - MOUNT.refuted * len(ACCOUNTS):
+            return None
+        mean = np.sum([weight / total * mean for weight, mean, _ in taught], axis=0)
+        cov = [weight / total * (cov + np.outer(one - mean, one - mean)) for weight, one, cov in taught]
+        return OffsetPrior(mean, np.sum(cov, axis=0))
+
     def contradicts(self) -> dict[Doubt, bool]:
         """Say what the poses along the flight contradict of the told attitude and height."""
-        known = [one for one in self.accounts if one.cov is not None]
-        if not known or sum(one.weight for one in known) < 1.0 - MOUNT.refuted * len(ACCOUNTS):
+        known = self.known()
+        if known is None:
             return {}
-        cov = self._cov([np.zeros((SIZE, SIZE)) if one.cov is None else one.cov for one in self.accounts])
-        sigma = np.sqrt(np.diag(cov))
-        found = np.maximum(np.abs(self.mean) - 2.0 * sigma, 0.0)  # surely off by so much
+        found = np.maximum(np.abs(known.mean) - 2.0 * np.sqrt(np.diag(known.cov)), 0.0)  # surely off by so much
         return {
             "yaw": float(found[TURN][2]) > math.radians(MOUNT.doubted_yaw_deg),
             "tilt": math.hypot(*found[TURN][:2]) > math.radians(MOUNT.doubted_tilt_deg),

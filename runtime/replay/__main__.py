@@ -27,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
                 out=args.out,
                 report=args.report,
                 picture=args.map,
+                corrected_camera=args.corrected_camera,
                 threads=args.threads,
             )
         )
@@ -51,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="fixes.jsonl", help="one fix (or why there is none) a line")
     parser.add_argument("--report", type=Path, metavar="report.json", help="errors, coverage, latencies")
     parser.add_argument("--map", type=Path, metavar="picture.png", help="map, true track, fixes with 90%% ellipses")
+    parser.add_argument(
+        "--corrected-camera", type=Path, metavar="camera.yaml", help="the camera with the focal length that was found"
+    )
     parser.add_argument("--threads", type=int, default=0, help="for the networks; 0: one a core")
     add_verbose(parser)
     return parser

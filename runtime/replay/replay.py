@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from runtime.errors import SettingsError
+from runtime.errors import CameraError, SettingsError
 from runtime.files import write_text_whole
 from runtime.fix import Fix, Verdict
 from runtime.flights.flight import Flight
 from runtime.flights.truth import read_truth
 from runtime.geo.local import off_box_m
+from runtime.locate.found import CameraFound, camera_found
+from runtime.locate.limits import MOUNT
 from runtime.locate.load import open_localizer
 from runtime.locate.localizer import Localizer
 from runtime.pictures import check_ending
 from runtime.progress import live_line
 from runtime.replay.flight_map import draw_flight
 from runtime.replay.score import ReplayReport, score
+from runtime.sensors.camera_info import write_camera
 from runtime.start import Start, check_start_on_map
 from runtime.tiles.cache import TileCache
 from runtime.types import Say
@@ -53,6 +56,7 @@ class ReplaySpec:
     out: Path | None = None
     report: Path | None = None
     picture: Path | None = None
+    corrected_camera: Path | None = None
     threads: int = 0  # for the networks; 0: one a core
 
     def outputs(self) -> list[Path]:
@@ -60,7 +64,7 @@ class ReplaySpec:
 
         That is told before the flight, not after it.
         """
-        paths = [path for path in (self.out, self.report, self.picture) if path]
+        paths = [path for path in (self.out, self.report, self.picture, self.corrected_camera) if path]
         if self.picture:
             check_ending(self.picture)
         for path in paths:
@@ -84,15 +88,22 @@ def run_replay(spec: ReplaySpec) -> None:
     )
     with live_line() as say:
         verdicts, stages_ms = fly(flight, localizer, say)
-    report = score(verdicts, truth, stages_ms)
+    report, found = score(verdicts, truth, stages_ms), camera_found(localizer.state.mount)
     if spec.out:
         write_text_whole(spec.out, "".join(v.to_json() + "\n" for v in verdicts))
     if spec.report:
-        values = {"flight": flight.name, "tiles": str(spec.tiles), **report.to_json()}
+        camera = None if found is None else found.to_json()
+        values = {"flight": flight.name, "tiles": str(spec.tiles), **report.to_json(), "camera_found": camera}
         write_text_whole(spec.report, json.dumps(values, indent=2) + "\n")
     if spec.picture:
         draw_flight(cache.open_imagery(), verdicts, truth, summary_line(flight.name, report), spec.picture)
-    _print_summary(flight.name, report, outputs)
+    _print_summary(flight.name, report)
+    print(f"  camera found      {found or 'nothing: no frame was registered'}")
+    for path in outputs:
+        if path != spec.corrected_camera:
+            print(f"  wrote {path}")
+    if spec.corrected_camera:
+        _write_corrected(flight, found, spec.corrected_camera)
     off_m = min((off_box_m(known.drone, bounds_deg) for known in truth.values() if known.drone), default=0.0)
     if off_m > 0:
         print(f"  no overlap        the true track is {off_m / 1e3:,.1f} km off the map of {spec.tiles}")
@@ -129,7 +140,7 @@ def summary_line(name: str, report: ReplayReport) -> str:
     return line
 
 
-def _print_summary(name: str, report: ReplayReport, outputs: list[Path]) -> None:
+def _print_summary(name: str, report: ReplayReport) -> None:
     print(f"{name}: {report.fixes} fixes of {report.frames} frames, no fix {report.no_fix_rate:.0%}")
     first_s = report.time_to_first_fix_s
     print(f"  first fix         {'never' if first_s is None else f'{first_s:.1f} s after the first frame'}")
@@ -149,5 +160,15 @@ def _print_summary(name: str, report: ReplayReport, outputs: list[Path]) -> None
             f"  outside           t_us {miss.t_us}: {miss.error_m:.1f} m off, {miss.hpl_m:.1f} m said ({miss.source})"
         )
     print("  milliseconds p50  " + ", ".join(f"{stage} {ms.p50:.0f}" for stage, ms in report.latency_ms.items()))
-    for path in outputs:
-        print(f"  wrote {path}")
+
+
+def _write_corrected(flight: Flight, found: CameraFound | None, path: Path) -> None:
+    """Write the flight's camera with the focal length that was found; raises CameraError where it tells none."""
+    if found is None or not found.tells_focal_length:
+        known = "not at all" if found is None else f"to {found.focal_length_percent.sigma:.1f}%"
+        raise CameraError(
+            f"{path} is not written: this flight tells the focal length {known}, expected "
+            f"{MOUNT.telling_focal_percent:g}% or better; fly some twenty frames that look 30 to 60 degrees down"
+        )
+    write_camera(flight.camera.zoomed(1.0 + found.focal_length_percent.value / 100.0), path)
+    print(f"  wrote {path}, the focal length corrected; the mount's angles are found anew on each flight")

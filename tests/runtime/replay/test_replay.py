@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import pytest
 
+from runtime.locate.limits import MOUNT
 from runtime.replay.__main__ import main
+from runtime.sensors.camera_info import read_camera, write_camera
 
 
 @pytest.fixture
@@ -88,3 +91,43 @@ def test_a_wrong_argument_is_told_in_one_line_before_the_flight(
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("runtime.replay: ")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_flight_that_tells_no_focal_length_writes_no_camera(
+    *, flight: Path, toy_tiles: Path, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert replay(flight, toy_tiles, toy_bundle, out, "--corrected-camera", str(out / "camera.yaml")) == 1
+    assert "this flight tells the focal length not at all" in capsys.readouterr().err
+    assert (out / "report.json").is_file()
+    assert not (out / "camera.yaml").exists()
+
+
+def test_a_lens_that_is_longer_than_told_is_found_and_written_down(
+    *,
+    flight: Path,
+    toy_tiles: Path,
+    toy_bundle: Path,
+    default_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Six frames tell the focal length to some per cent, so any is taken here; half of the 8% are found at least."""
+    monkeypatch.setattr("runtime.locate.found.MOUNT", replace(MOUNT, telling_focal_percent=50.0))
+    true = read_camera(flight / "camera.yaml")
+    write_camera(true.zoomed(1 / 1.08), flight / "camera.yaml")
+    arguments = [
+        "--bundle",
+        str(toy_bundle),
+        "--matcher",
+        str(default_bundle),
+        "--report",
+        str(tmp_path / "report.json"),
+    ]
+    corrected = ["--corrected-camera", str(tmp_path / "camera.yaml")]
+    assert main([str(flight), "--tiles", str(toy_tiles), *arguments, *corrected]) == 0
+    written = read_camera(tmp_path / "camera.yaml")
+    assert 0.96 < written.matrix[0, 0] / true.matrix[0, 0] < 1.04
+    assert written.matrix[:, 2] == pytest.approx(true.matrix[:, 2])
+    found = json.loads((tmp_path / "report.json").read_text())["camera_found"]["focal_length_percent"]
+    assert found["value"] == pytest.approx(100 * (written.matrix[0, 0] / true.matrix[0, 0] * 1.08 - 1), abs=0.01)
