@@ -82,6 +82,8 @@ class Localizer:
         usual = XFEAT_AGREEMENT if features is None else features.min_agreement
         self._seeker = Seeker(self._finder, self._verifier, self._limits, usual)
         self._map_variance_m2 = (cache.accuracy_ce90_m * BELIEF.sigma_of_ce90) ** 2
+        aligned = cache.metadata.alignment
+        self._map_shift_en_m = (0.0, 0.0) if aligned is None else (aligned.east_m, aligned.north_m)
         self._camera, self._start, self._bounds_deg = camera, start, cache.metadata.bounds_deg
         self._home, self._flow = LocalFrame(imagery.bounds.centre), Flow()
         self._state = self._begun()
@@ -124,7 +126,7 @@ class Localizer:
     @property
     def outlook(self) -> Outlook:
         """Return what can be said of moments after the newest frame, as a value that another thread may ask."""
-        return Outlook(self._state, self._limits, self._map_variance_m2)
+        return Outlook(self._state, self._limits, self._map_variance_m2, self._map_shift_en_m)
 
     def _verdict(self, frame: Frame) -> Verdict:
         self._state = self._state.heard(frame.t_us)
@@ -183,7 +185,7 @@ class Localizer:
             self._flow.forget()
         if self._start is not None:
             place, radius_m = self._start
-            position = np.array(self._frame.to_en(place))
+            position = np.array(self._frame.to_en(place)) - self._map_shift_en_m
             self._believe(self._state.belief.with_start(frame.t_us, position, radius_m / BELIEF.start_sigmas))
             self._start = None
 

@@ -26,6 +26,8 @@ class Outlook:
     limits: Limits
     map_variance_m2: float
     """Of the map's place on the Earth, along each axis."""
+    map_shift_en_m: tuple[float, float] = (0.0, 0.0)
+    """From a place of the map to where it is on the Earth."""
 
     def at(self, t_us: int, velocity_en_mps: tuple[float, float] = (math.nan, math.nan)) -> Verdict:
         """Say where the drone is at a time after the newest frame; what is told of its velocity may be unknown."""
@@ -56,7 +58,8 @@ class Outlook:
         yaw_deg: float | None = None,
     ) -> Fix:
         """Make a fix; what no number of frames averages out comes on top: the map's misplacement, and the lens's."""
-        place = LocalFrame(self.state.origin).to_latlon(*estimate.position_en_m.tolist())
+        place = self._on_earth(LocalFrame(self.state.origin).to_latlon(*estimate.position_en_m.tolist()))
+        ground = None if ground is None else self._on_earth(ground)
         cov = estimate.cov_m2 + self.state.telemetry_cov_m2 + np.eye(2) * self.map_variance_m2
         return Fix(
             t_us=t_us,
@@ -73,3 +76,7 @@ class Outlook:
             latency_ms=0.0,
             doubts=self.state.doubts(),
         )
+
+    def _on_earth(self, place: LatLon) -> LatLon:
+        """Take the map's misplacement out of a place of the map."""
+        return LocalFrame(place).to_latlon(*self.map_shift_en_m) if any(self.map_shift_en_m) else place

@@ -1,4 +1,4 @@
-"""python -m runtime.tiles build | info | verify | crop | merge | key | sign"""
+"""python -m runtime.tiles build | info | verify | align | crop | merge | key | sign"""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Tile caches: what a map looks like to the encoder, ready to be searched in flight.",
     )
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="build | info | verify | crop | merge | key | sign"
+        dest="command", required=True, metavar="build | info | verify | align | crop | merge | key | sign"
     )
     _add_build(commands)
     _add_info_and_verify(commands)
+    _add_align(commands)
     _add_crop_and_merge(commands)
     _add_key_and_sign(commands)
     for command in commands.choices.values():
@@ -113,6 +114,24 @@ def _add_info_and_verify(commands: Any) -> None:
             command.add_argument("--public-key", type=Path, metavar="KEY.pub", help="check the signature too")
 
 
+def _add_align(commands: Any) -> None:
+    align = commands.add_parser(
+        "align",
+        help="find how far the map is off, by flights with GNSS that is right",
+        description="Fly recorded flights over the cache, compare their fixes with truth.csv (GNSS that somebody "
+        "trusts: recorded, checked, never live), and write the one shift that they agree on into the cache. It is "
+        "taken out of every fix from then on.",
+        epilog="example: python -m runtime.tiles align town.tiles --flight survey --map residuals.png",
+    )
+    align.add_argument("cache", type=Path, metavar="AREA.tiles")
+    align.add_argument("--flight", type=Path, action="append", required=True, help="as often as you like")
+    align.add_argument("--bundle", type=Path, help="encoder bundle; left out: the default encoder")
+    align.add_argument("--matcher", type=Path, help="bundle of local features; left out: the encoder bundle's own")
+    align.add_argument("--key", type=Path, metavar="KEY", help="sign the cache anew")
+    align.add_argument("--map", type=Path, metavar="picture.png", help="draw the residuals")
+    align.add_argument("--threads", type=int, default=0, help="for the networks; 0: one a core")
+
+
 def _add_crop_and_merge(commands: Any) -> None:
     crop = commands.add_parser(
         "crop",
@@ -147,6 +166,11 @@ def _run(args: argparse.Namespace) -> None:
     """Call the library; it loads here, so that ``--help`` is instant."""
     if args.command == "build":
         _build(args)
+        return
+    if args.command == "align":
+        from runtime.align.commands import AlignOptions, run_align
+
+        run_align(args.cache, args.flight, AlignOptions(args.bundle, args.matcher, args.key, args.map, args.threads))
         return
     from runtime.tiles import commands
 

@@ -6,7 +6,8 @@ uint8, ordered by :mod:`runtime.tiles.windows`; ``hash`` (B, 32), SHA-256 of eac
 format, encoder (name, sha256, precision, dim), levels (footprint_m, stride_m, rows, left_out), bounds_deg, imagery
 (accuracy_ce90_m, sha256, bytes, corners), sources (name, date, attribution) and ``sha256`` over all of these and the
 hashes. Format 3 is the same with ``height`` (H, W) float32, hashed after the four, and its ``terrain`` in the metadata:
-cells, top, left, shape, sources (:mod:`runtime.maps.heights`).
+cells, top, left, shape, sources (:mod:`runtime.maps.heights`). Format 4 is either of them with an ``alignment`` in the
+metadata: east_m, north_m, frames, flights (:mod:`runtime.align`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,17 @@ from runtime.integrity import BUILD, Hashes, MapGuard, RowGuard, hashes_of
 from runtime.maps.heights import Heights
 from runtime.maps.imagery import Imagery
 from runtime.model.engine import Engine
-from runtime.tiles.format import FORMAT, HEIGHT, ROW_TENSORS, TERRAIN_FORMAT, dtype_of, hashed, root_hash, shapes
+from runtime.tiles.format import (
+    ALIGNED_FORMAT,
+    FORMAT,
+    HEIGHT,
+    ROW_TENSORS,
+    TERRAIN_FORMAT,
+    dtype_of,
+    hashed,
+    root_hash,
+    shapes,
+)
 from runtime.tiles.metadata import CacheMetadata, MapFacts
 
 logger = logging.getLogger(__name__)
@@ -171,10 +182,10 @@ def _read_metadata(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError:
         raise CacheError(f"{path} is no tile cache of Skyfix's; build one: {BUILD} {path}") from None
     held = metadata.get("format")
-    if held not in {FORMAT, TERRAIN_FORMAT}:
+    if held not in {FORMAT, TERRAIN_FORMAT, ALIGNED_FORMAT}:
         older = isinstance(held, int) and held < FORMAT
         mend = f"build it again: {BUILD} {path}" if older else "update it"
-        raise CacheError(f"{path} has cache format {held}; this Skyfix reads {FORMAT} and {TERRAIN_FORMAT}: {mend}")
+        raise CacheError(f"{path} has cache format {held}; this Skyfix reads {FORMAT} to {ALIGNED_FORMAT}: {mend}")
     return metadata
 
 

@@ -19,7 +19,8 @@ from runtime.integrity import CHUNK, chunks_of, map_hashes
 from runtime.maps.heights import Heights
 from runtime.tiles.metadata import CacheMetadata
 
-FORMAT, TERRAIN_FORMAT = 2, 3  # the latter of a cache with heights, which an older reader must not fly without
+FORMAT = 2
+TERRAIN_FORMAT, ALIGNED_FORMAT = 3, 4  # with heights; with an alignment: an older reader must not fly without them
 ROW_TENSORS = ("centre", "scale", "level", "embedding")  # what rows are made of, in the file's and the hashes' order
 HEIGHT = "height"  # of the ground, hashed after these, where there are any
 _TYPES = {"map_square": "I32", "centre": "F64", "scale": "F32", HEIGHT: "F32", "level": "U8", "embedding": "I8"}
@@ -119,6 +120,8 @@ def write_rows(
         metadata = replace(metadata, format=FORMAT, terrain=None)
     else:
         metadata = replace(metadata, format=TERRAIN_FORMAT, terrain=heights.lattice())
+    if metadata.alignment is not None:
+        metadata = replace(metadata, format=ALIGNED_FORMAT)
     stated = metadata.to_json()
     square, map_hash = map_hashes(*imagery) if imagery else (np.empty((0, 2), np.int32), np.empty((0, 32), np.uint8))
     shape = shapes(metadata, len(square))

@@ -20,6 +20,10 @@ def print_info(cache: TileCache) -> None:
     for source in cache.metadata.sources:
         print(f"imagery   {source.name} {source.date} {source.attribution}".rstrip())
     print(f"map       {imagery.bytes / 1e6:.1f} MB, placed to {imagery.accuracy_ce90_m:g} m (CE90)")
+    aligned = cache.metadata.alignment
+    if aligned is not None:
+        shift = f"{aligned.east_m:+g} m east, {aligned.north_m:+g} m north"
+        print(f"aligned   {shift}, by {aligned.frames} fixes of {', '.join(aligned.flights)}")
     if cache.heights is not None:
         low, high = float(cache.heights.height_m.min()), float(cache.heights.height_m.max())
         apart_m = cache.heights.step_m * ground_scale((south + north) / 2)

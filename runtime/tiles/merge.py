@@ -52,7 +52,7 @@ def _check_alike(caches: Sequence[TileCache]) -> None:
     """Raise CacheError where rows of two caches cannot lie in one."""
     first = caches[0]
     for other in caches[1:]:
-        for what, of in (("encoder", _encoder), ("levels", _level_lengths)):
+        for what, of in (("encoder", _encoder), ("levels", _level_lengths), ("alignment", _shift)):
             if of(first) != of(other):
                 raise CacheError(
                     f"{other.path} has another {what} than {first.path} ({of(other)}, not {of(first)}); build it again "
@@ -83,6 +83,11 @@ def _lattice(heights: Heights | None) -> str:
 def _encoder(cache: TileCache) -> tuple[Any, ...]:
     encoder = cache.metadata.encoder
     return encoder.name, encoder.sha256[:12], encoder.precision, encoder.dim
+
+
+def _shift(cache: TileCache) -> tuple[float, float] | None:
+    alignment = cache.metadata.alignment
+    return None if alignment is None else (alignment.east_m, alignment.north_m)
 
 
 def _level_lengths(cache: TileCache) -> list[tuple[float, float]]:

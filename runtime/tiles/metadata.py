@@ -9,6 +9,9 @@ from typing import Any
 from runtime.maps.heights import DemSource, Lattice
 from runtime.maps.mosaic import MapCredit
 
+MAX_SHIFT_M = 1_000.0
+"""A map that lies further off is of another place."""
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderFacts:
@@ -41,6 +44,16 @@ class MapFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Alignment:
+    """How far a map lies from where it should, by flights whose GNSS somebody trusted."""
+
+    east_m: float  # to be added to a place of the map
+    north_m: float
+    frames: int  # that were compared
+    flights: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CacheMetadata:
     """All that a cache states beside its tensors; ``format`` is set when it is written."""
 
@@ -50,6 +63,7 @@ class CacheMetadata:
     imagery: MapFacts
     sources: tuple[MapCredit, ...]
     terrain: Lattice | None = None
+    alignment: Alignment | None = None
     format: int = 0
 
     @property
@@ -68,7 +82,7 @@ class CacheMetadata:
 
         Numbers stay as they are written, 64 or 64.0, so that the JSON made of them has the same hash.
         """
-        terrain = values.get("terrain")
+        terrain, alignment = values.get("terrain"), values.get("alignment")
         return cls(
             encoder=EncoderFacts(**values["encoder"]),
             levels=tuple(Level(**level) for level in values["levels"]),
@@ -76,14 +90,16 @@ class CacheMetadata:
             imagery=MapFacts(**{**values["imagery"], "corners": _exactly(tuple(values["imagery"]["corners"]), 5)}),
             sources=tuple(MapCredit(**source) for source in values["sources"]),
             terrain=None if terrain is None else _lattice(terrain),
+            alignment=None if alignment is None else _alignment(alignment),
             format=values["format"],
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON of the metadata, without ``terrain`` where there is none."""
+        """Return the JSON of the metadata, without ``terrain`` and ``alignment`` where there are none."""
         values = asdict(self)
-        if self.terrain is None:
-            del values["terrain"]
+        for name in ("terrain", "alignment"):
+            if values[name] is None:
+                del values[name]
         return values
 
 
@@ -95,6 +111,13 @@ def left_out_text(left_out: Mapping[str, int]) -> str:
 def _lattice(values: Mapping[str, Any]) -> Lattice:
     sources = tuple(DemSource(**source) for source in values["sources"])
     return Lattice(**{**values, "shape": _exactly(tuple(values["shape"]), 2), "sources": sources})
+
+
+def _alignment(values: Mapping[str, Any]) -> Alignment:
+    alignment = Alignment(**{**values, "flights": tuple(values["flights"])})
+    if not max(abs(alignment.east_m), abs(alignment.north_m)) <= MAX_SHIFT_M:
+        raise ValueError(f"a map that is {alignment.east_m}, {alignment.north_m} m off")
+    return alignment
 
 
 def _exactly(values: tuple[Any, ...], count: int) -> Any:
