@@ -51,7 +51,7 @@ def alter(path: Path) -> None:
 
 
 def make_newer(path: Path) -> None:
-    renumber(path, b"4")
+    renumber(path, b"5")
 
 
 def make_older(path: Path) -> None:
@@ -78,8 +78,8 @@ def remove(path: Path) -> None:
         (truncate, ".tiles", "truncated"),
         (empty, ".tiles", "truncated"),
         (alter, ".tiles", "altered"),
-        (make_newer, ".tiles", "format 4; this Skyfix reads 2 and 3: update it"),
-        (make_older, ".tiles", "format 1; this Skyfix reads 2 and 3: build it again"),
+        (make_newer, ".tiles", "format 5; this Skyfix reads 2 to 4: update it"),
+        (make_older, ".tiles", "format 1; this Skyfix reads 2 to 4: build it again"),
         (remove, ".tiles", "missing"),
         (alter, ".mbtiles", "is not the map"),
         (truncate, ".mbtiles", "is not the map"),
