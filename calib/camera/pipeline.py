@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -20,7 +20,7 @@ from calib.options import LEAST_VIEWS
 from runtime.errors import SettingsError
 from runtime.files import whole_file
 from runtime.progress import live_line, progress
-from runtime.sensors.camera_info import write_camera
+from runtime.sensors.camera_info import CALIBRATED_SIGMA, write_camera
 
 _GIVE_UP_AFTER = 8  # pictures with no board in any: something is wrong, and the rest would not mend it
 
@@ -103,6 +103,6 @@ def _write(calibration: Calibration, views: int, path: Path) -> None:
     }
     about = f"# python -m calib.camera: {views} views, {calibration.model}, {held_out_px:.3f} px RMS on held-out ones\n"
     with whole_file(path) as partial:
-        write_camera(camera, partial)
+        write_camera(replace(camera, focal_sigma=CALIBRATED_SIGMA), partial)
         fields = partial.read_text(encoding="utf-8")
         partial.write_text(about + fields + yaml.safe_dump(more, sort_keys=False), encoding="utf-8")

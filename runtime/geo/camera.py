@@ -60,6 +60,7 @@ class Camera:
     height_px: int
     matrix: FloatArray  # (3, 3)
     distortion: FloatArray  # (5,) k1 k2 p1 p2 k3
+    focal_sigma: float | None = None  # share of the focal length, one sigma; None: nominal, nobody measured it
 
     def takes(self, width_px: int, height_px: int) -> bool:
         """Tell whether a picture of this size can be the camera's; a resized one keeps its shape."""

@@ -98,7 +98,9 @@ def _ground_view(blank: View, telemetry: Telemetry, yaw_deg: float, mount: Mount
     told = replace(blank, attitude=attitude.enu_from_camera(), alt_agl_m=telemetry.alt_agl_m)
     rotation, height_m = mount.correct(rotation_of(told.attitude), told.alt_agl_m)
     yaw_known = not math.isnan(telemetry.cam_yaw_deg)
-    uncertainty = first_uncertainty(rotation_of(told.attitude), roll_known=roll_known, yaw_known=yaw_known)
+    uncertainty = first_uncertainty(
+        rotation_of(told.attitude), roll_known=roll_known, yaw_known=yaw_known, focal_sigma=told.camera.focal_sigma
+    )
     return _laid(View(told.picture, told.camera.zoomed(mount.focal_scale), rotation, height_m), told, uncertainty)
 
 

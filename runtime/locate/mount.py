@@ -166,13 +166,19 @@ def first_uncertainty(
     *,
     roll_known: bool,
     yaw_known: bool,
+    focal_sigma: float | None = None,
 ) -> tuple[Uncertainty, ...]:
     """Say how wrong a frame's attitude, altitude and lens may be by each account.
 
     A heading that is only supposed is wrong anew each time. Where roll is not told nobody measures where the camera
-    looks, and the pitch is nominal.
+    looks, and the pitch is nominal. ``focal_sigma`` is that of a lens that was measured, a share of its focal length.
     """
-    return tuple(_uncertainty(rotation, one, roll_known=roll_known, yaw_known=yaw_known) for one in ACCOUNTS)
+    each = [_uncertainty(rotation, one, roll_known=roll_known, yaw_known=yaw_known) for one in ACCOUNTS]
+    if focal_sigma is not None:
+        for one in each:
+            one.mount[FOCAL, FOCAL] = focal_sigma**2
+            one.frame[FOCAL, FOCAL] = min(one.frame[FOCAL, FOCAL], focal_sigma**2)
+    return tuple(each)
 
 
 def _uncertainty(rotation: FloatArray, one: Supposition, *, roll_known: bool, yaw_known: bool) -> Uncertainty:

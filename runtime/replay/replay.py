@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -170,5 +170,6 @@ def _write_corrected(flight: Flight, found: CameraFound | None, path: Path) -> N
             f"{path} is not written: this flight tells the focal length {known}, expected "
             f"{MOUNT.telling_focal_percent:g}% or better; fly some twenty frames that look 30 to 60 degrees down"
         )
-    write_camera(flight.camera.zoomed(1.0 + found.focal_length_percent.value / 100.0), path)
+    longer, sigma = found.focal_length_percent.value / 100.0, found.focal_length_percent.sigma / 100.0
+    write_camera(replace(flight.camera.zoomed(1.0 + longer), focal_sigma=sigma), path)
     print(f"  wrote {path}, the focal length corrected; the mount's angles are found anew on each flight")

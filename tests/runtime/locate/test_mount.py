@@ -174,3 +174,15 @@ def test_an_estimate_outlives_being_written() -> None:
             MountEstimate.from_json({"accounts": broken})
     with pytest.raises(KeyError):
         MountEstimate.from_json({"mean": [0.0, 0.0, 0.0, 0.0]})
+
+
+def test_a_lens_that_was_measured_is_held_on_to() -> None:
+    nominal, measured = (
+        first_uncertainty(NADIR, roll_known=True, yaw_known=True, focal_sigma=sigma) for sigma in (None, 0.005)
+    )
+    for told, known in zip(nominal, measured, strict=True):
+        assert np.sqrt(told.mount[FOCAL, FOCAL]) == pytest.approx(MOUNT.first[FOCAL])
+        assert np.sqrt(known.mount[FOCAL, FOCAL] + known.frame[FOCAL, FOCAL]) < 0.01
+        assert np.delete(known.mount.ravel(), FOCAL * (SIZE + 1)) == pytest.approx(
+            np.delete(told.mount.ravel(), FOCAL * (SIZE + 1))
+        )
