@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runtime.align.fit import fit_alignment
+from runtime.align.fit import fit_alignment, keep_one_heading
 from runtime.align.picture import draw_residuals
 from runtime.align.residuals import Residual, residuals_of
 from runtime.errors import CacheError, FlightError
@@ -50,7 +50,9 @@ def run_align(path: Path, flights: Sequence[Path], options: AlignOptions) -> Non
         )
     residuals = [one for flight in flights for one in _flown(cache, flight, options)]
     alignment, ce90_m = fit_alignment(residuals)
-    stated_m = cache.accuracy_ce90_m
+    stated_m, one_heading = cache.accuracy_ce90_m, keep_one_heading(residuals)
+    if one_heading:
+        ce90_m = max(ce90_m, stated_m)
     metadata = replace(
         cache.metadata, alignment=alignment, imagery=replace(cache.metadata.imagery, accuracy_ce90_m=ce90_m)
     )
@@ -64,6 +66,8 @@ def run_align(path: Path, flights: Sequence[Path], options: AlignOptions) -> Non
     )
     by = f"{alignment.frames} fixes of {len(flights)} {'flight' if len(flights) == 1 else 'flights'}"
     print(f"  by {by}; 90% within {ce90_m:.1f} m ({stated_m:g} m before)")
+    if one_heading:
+        print("  the flights keep one heading, and a camera that leans would look the same: fly another way, too")
     if picture:
         draw_residuals(residuals, alignment, ce90_m, picture)
         print(f"  wrote {picture}")

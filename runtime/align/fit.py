@@ -50,8 +50,7 @@ def fit_alignment(residuals: Sequence[Residual]) -> tuple[Alignment, float]:
 
 def _check_heading(away: FloatArray, yaw: FloatArray, scatter_m: float) -> None:
     """Raise FlightError where residuals are one vector in the camera's frame rather than in the world's."""
-    spread = np.abs(np.degrees(np.angle(np.exp(1j * (yaw[:, None] - yaw)))))
-    if spread.max() < _TURNING_DEG:
+    if not _turns(yaw):
         return
     cos, sin = np.cos(yaw), np.sin(yaw)
     body = np.column_stack([away[:, 0] * sin + away[:, 1] * cos, away[:, 0] * cos - away[:, 1] * sin])
@@ -62,6 +61,16 @@ def _check_heading(away: FloatArray, yaw: FloatArray, scatter_m: float) -> None:
             f"the residuals turn with the heading ({ahead_m:.1f} m ahead, {right_m:.1f} m to the right): that is the "
             "camera's mount or lens, and no map is moved by it; see camera_found in the report of a replay"
         )
+
+
+def keep_one_heading(residuals: Sequence[Residual]) -> bool:
+    """Tell whether a camera that leans would leave the same residuals as a map that is off."""
+    return not _turns(np.radians([one.yaw_deg for one in residuals]))
+
+
+def _turns(yaw: FloatArray) -> bool:
+    apart = np.abs(np.angle(np.exp(1j * (yaw[:, None] - yaw))))
+    return bool(apart.max() >= math.radians(_TURNING_DEG))
 
 
 def _check_flights(residuals: Sequence[Residual], away: FloatArray) -> None:

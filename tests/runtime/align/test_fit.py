@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from runtime.align.fit import fit_alignment
+from runtime.align.fit import fit_alignment, keep_one_heading
 from runtime.align.residuals import Residual, residuals_of
 from runtime.errors import FlightError
 from runtime.fix import Fix
@@ -56,6 +56,11 @@ def turning(ahead_m: float) -> list[Residual]:
 def test_residuals_that_fit_no_one_vector_are_refused(residuals: list[Residual], told: str) -> None:
     with pytest.raises(FlightError, match=told):
         fit_alignment(residuals)
+
+
+def test_a_flight_of_one_heading_cannot_tell_a_map_that_is_off_from_a_camera_that_leans() -> None:
+    assert keep_one_heading([Residual("a", 5.0, 0.0, yaw) for yaw in (350.0, 10.0, 30.0)])
+    assert not keep_one_heading([Residual("a", 5.0, 0.0, yaw) for yaw in (10.0, 190.0)])
 
 
 def fix(t_us: int, place: LatLon, *, source: str = "registration") -> Fix:
