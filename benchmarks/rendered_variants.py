@@ -6,7 +6,7 @@
 
 Roll is blank; pitch, altitude and yaw are wrong by a constant drawn for each flight (up to 5 degrees, 15% and 15
 degrees), yaw by 3 degrees a frame besides; one frame in five seconds, no velocity, no start position. With
-``--gimbal``roll and pitch are told to 0.2 degrees and the altitude to 1%; with ``--longer 0.07`` the lens is 7% longer
+``--gimbal`` roll and pitch are told to 0.2 degrees and the altitude to 1%; with ``--longer 0.07`` the lens is 7% longer
 than ``camera.yaml`` says; with ``--above-take-off`` the altitude is told above the ground of the first frame. The
 ground is a generated world of two dates, or overhead pictures of the folders given, sewn together: the map as they are,
 the flight over what another day, season and lens make of them (half strength unless you say otherwise). A folder of
@@ -30,7 +30,7 @@ import numpy as np
 
 from runtime.flights.flight import Flight
 from runtime.flights.truth import read_truth
-from runtime.geo.camera import Attitude, Camera
+from runtime.geo.camera import Attitude
 from runtime.geo.terrain import FLAT, Terrain
 from runtime.locate.load import open_localizer
 from runtime.maps.dem import read_dem
@@ -188,18 +188,11 @@ def write_variant(
             true, noise = pose.attitude, rng.normal(0.0, 0.2, 2)
             tilt = (f"{true.roll_deg + noise[0]:.1f}", f"{true.pitch_deg + noise[1]:.1f}", yaw)
         rows.append((pose.t_us, world.image_name(k), f"{alt_m * scale:.1f}", *tilt))
-    write_camera(shortened(camera, args.longer), folder / "camera.yaml")
+    write_camera(camera.zoomed(1.0 / (1.0 + args.longer)), folder / "camera.yaml")
     (folder / "flight.json").write_text(json.dumps({"name": folder.name}))
     write_csv(folder / "telemetry.csv", "t_us,image,alt_agl_m,cam_roll_deg,cam_pitch_deg,cam_yaw_deg", rows)
     truth = [world.truth(pose, terrain) for pose in poses]
     write_csv(folder / "truth.csv", ",".join(truth[0]), [tuple(row.values()) for row in truth])
-
-
-def shortened(camera: Camera, longer: float) -> Camera:
-    """What is told of a lens that is longer by a share."""
-    told = np.diag([1.0 / (1.0 + longer), 1.0 / (1.0 + longer), 1.0]) @ camera.matrix
-    told[:2, 2] = camera.matrix[:2, 2]
-    return replace(camera, matrix=told)
 
 
 def tilted(pose: world.DronePose, pitch_deg: float) -> world.DronePose:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from runtime.progress import live_line
 from runtime.replay.replay import fly
 from runtime.tiles.cache import TileCache
 from runtime.tiles.format import Rows, write_rows
-from runtime.tiles.sign import sign_cache, signature_path
+from runtime.tiles.sign import check_private_key, sign_cache, signature_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ def run_align(path: Path, flights: Sequence[Path], options: AlignOptions) -> Non
     picture = options.picture
     if picture:
         check_ending(picture)
+    if options.key:
+        check_private_key(options.key)
+    again = [one for one, times in Counter(flight.resolve() for flight in flights).items() if times > 1]
+    if again:
+        raise FlightError(f"{again[0]} is given twice, and its frames count once: leave one --flight of it out")
     cache = TileCache.open(path)
     held = cache.metadata.alignment
     if held is not None:
@@ -56,6 +62,8 @@ def run_align(path: Path, flights: Sequence[Path], options: AlignOptions) -> Non
     metadata = replace(
         cache.metadata, alignment=alignment, imagery=replace(cache.metadata.imagery, accuracy_ce90_m=ce90_m)
     )
+    if picture:
+        draw_residuals(residuals, alignment, ce90_m, picture)
     imagery = cache.open_imagery()
     rows = Rows(cache.embedding, cache.scale, cache.centre, cache.level)
     write_rows(path, metadata, [rows], (cache.imagery_path, imagery.zoom), cache.heights)
@@ -69,7 +77,6 @@ def run_align(path: Path, flights: Sequence[Path], options: AlignOptions) -> Non
     if one_heading:
         print("  the flights keep one heading, and a camera that leans would look the same: fly another way, too")
     if picture:
-        draw_residuals(residuals, alignment, ce90_m, picture)
         print(f"  wrote {picture}")
     _sign(path, options.key)
 

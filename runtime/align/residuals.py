@@ -11,10 +11,9 @@ from runtime.fix import Fix, Verdict
 from runtime.flights.truth import Truth
 from runtime.geo.local import LocalFrame, distance_m
 from runtime.geo.mercator import LatLon
+from runtime.replay.score import MAX_SPEED_MPS
 
-MAX_SPEED_MPS = 30.0
-"""What a drone flies."""
-_NOISE_M = 20.0
+_NOISE_M = 20.0  # of GNSS, between two positions
 
 
 @dataclass(frozen=True, slots=True)

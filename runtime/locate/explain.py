@@ -46,26 +46,28 @@ def explained(registered: RegisteredView, mount: MountEstimate, floor_m: float) 
     solved = [(weight, pose, account) for weight, pose, account in each if pose is not None]
     if not solved:
         return None
-    place = np.array([(pose.east_m, pose.north_m) for _, pose, _ in solved])
-    share = np.array([weight for weight, _, _ in solved])
-    middle, tail = share @ place, share**MOUNT.tail_power
-    cov = sum(
-        weight * (pose.cov[:2, :2] + np.outer(at - middle, at - middle))
-        for weight, (_, pose, _), at in zip(tail / tail.sum(), solved, place, strict=True)
-    )
+    share, found = np.array([weight for weight, _, _ in solved]), [pose for _, pose, _ in solved]
+    middle, cov_m2 = _together(share, found)
     _, pose, account = max(solved, key=lambda one: one[0])
     tilt_rad = math.hypot(*(pose.offset - account.mean)[TURN][:2])
-    found = sum(weight * pose.offset[TURN] for weight, pose, _ in solved)
+    tilt = share @ np.array([one.offset[TURN] for one in found])
+    missing_m = _missing_share(registered.agreement) * math.hypot(*tilt[:2]) * pose.height_m
+    return Explained(middle, cov_m2, pose, tilt_rad, missing_m, mount.learned(priors, poses, weights))
+
+
+def _together(share: FloatArray, poses: Sequence[Pose]) -> tuple[FloatArray, FloatArray]:  # (2,), (2, 2)
+    """Return the place of all poses together, and its covariance; improbable ones keep more than their share of it."""
+    place = np.array([(pose.east_m, pose.north_m) for pose in poses])
+    middle, tail = share @ place, share**MOUNT.tail_power
+    away = place - middle
+    cov = np.array([pose.cov[:2, :2] for pose in poses]) + away[:, :, None] * away[:, None]
+    return middle, np.tensordot(tail / tail.sum(), cov, axes=1)
+
+
+def _missing_share(agreement: float) -> float:
+    """Return one sigma of the share of a tilt that is missing where so few points agree."""
     doubted = REGISTRATION.tilt_agreements[0], REGISTRATION.good_agreement
-    missing = MOUNT.missing_tilt * float(np.interp(registered.agreement, doubted, (1.0, 0.0)))
-    return Explained(
-        middle,
-        np.asarray(cov),
-        pose,
-        tilt_rad,
-        missing * math.hypot(*found[:2]) * pose.height_m,
-        mount.learned(priors, poses, weights),
-    )
+    return MOUNT.missing_tilt * float(np.interp(agreement, doubted, (1.0, 0.0)))
 
 
 def _solved(registered: RegisteredView, prior: OffsetPrior, start: Pose, floor_m: float) -> Pose | None:

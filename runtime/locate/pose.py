@@ -90,9 +90,8 @@ def solve_pose(
             break
     if not (np.isfinite(state).all() and np.abs(step[:2]).max() < POSE.settled_m):
         return None
-    cov, away = np.linalg.inv(total), state[2:] - prior.mean
-    misfit = share * POSE.cauchy**2 * np.log1p((residual / (POSE.cauchy * sigma)) ** 2).sum()
-    surprise = misfit + away @ information[2:, 2:] @ away + np.linalg.slogdet(prior.cov)[1] - np.linalg.slogdet(cov)[1]
+    cov = np.linalg.inv(total)
+    misfit = share * POSE.cauchy**2 * float(np.log1p((residual / (POSE.cauchy * sigma)) ** 2).sum())
     return Pose(
         float(state[0]),
         float(state[1]),
@@ -101,8 +100,15 @@ def solve_pose(
         state[2:],
         cov,
         sigma,
-        -0.5 * float(surprise),
+        _log_evidence(misfit, state[2:], cov, prior),
     )
+
+
+def _log_evidence(misfit: float, offset: FloatArray, cov: FloatArray, prior: OffsetPrior) -> float:
+    """Return the logarithm of how probable the points are under a prior, but for a constant (Laplace)."""
+    away = offset - prior.mean
+    surprise = away @ np.linalg.inv(prior.cov) @ away + np.linalg.slogdet(prior.cov)[1] - np.linalg.slogdet(cov)[1]
+    return -0.5 * float(misfit + surprise)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,12 +52,19 @@ def _check_alike(caches: Sequence[TileCache]) -> None:
     """Raise CacheError where rows of two caches cannot lie in one."""
     first = caches[0]
     for other in caches[1:]:
-        for what, of in (("encoder", _encoder), ("levels", _level_lengths), ("alignment", _shift)):
+        for what, of in (("encoder", _encoder), ("levels", _level_lengths)):
             if of(first) != of(other):
                 raise CacheError(
                     f"{other.path} has another {what} than {first.path} ({of(other)}, not {of(first)}); build it again "
                     "with the same --bundle, --precision, --footprints and --stride: python -m runtime.tiles build"
                 )
+
+    for other in caches[1:]:
+        if _shift(other) != _shift(first):
+            raise CacheError(
+                f"{first.path} and {other.path} are aligned by two shifts ({_shift(first)} and {_shift(other)} m "
+                "east and north); build them again, merge, and align the whole: python -m runtime.tiles align"
+            )
 
 
 def _heights(caches: Sequence[TileCache], imagery: Imagery) -> Heights | None:

@@ -67,6 +67,11 @@ def sign_cache(cache: TileCache, key: Path) -> Path:
     return out
 
 
+def check_private_key(path: Path) -> None:
+    """Raise SettingsError where a file holds no Ed25519 private key, before work that is to be signed."""
+    _load(path, private=True)
+
+
 def check_signature(cache: TileCache, public_key: Path) -> None:
     """Raise CacheError where the owner of that key did not sign the cache, SettingsError for a file without a key."""
     public: Ed25519PublicKey = _load(public_key, private=False)

@@ -173,7 +173,7 @@ def test_an_oblique_view_tells_a_lens_that_is_longer_than_told(longer: float) ->
 
 
 def bent(seen: Scene, slope: float) -> Array:
-    """The same matches over ground that rises eastwards from under the picture's middle: seen too near, or too far."""
+    """Return matches as ground shows them that rises eastwards from the picture's middle: too near, or too far."""
     middle = seen.ground_en_m.mean(axis=0)
     up_m = slope * (seen.ground_en_m - middle)[:, :1]
     return seen.ground_en_m + up_m * (seen.ground_en_m - seen.place_m) / HEIGHT_M
@@ -205,7 +205,7 @@ def test_ground_that_slopes_bends_matches_and_moves_no_drone_whose_gimbal_is_bel
 
 @pytest.mark.parametrize("tilt_deg", [0.0, 6.0])
 def test_evidence_favours_the_prior_that_foretold_the_tilt(tilt_deg: float) -> None:
-    """Of two priors with one start, the one whose tilt it is has more evidence, whichever that is."""
+    """A narrow prior has more evidence than a wide one where the camera looks as told, and less where it does not."""
     seen = scene(-90.0, offset_of(turn=(math.radians(tilt_deg), 0.0, 0.0)), 80, np.random.default_rng(11), sigma_m=0.3)
     start = solved(seen)
     evidence = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from runtime.tiles.__main__ import main
 from runtime.tiles.cache import TileCache
 from runtime.tiles.format import Rows, write_rows
+from runtime.tiles.metadata import Alignment
 from tests.runtime.tiles.drawn import piece
 
 
@@ -60,3 +62,20 @@ def test_caches_that_do_not_belong_together_are_not_merged(
     assert main(["merge", str(toy_tiles), str(toy_tiles), "--out", str(toy_tiles)]) == 1
     assert not out.exists()
     assert not out.with_suffix(".mbtiles").exists()
+
+
+def test_caches_that_are_aligned_by_two_shifts_are_not_merged(
+    toy_tiles: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What one shift is taken out of cannot hold the rows of another."""
+    cache, aligned = TileCache.open(toy_tiles), tmp_path / "aligned.tiles"
+    shutil.copy(toy_tiles.with_suffix(".mbtiles"), aligned.with_suffix(".mbtiles"))
+    rows = Rows(cache.embedding, cache.scale, cache.centre, cache.level)
+    metadata = replace(cache.metadata, alignment=Alignment(5.0, -5.0, 20, ("survey",)))
+    write_rows(aligned, metadata, [rows], (cache.imagery_path, cache.open_imagery().zoom), cache.heights)
+    out = tmp_path / "both.tiles"
+    assert main(["merge", str(toy_tiles), str(aligned), "--out", str(out)]) == 1
+    assert "are aligned by two shifts (None and (5.0, -5.0) m" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["merge", str(aligned), "--out", str(out)]) == 0
+    assert TileCache.open(out).metadata.alignment == metadata.alignment
