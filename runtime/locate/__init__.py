@@ -5,6 +5,7 @@
     ground_view   lays a frame on the ground under each supposed heading; which frames cannot be used
     retrieve      which tiles look like the frame
     candidates    where on the map to look closely
+    domain        what all frames of a flight have in common, as light and season
     seek          finds a frame: about the place that is believed, else anywhere
     features      keypoints of a picture
     map_features  keypoints of the map, found once a block

@@ -10,6 +10,7 @@ import numpy as np
 
 from runtime.geo.local import LocalFrame
 from runtime.locate.belief_limits import POSTERIOR
+from runtime.locate.domain import DomainMean
 from runtime.locate.ground_view import GroundView
 from runtime.locate.limits import RETRIEVAL
 from runtime.locate.posterior import Evidence, Posterior
@@ -56,13 +57,13 @@ class Finder:
         common = min((level for _, level in seen), default=0)
         return [TileView(i, views[i], common) for i, _ in seen]
 
-    def looks(self, grounds: Sequence[TileView]) -> list[Look]:
-        """Embed grounds as tiles."""
+    def looks(self, grounds: Sequence[TileView], domain: DomainMean) -> list[Look]:
+        """Embed grounds as tiles; ``domain`` is what the flight's frames have in common."""
         with self._stages.timed("embed"):
             embeddings = self._retriever.embed([(one.view, one.view.axis_en_m, one.level) for one in grounds])
         return [
-            Look(one.index, one.level, one.view.axis_en_m, embedding)
-            for one, embedding in zip(grounds, embeddings, strict=True)
+            Look(one.index, one.level, one.view.axis_en_m, embedding, query)
+            for one, embedding, query in zip(grounds, embeddings, domain.taken_out(embeddings), strict=True)
         ]
 
     def at(self, frame: LocalFrame, ground: TileView, track: Track) -> Candidate:

@@ -71,13 +71,13 @@ def _missing_share(agreement: float) -> float:
 
 
 def _solved(registered: RegisteredView, prior: OffsetPrior, start: Pose, floor_m: float) -> Pose | None:
-    told, every = registered.view.told, math.ceil(len(registered.pixel) / POSE.thinned_points)
+    told = registered.view.told
     return solve_pose(
         told.camera,
         rotation_of(told.attitude),
         told.alt_agl_m,
-        registered.pixel[::every],
-        registered.place_en_m[::every],
+        registered.pixel,
+        registered.place_en_m,
         prior=prior,
         floor_m=floor_m,
         points=trust_in(registered.agreement) * POSE.independent_points,

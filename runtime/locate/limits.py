@@ -132,6 +132,22 @@ class RetrievalLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainLimits:
+    """What all frames of a flight have in common. log: What all frames of a flight have in common."""
+
+    least_frames: int = 6
+    """Fewer do not say whether a flight looks like its map. Convention."""
+    remembered_frames: int = 30
+    """So many newest ones say it. Convention."""
+    like_cosine: float = 0.65
+    """Their mean best cosine: years and seasons apart it is lower."""
+    shrinking: int = 16
+    """Frames that the mean is weighed against, being that of one place while there are few."""
+    same_ground_cosine: float = 0.95
+    """A frame more like the newest one taken in shows its ground again. Convention."""
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureLimits:
     """Keypoints of a picture."""
 
@@ -173,6 +189,8 @@ class RegistrationLimits:
     """Of the patch's side: how near a like must lie to agree with a pose."""
     like_reaches: float = 4.0
     """How far from a pose's place a like is looked for, in how near it must lie to agree. Convention."""
+    strips: int = 16
+    """That points are sorted into, to compare those that are near each other. Convention."""
     min_telling_points: int = 100
     """Fewer points with any like near by say nothing of a pose."""
     own_share: float = 0.05
@@ -241,7 +259,7 @@ class FlowLimits:
     """Of the altitude: 4 degrees of jitter in each of two frames, where only a nominal pitch is known."""
 
 
-FRAME, MOUNT, RETRIEVAL = FrameLimits(), MountPrior(), RetrievalLimits()
+FRAME, MOUNT, RETRIEVAL, DOMAIN = FrameLimits(), MountPrior(), RetrievalLimits(), DomainLimits()
 FEATURES, REGISTRATION, POSE, FLOW = FeatureLimits(), RegistrationLimits(), PoseLimits(), FlowLimits()
 
 

@@ -59,10 +59,13 @@ def solve_pose(
     """Find the most probable pose; None when it sees a point above the horizon or does not settle.
 
     ``height_m`` is above the ground under the camera, ``terrain`` in the frame of the places. ``floor_m`` is the least
-    that a residual can be believed to mean, about a pixel of the map. The matches count as ``points`` at most. With the
+    that a residual can be believed to mean, about a pixel of the map. The matches count as ``points`` at most, and of
+    many only some are looked at. With the
     ``start`` of an earlier solution with the same told values a residual means what it meant there, so that evidence
     under several priors can be compared.
     """
+    some = slice(None, None, max(math.ceil(len(pixel) / POSE.thinned_points), 1))
+    pixel, place_en_m = pixel[some], place_en_m[some]
     sight = _Sight.of(camera.rays(pixel), rotation, height_m, terrain, place_en_m)
     before = np.concatenate([[0.0, 0.0], prior.mean])
     state = before.copy()

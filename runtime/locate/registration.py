@@ -13,7 +13,7 @@ from runtime.geo.rectify import Patch, View, rectify
 from runtime.locate.features import Keypoints, LocalFeatures
 from runtime.locate.limits import FEATURES, REGISTRATION
 from runtime.locate.map_features import MapFeatures, MapPoints
-from runtime.locate.similarity import fit_similarity, mutual_matches
+from runtime.locate.similarity import fit_similarity, likest_near, mutual_matches
 from runtime.maps.imagery import Imagery
 from runtime.types import FloatArray
 
@@ -114,18 +114,13 @@ class Registrar:
         around = self._around(points, registration.centre, like_m)
         if not len(around.place_m):
             return Agreement(0.0, np.empty((0, 2)), np.empty((0, 2)))
-        place_en_m = _local(around.place_m, registration.origin).astype(np.float32)
-        predicted = predicted_en_m.astype(np.float32)
-        distance2 = (predicted[:, :1] - place_en_m[:, 0]) ** 2 + (predicted[:, 1:] - place_en_m[:, 1]) ** 2  # (N, M)
-        cosine = points.keypoints.descriptor @ around.descriptor.T
-        cosine[~(distance2 <= like_m**2)] = -1.0
-        best = cosine.argmax(axis=1)
-        row = np.arange(len(best))
-        has_like = cosine[row, best] > REGISTRATION.min_cosine
-        agrees = has_like & (distance2[row, best] <= near_m**2)
+        place_en_m = _local(around.place_m, registration.origin)
+        best, cosine = likest_near(points.keypoints.descriptor, predicted_en_m, around.descriptor, place_en_m, like_m)
+        has_like = cosine > REGISTRATION.min_cosine
+        agrees = has_like & (np.linalg.norm(predicted_en_m - place_en_m[best], axis=1) <= near_m)
         telling = int(has_like.sum())
         share = float(agrees.sum() / telling) if telling >= REGISTRATION.min_telling_points else 0.0
-        return Agreement(share, points.pixel[agrees], place_en_m[best[agrees]].astype(np.float64))
+        return Agreement(share, points.pixel[agrees], place_en_m[best[agrees]])
 
     def double_support(
         self,

@@ -32,6 +32,7 @@ class Look:
     level: int
     axis_en_m: tuple[float, float]  # from the drone to the ground that was embedded
     embedding: NDArray[np.float32]  # (D,)
+    query: NDArray[np.float32]  # (D,) what is searched for: the same less what all frames have in common
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Likeness:
     view: NDArray[np.int64]  # (K,)
     footprint_m: float
     stride_m: float
-    best_cosine: float
+    best_cosine: float  # of the frame as it is
 
     def odds(self, drone_en_m: FloatArray) -> float:
         """Return how much likelier the frame shows a place (2,) of the drone than the likest place elsewhere."""
@@ -110,21 +111,22 @@ class Retriever:
 
     def anywhere(self, frame: LocalFrame, looks: Sequence[Look]) -> Likeness:
         """Search all of the map under every supposed heading: p = softmax(s / T) over all tiles and headings."""
-        rows, logits, looked, peak, total = [], [], [], -np.inf, 0.0
+        rows, logits, looked, peak, total, best_cosine = [], [], [], -np.inf, 0.0, -1.0
         for k, look in enumerate(looks):
             level = self._rows[look.level]
-            logit = self._searcher.scan(look.embedding[None], level)[0] / np.float32(self._temperature)
+            logit = self._searcher.scan(look.query[None], level)[0] / np.float32(self._temperature)
             highest_here = float(logit.max())
             total *= float(np.exp(min(peak - highest_here, 0.0)))
             peak = max(peak, highest_here)
             total += float(np.exp(logit - np.float32(peak)).sum(dtype=np.float64))
             short = np.sort(highest(logit, RETRIEVAL.shortlist_rows)) + level.start
             rows.append(short)
-            logits.append(self._searcher.exact(look.embedding, short).astype(np.float64) / self._temperature)
+            logits.append(self._searcher.exact(look.query, short).astype(np.float64) / self._temperature)
+            best_cosine = max(best_cosine, float(self._searcher.exact(look.embedding, short).max()))
             looked.append(np.full(len(short), k))
         log_total = peak + float(np.log(total))
         found = _Scanned(np.concatenate(rows), np.concatenate(logits), np.concatenate(looked), log_total)
-        return self._likeness(frame, looks, found)
+        return self._likeness(frame, looks, found, best_cosine)
 
     def near(
         self,
@@ -134,21 +136,22 @@ class Retriever:
         reach_m: float,
     ) -> Likeness | None:
         """Search the tiles that a drone within ``reach_m`` of a place may see; None where the map has none."""
-        rows, logits, looked = [], [], []
+        rows, logits, looked, best_cosine = [], [], [], -1.0
         for k, look in enumerate(looks):
             near = self._nearby.rows(look.level, frame.to_latlon(*(drone_en_m + look.axis_en_m).tolist()), reach_m)
             if len(near):
                 rows.append(near)
-                logits.append(self._searcher.exact(look.embedding, near).astype(np.float64) / self._temperature)
+                best_cosine = max(best_cosine, float(self._searcher.exact(look.embedding, near).max()))
+                logits.append(self._searcher.exact(look.query, near).astype(np.float64) / self._temperature)
                 looked.append(np.full(len(near), k))
         if not rows:
             return None
         logit = np.concatenate(logits)
         log_total = float(logit.max() + np.log(np.exp(logit - logit.max()).sum()))
         found = _Scanned(np.concatenate(rows), logit, np.concatenate(looked), log_total)
-        return self._likeness(frame, looks, found)
+        return self._likeness(frame, looks, found, best_cosine)
 
-    def _likeness(self, frame: LocalFrame, looks: Sequence[Look], found: _Scanned) -> Likeness:
+    def _likeness(self, frame: LocalFrame, looks: Sequence[Look], found: _Scanned, best_cosine: float) -> Likeness:
         """Gather tiles into places, the likest first."""
         rows, logit, looked, log_total = found
         facts = self._cache.metadata.levels[looks[0].level]
@@ -173,7 +176,7 @@ class Retriever:
             np.array([looks[k].view for k in looked[chosen]]),
             float(facts.footprint_m),
             float(facts.stride_m),
-            float(logit.max()) * self._temperature,
+            best_cosine,
         )
 
     def _en_m(self, frame: LocalFrame, rows: NDArray[np.int64]) -> FloatArray:  # (M, 2)

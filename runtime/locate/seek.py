@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from runtime.geo.local import LocalFrame
 from runtime.locate.belief import Belief
 from runtime.locate.belief_limits import BELIEF, POSTERIOR
 from runtime.locate.candidates import Finder, Found, TileView
+from runtime.locate.domain import DomainMean
 from runtime.locate.limits import REGISTRATION, Limits
 from runtime.locate.mount import MountEstimate
 from runtime.locate.posterior import Posterior
-from runtime.locate.retrieve import Candidate, Likeness
+from runtime.locate.retrieve import Candidate, Likeness, Look
 from runtime.locate.track import Track
 from runtime.locate.verify import RegisteredView, Verifier, ViewKeypoints
 from runtime.types import FloatArray
@@ -32,6 +33,7 @@ class Sight:
     keypoints: Sequence[ViewKeypoints]
     grounds: Sequence[TileView]
     mount: MountEstimate
+    domain: DomainMean = field(default_factory=DomainMean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,14 @@ class Sought:
     belief: Belief
     found: RegisteredView | NoFixReason
     likeness: Likeness | None = None  # after a search of all the map
+    looks: Sequence[Look] = ()  # where the encoder was asked
+
+    def domain(self, before: DomainMean) -> DomainMean:
+        """Take what the encoder saw into what the flight's frames have in common."""
+        if not self.looks:
+            return before
+        best_cosine = None if self.likeness is None else self.likeness.best_cosine
+        return before.learned([look.embedding for look in self.looks], best_cosine)
 
     @property
     def contradicts_leader(self) -> bool:
@@ -67,14 +77,14 @@ class Seeker:
         """
         leader = belief.posterior.leader
         if self._verifier is not None and leader is not None and (belief.tracking or belief.starting):
-            found = self._at_track(self._verifier, sight, leader.track)
+            found, looks = self._at_track(self._verifier, sight, leader.track)
             if belief.tracking or not isinstance(found, str):
-                return Sought(belief, found)
+                return Sought(belief, found, looks=looks)
         return self._search(belief, sight, leader.track if leader is not None and leader.is_looked_at else None)
 
     def _search(self, belief: Belief, sight: Sight, led_to: Track | None) -> Sought:
         """Look anywhere, and about the place that earlier registrations ``led_to``, which the encoder need not name."""
-        looks, view = self._finder.looks(sight.grounds), sight.grounds[0].view
+        looks, view = self._finder.looks(sight.grounds, sight.domain), sight.grounds[0].view
         axis_cov_m2 = view.axis_cov_m2(sight.mount.frame_cov(view.uncertainty))
         all_over = self._finder.anywhere(
             sight.local,
@@ -85,7 +95,7 @@ class Seeker:
         )
         belief = belief.retrieved(all_over.evidence, all_over.likeness.best_cosine)
         if self._verifier is None:
-            return Sought(belief, "unconfirmed")
+            return Sought(belief, "unconfirmed", all_over.likeness, looks)
         around = [] if led_to is None else self._finder.near(sight.local, sight.grounds, led_to, looks)
         found = self._anywhere(self._verifier, sight, all_over, around)
         if isinstance(found, RegisteredView) and not self._is_overwhelming(found):
@@ -93,7 +103,7 @@ class Seeker:
             expected = led_to is not None and math.dist(led_to.position_en_m, place) <= all_over.likeness.footprint_m
             if not expected and all_over.likeness.odds(place) < BELIEF.least_odds:
                 found = "ambiguous"  # the encoder sees another place
-        return Sought(belief, found, all_over.likeness)
+        return Sought(belief, found, all_over.likeness, looks)
 
     def _anywhere(
         self, verifier: Verifier, sight: Sight, all_over: Found, around: list[Candidate]
@@ -107,16 +117,18 @@ class Seeker:
                     return found
         return verifier.best(sight.keypoints, [*around, *all_over.candidates], sight.mount, self._alone, alone=True)
 
-    def _at_track(self, verifier: Verifier, sight: Sight, track: Track) -> RegisteredView | NoFixReason:
+    def _at_track(
+        self, verifier: Verifier, sight: Sight, track: Track
+    ) -> tuple[RegisteredView | NoFixReason, Sequence[Look]]:
         """Register where a track says, and where its surroundings look like the frame only if that fails."""
         if len(sight.grounds) == 1:  # else its surroundings tell the heading
             here = [self._finder.at(sight.local, sight.grounds[0], track)]
             found = verifier.best(sight.keypoints, here, sight.mount, self._tracked, alone=False)
             if not isinstance(found, str):
-                return found
-        looks = self._finder.looks(sight.grounds)
+                return found, ()
+        looks = self._finder.looks(sight.grounds, sight.domain)
         around = self._finder.near(sight.local, sight.grounds, track, looks)
-        return verifier.best(sight.keypoints, around, sight.mount, self._tracked, alone=False)
+        return verifier.best(sight.keypoints, around, sight.mount, self._tracked, alone=False), looks
 
     def _is_overwhelming(self, found: RegisteredView) -> bool:
         """Tell whether more of the ground fits than of any fluke: what the encoder says of it decides nothing."""

@@ -109,3 +109,32 @@ def mutual_matches(
     back = (b[of_a] @ a.T).argmax(axis=1)
     mine = np.nonzero(back == np.arange(len(a)))[0]
     return mine, of_a[mine]
+
+
+def likest_near(
+    a: NDArray[np.float32],  # (N, C) unit-norm
+    a_at_m: FloatArray,  # (N, 2); NaN is near nothing
+    b: NDArray[np.float32],  # (M, C) unit-norm
+    b_at_m: FloatArray,  # (M, 2)
+    reach_m: float,
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:  # (N,) row of ``b``, (N,) cosine
+    """Find each row's likest row of ``b`` within reach of its place; the cosine is -1 where there is none."""
+    likest, cosine = np.zeros(len(a), np.intp), np.full(len(a), -1.0, np.float32)
+    b_order = b_at_m[:, 0].argsort()
+    b_sorted, b_at = b[b_order], b_at_m[b_order].astype(np.float32)
+    a_order = a_at_m[:, 0].argsort()
+    a_order = a_order[np.isfinite(a_at_m[a_order]).all(axis=1)]
+    # In strips, each of whose points are near a few of the others alone.
+    for strip in np.array_split(a_order, REGISTRATION.strips):
+        if not len(strip):
+            continue
+        at = a_at_m[strip].astype(np.float32)
+        first, last = np.searchsorted(b_at[:, 0], (at[0, 0] - reach_m, at[-1, 0] + reach_m))
+        if first == last:
+            continue
+        away2 = (at[:, :1] - b_at[first:last, 0]) ** 2 + (at[:, 1:] - b_at[first:last, 1]) ** 2
+        alike = a[strip] @ b_sorted[first:last].T
+        alike[away2 > reach_m**2] = -1.0
+        best = alike.argmax(axis=1)
+        likest[strip], cosine[strip] = b_order[first + best], alike[np.arange(len(best)), best]
+    return likest, cosine

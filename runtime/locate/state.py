@@ -13,6 +13,7 @@ from runtime.errors import SettingsError
 from runtime.fix import Doubt
 from runtime.geo.mercator import LatLon
 from runtime.locate.belief import Belief
+from runtime.locate.domain import DomainMean
 from runtime.locate.feed import Feed
 from runtime.locate.kept import check_bounded
 from runtime.locate.limits import FRAME, REGISTRATION
@@ -37,6 +38,8 @@ class FlightState:
     backwards_us: tuple[int, ...] = ()
     suspicion: Suspicion = field(default_factory=Suspicion)
     """What telemetry would have to say, where nothing fits; not kept."""
+    domain: DomainMean = field(default_factory=DomainMean)
+    """What the frames have in common; not kept."""
     tilt_doubted: int = 0
     """So many more registrations that bear the attitude out are needed, before few points that agree with it count."""
     missing_m: float = 0.0

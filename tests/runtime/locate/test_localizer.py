@@ -19,7 +19,9 @@ from runtime.frame import Frame, Telemetry
 from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.locate.features import LocalFeatures
+from runtime.locate.limits import DOMAIN
 from runtime.locate.localizer import Localizer
+from runtime.locate.retrieve import Look, Retriever
 from runtime.model.bundle import Bundle
 from runtime.model.engine import Engine
 from runtime.model.load import open_engine
@@ -136,6 +138,24 @@ def test_time_that_runs_backwards_is_a_verdict_and_changes_nothing(
 def test_a_cache_of_another_encoder_is_refused(toy_tiles: Path, other_bundle: Path, flight: Flight) -> None:
     with pytest.raises(CacheEngineError):
         localizer(toy_tiles, open_engine(other_bundle, None, 1), flight, None)
+
+
+def test_frames_that_look_unlike_the_map_are_searched_for_less_what_they_have_in_common(
+    *, toy_tiles: Path, engine: Engine, flight: Flight, frames: list[Frame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Look] = []
+    anywhere = Retriever.anywhere
+    monkeypatch.setattr(
+        Retriever, "anywhere", lambda self, frame, looks: asked.extend(looks) or anywhere(self, frame, looks)
+    )
+    for like_cosine, is_taken_out in ((-1.0, False), (2.0, True)):
+        monkeypatch.setattr("runtime.locate.domain.DOMAIN", replace(DOMAIN, like_cosine=like_cosine, least_frames=2))
+        flown = localizer(toy_tiles, engine, flight, None)
+        asked.clear()
+        for frame in frames[:4]:
+            flown.step(frame)
+        assert [not np.array_equal(look.query, look.embedding) for look in asked] == [False, False] + [is_taken_out] * 2
+        assert flown.state.domain.compared == 4
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Naming:
         self.named_en_m = named_en_m
         self.looked_at_en_m = named_en_m if looked_at_en_m is None else looked_at_en_m
 
-    def looks(self, grounds: list[TileView]) -> list[object]:
+    def looks(self, grounds: list[TileView], domain: object) -> list[object]:
         self.axis_en_m = grounds[0].view.axis_en_m
         return []
 
