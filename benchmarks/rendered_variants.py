@@ -2,12 +2,14 @@
 
     python benchmarks/rendered_variants.py [--seed 11] [--frames 24] [--ground PICTURES ...] [--strength 0.5]
         [--map-gsd 0.25] [--relief M] [--pitch DEG ...] [--no-heading] [--gimbal] [--longer SHARE] [--above-take-off]
-        [--interval S] [--matcher BUNDLE | --retrieval-alone] [--keep FOLDER]
+        [--crab DEG] [--map-shift M] [--interval S] [--matcher BUNDLE | --retrieval-alone] [--keep FOLDER]
 
 Roll is blank; pitch, altitude and yaw are wrong by a constant drawn for each flight (up to 5 degrees, 15% and 15
 degrees), yaw by 3 degrees a frame besides; one frame in five seconds, no velocity, no start position. With
 ``--gimbal`` roll and pitch are told to 0.2 degrees and the altitude to 1%; with ``--longer 0.07`` the lens is 7% longer
-than ``camera.yaml`` says; with ``--above-take-off`` the altitude is told above the ground of the first frame. The
+than ``camera.yaml`` says; with ``--above-take-off`` the altitude is told above the ground of the first frame; with
+``--crab 10`` the heading told is the track's, in a wind that turns the nose by up to 10 degrees; with ``--map-shift 8``
+the map lies 8 m off, within what is stated of it. Errors of position are told along the view and across it, too. The
 ground is a generated world of two dates, or overhead pictures of the folders given, sewn together: the map as they are,
 the flight over what another day, season and lens make of them (half strength unless you say otherwise). A folder of
 pairs, ``a/`` and ``b/`` with files of the same names, gives two real dates, each picture in eight turns. With
@@ -18,19 +20,21 @@ Rendered flights never stand for accuracy: this shows what breaks.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+from rendered_flight import write_flight
 
+from runtime.fix import Fix, Verdict
 from runtime.flights.flight import Flight
-from runtime.flights.truth import read_truth
-from runtime.geo.camera import Attitude
+from runtime.flights.truth import Truth, read_truth
+from runtime.geo.local import LocalFrame
+from runtime.geo.mercator import LatLon
 from runtime.geo.terrain import FLAT, Terrain
 from runtime.locate.load import open_localizer
 from runtime.maps.dem import read_dem
@@ -40,7 +44,6 @@ from runtime.maps.importing import import_imagery
 from runtime.model.load import open_engine
 from runtime.replay.replay import fly as replay
 from runtime.replay.score import score
-from runtime.sensors.camera_info import write_camera
 from runtime.tiles.building.build import build
 from runtime.tiles.building.spec import BuildSpec
 from runtime.tiles.cache import TileCache
@@ -55,7 +58,14 @@ from train.world.picture import paint
 from train.world.zoning import draw_plan
 
 PICTURE_M, PICTURE_PX = 90.0, 400  # what a picture of a folder shows, taken to be; its side
-HEADINGS = "ground median    p90  worst", "position median    p90  worst", "inside 90%", "ms"
+HEADINGS = (
+    "ground median    p90  worst",
+    "position median    p90  worst",
+    "along  across",
+    "inside 90%",
+    "outside HPL",
+    "ms",
+)
 VARIANTS = ((-90.0, 110.0), (-65.0, 90.0), (-60.0, 50.0), (-45.0, 110.0), (-45.0, 60.0))  # pitch_deg, alt_agl_m
 
 
@@ -71,6 +81,8 @@ def main() -> None:
     parser.add_argument("--gimbal", action="store_true", help="where the camera looks is told to 0.2 degrees")
     parser.add_argument("--longer", type=float, default=0.0, metavar="SHARE", help="of the lens than told (0)")
     parser.add_argument("--above-take-off", action="store_true", help="the altitude is told above the first frame's")
+    parser.add_argument("--crab", type=float, default=0.0, metavar="DEG", help="at most, of a nose off the track (0)")
+    parser.add_argument("--map-shift", type=float, default=0.0, metavar="M", help="to the north-east, of the map (0)")
     parser.add_argument("--interval", type=float, default=5.0, metavar="S", help="between frames (5)")
     parser.add_argument("--pitch", type=float, nargs="*", help="only these of the variants, degrees")
     parser.add_argument("--bundle", type=Path)
@@ -99,12 +111,13 @@ def fly_over(ground: Path | None, args: argparse.Namespace) -> None:
         terrain = draw_hills(spec, args.relief) if args.relief else FLAT
         heights = heights_of(terrain, folder / "dem.tif", imagery) if args.relief else None
         engine = open_engine(args.bundle, None, 0)
-        build(imagery, engine, area.with_suffix(".tiles"), BuildSpec(accuracy_ce90_m=1.0), heights=heights)
+        stated = BuildSpec(accuracy_ce90_m=max(1.0, args.map_shift))
+        build(imagery, engine, area.with_suffix(".tiles"), stated, heights=heights)
         cache = TileCache.open(area.with_suffix(".tiles"))
         known = {"no DEM": replace(cache, height=None), "DEM": cache} if args.relief else {"": cache}
         for view in (one for one in VARIANTS if args.pitch is None or one[0] in args.pitch):
             flown = folder / "{:.0f}_{:.0f}".format(*view)
-            write_variant(flown, spec, (flown_over, terrain), view, args)
+            write_flight(flown, spec, (flown_over, terrain), view, args)
             for what, held in known.items():
                 said = f"{name:<16} {what:<7} {view[0]:5.0f} {view[1]:5.0f} m  {line(flown, held, args)}"
                 print(said, flush=True)
@@ -159,68 +172,37 @@ def ground_of(grid: list[Picture], spec: world.FlightSpec) -> Picture:
     return np.ascontiguousarray(mapped[: round(spec.height_m / world.PICTURE_GSD_M)], np.uint8)
 
 
-def write_variant(
-    folder: Path,
-    spec: world.FlightSpec,
-    over: tuple[Picture, Terrain],
-    view: tuple[float, float],
-    args: argparse.Namespace,
-) -> None:
-    """The flight's usual track, seen at another tilt from another altitude."""
-    (ground, terrain), (pitch_deg, alt_agl_m) = over, view
-    rng = np.random.default_rng(spec.seed)
-    spec = replace(spec, alt_agl_m=alt_agl_m, margin_m=max(118.0, 1.3 * alt_agl_m if pitch_deg > -60 else 0.0))
-    camera, poses = world.camera_of(spec), [tilted(pose, pitch_deg) for pose in world.fly(spec)]
-    yaw_bias_deg, pitch_bias_deg, scale = rng.uniform(-15.0, 15.0), rng.uniform(-5.0, 5.0), rng.uniform(0.85, 1.15)
-    stated_deg = max(-90.0, pitch_deg + pitch_bias_deg)
-    ground_m = terrain.up_m(np.array([(pose.x, -pose.y) for pose in poses]))
-    rows = []
-    (folder / "frames").mkdir(parents=True)
-    for k, pose in enumerate(poses):
-        picture = world.render(ground, camera, pose, np.random.default_rng((spec.seed, k)), terrain)
-        (folder / world.image_name(k)).write_bytes(world.jpeg(picture))
-        yaw_deg = (pose.attitude.yaw_deg + yaw_bias_deg + rng.normal(0.0, 3.0)) % 360.0
-        yaw = "" if args.no_heading else f"{yaw_deg:.1f}"
-        alt_m = pose.alt_agl_m + (ground_m[k] - ground_m[0] if args.above_take_off else 0.0)
-        tilt = ("", f"{stated_deg:.1f}", yaw)
-        if args.gimbal:
-            alt_m *= rng.normal(1.0, 0.01) / scale
-            true, noise = pose.attitude, rng.normal(0.0, 0.2, 2)
-            tilt = (f"{true.roll_deg + noise[0]:.1f}", f"{true.pitch_deg + noise[1]:.1f}", yaw)
-        rows.append((pose.t_us, world.image_name(k), f"{alt_m * scale:.1f}", *tilt))
-    write_camera(camera.zoomed(1.0 / (1.0 + args.longer)), folder / "camera.yaml")
-    (folder / "flight.json").write_text(json.dumps({"name": folder.name}))
-    write_csv(folder / "telemetry.csv", "t_us,image,alt_agl_m,cam_roll_deg,cam_pitch_deg,cam_yaw_deg", rows)
-    truth = [world.truth(pose, terrain) for pose in poses]
-    write_csv(folder / "truth.csv", ",".join(truth[0]), [tuple(row.values()) for row in truth])
-
-
-def tilted(pose: world.DronePose, pitch_deg: float) -> world.DronePose:
-    """Turn a pose to another nominal pitch; the world's own flight swings about -65 degrees."""
-    true = pose.attitude
-    return replace(pose, attitude=Attitude(true.roll_deg, pitch_deg + true.pitch_deg + 65.0, true.yaw_deg))
-
-
-def write_csv(path: Path, header: str, rows: Sequence[Sequence[object]]) -> None:
-    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
-
-
 def line(flown: Path, cache: TileCache, args: argparse.Namespace) -> str:
     """Figures of one replay with no start position."""
-    flight = Flight.open(flown)
+    flight, truth = Flight.open(flown), read_truth(flown / "truth.csv")
     localizer = open_localizer(cache, flight.camera, bundle=args.bundle, matcher=args.matcher, start=None, threads=0)
     verdicts, stages_ms = replay(flight, localizer)
-    report = score(verdicts, read_truth(flown / "truth.csv"), stages_ms).to_json()
+    report = score(verdicts, truth, stages_ms).to_json()
     ground, drone = report["ground_error_m"]["of_fixes"], report["position_error_m"]["of_fixes"]
     if not drone["count"]:
         return f"{0:2d}/{report['frames']}"
-    shares = f"{report['fixes']:2d}/{report['frames']}", f"{report['coverage']['90%']:10.0%}"
     none = {"median": math.nan, "p90": math.nan, "worst": math.nan}
     errors = [
         f"{e['median']:10.1f} m  {e['p90']:5.1f}  {e['worst']:5.1f}"
         for e in (ground if ground["count"] else none, drone)
     ]
-    return "  ".join([shares[0], *errors, shares[1], f"{report['latency_ms']['frame']['p50']:4.0f}"])
+    along_m, across_m = along_and_across(verdicts, truth)
+    shares = f"{report['coverage']['90%']:10.0%}", f"{report['hpl_misses']:11d}"
+    told = f"{report['fixes']:2d}/{report['frames']}", *errors, f"{along_m:+5.1f}  {across_m:+6.1f}", *shares
+    return "  ".join([*told, f"{report['latency_ms']['frame']['p50']:4.0f}"])
+
+
+def along_and_across(verdicts: Sequence[Verdict], truth: Mapping[int, Truth]) -> tuple[float, float]:
+    """Median errors of the drone's place in metres: forward by where the camera looks, and to the right of it."""
+    errors = []
+    for fix in verdicts:
+        true = truth[fix.t_us]
+        if isinstance(fix, Fix) and true.drone is not None and true.ground is not None:
+            off, view = (np.array(LocalFrame(true.drone).to_en(at)) for at in (LatLon(fix.lat, fix.lon), true.ground))
+            forward = view / max(float(np.hypot(*view)), 1e-9)
+            errors.append((float(off @ forward), float(off @ (forward[1], -forward[0]))))
+    along, across = np.median(np.array(errors), axis=0).tolist()
+    return along, across
 
 
 if __name__ == "__main__":
