@@ -39,6 +39,7 @@ Doubt: TypeAlias = Literal[
     "yaw",
     "tilt",
     "altitude",
+    "focal_length",
     # nothing fits as it is told, and this would
     "yaw_off_180",
     "yaw_off_90",

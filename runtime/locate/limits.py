@@ -102,6 +102,7 @@ class MountPrior:
     doubted_yaw_deg: float = 12.0
     doubted_tilt_deg: float = 8.0
     doubted_log_height: float = 0.15
+    doubted_log_focal: float = 0.12
     """Further off than this, surely, and it is said that the telemetry is wrong. Convention."""
     missing_tilt: float = 0.3
     """Of a tilt that was found: one sigma of what is missing of it, at the first of ``tilt_agreements``, and nothing at

@@ -124,7 +124,7 @@ class MountEstimate:
         return OffsetPrior(mean, np.sum(cov, axis=0))
 
     def contradicts(self) -> dict[Doubt, bool]:
-        """Say what the poses along the flight contradict of the told attitude and height."""
+        """Say what the poses along the flight contradict of the told attitude, height and lens."""
         known = self.known()
         if known is None:
             return {}
@@ -133,6 +133,7 @@ class MountEstimate:
             "yaw": float(found[TURN][2]) > math.radians(MOUNT.doubted_yaw_deg),
             "tilt": math.hypot(*found[TURN][:2]) > math.radians(MOUNT.doubted_tilt_deg),
             "altitude": float(found[HEIGHT]) > MOUNT.doubted_log_height,
+            "focal_length": float(found[FOCAL]) > MOUNT.doubted_log_focal,
         }
 
     def to_json(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ WORDS: Mapping[Doubt, str] = {
     "yaw": "yaw is far from the map's",
     "tilt": "camera tilt is far from the map's",
     "altitude": "altitude is far from the map's",
+    "focal_length": "focal length is far from the map's",
     "yaw_off_180": "yaw looks 180 deg off",
     "yaw_off_90": "yaw looks 90 deg off",
     "yaw_off_270": "yaw looks 270 deg off",

@@ -53,9 +53,10 @@ def imagery(ground: world.Picture, tmp_path_factory: pytest.TempPathFactory) -> 
                           tick=lambda done, total: None)  # fmt: skip
 
 
-def cache_over(imagery: Imagery, toy_bundle: Path, relief_m: float) -> TileCache:
-    """Build the map's cache with a DEM of hills that high."""
-    write_dem(imagery.path.with_name("dem.tif"), draw_hills(SPEC, relief_m))
+def cache_over(imagery: Imagery, toy_bundle: Path, relief_m: float, above_m: float = 0.0) -> TileCache:
+    """Build the map's cache with a DEM of hills that high, ``above_m`` more of them as of another vertical datum."""
+    hills = draw_hills(SPEC, relief_m)
+    write_dem(imagery.path.with_name("dem.tif"), replace(hills, height_m=hills.height_m + above_m))
     out = imagery.path.with_suffix(".tiles")
     build(imagery, open_engine(toy_bundle, None, 2), out, BuildSpec(footprints_m=(64.0, 90.0)),
           heights=read_dem(imagery.path.with_name("dem.tif"), imagery))  # fmt: skip
@@ -106,6 +107,22 @@ def test_with_a_dem_the_drone_is_off_by_a_fraction_of_what_it_is_without(
     for fix, shown in zip(with_dem, seen[2], strict=True):
         assert fix is not None and fix.ground_lat is not None and fix.ground_lon is not None
         assert distance_m(LatLon(fix.ground_lat, fix.ground_lon), shown) < 1.5
+
+
+def test_a_dem_of_another_vertical_datum_is_as_good(
+    ground: world.Picture, imagery: Imagery, toy_bundle: Path, default_bundle: Path
+) -> None:
+    """Heights above the ellipsoid for heights above the sea are up to 100 m off, everywhere alike."""
+    frames, drones, shown = seen_over(ground, RELIEF_M)
+    seen = frames[:3], drones[:3], shown[:3]
+    sea, ellipsoid = (
+        flown(cache_over(imagery, toy_bundle, RELIEF_M, above_m), toy_bundle, default_bundle, seen)
+        for above_m in (0.0, 47.0)
+    )
+    for a, b in zip(sea, ellipsoid, strict=True):
+        assert a is not None
+        assert b is not None
+        assert distance_m(LatLon(a.lat, a.lon), LatLon(b.lat, b.lon)) < 0.1
 
 
 def test_a_level_dem_is_as_none(

@@ -146,6 +146,8 @@ def test_an_account_that_is_refuted_begins_anew_and_none_is_given_up_for_ever() 
         ({TURN.start + 2: math.radians(20.0)}, "yaw"),
         ({TURN.start: math.radians(-14.0)}, "tilt"),
         ({HEIGHT: 0.3}, "altitude"),
+        ({FOCAL: 0.25}, "focal_length"),
+        ({FOCAL: 0.09}, None),  # as video modes crop
         ({HEIGHT: 0.1, TURN.start: math.radians(3.0), TURN.start + 2: math.radians(5.0)}, None),
     ],
 )
