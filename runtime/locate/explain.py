@@ -34,8 +34,8 @@ def explained(registered: RegisteredView, mount: MountEstimate, floor_m: float) 
 
     ``floor_m`` is the least that a residual can be believed to mean.
     """
-    bend_rad = _bend_rad(registered)
-    priors = [one.bent(bend_rad) for one in registered.view.uncertainty]
+    relief_rad, slopes = _relief_rad(registered), registered.terrain.is_level
+    priors = [one.bent(relief_rad, slopes=slopes) for one in registered.view.uncertainty]
     start = _against_told(registered)
     poses = [
         _solved(registered, account.frame_prior(prior), start, floor_m)
@@ -94,12 +94,11 @@ def _against_told(registered: RegisteredView) -> Pose:
     return replace(pose, offset=offset)
 
 
-def _bend_rad(registered: RegisteredView) -> float:
-    """Return one sigma by which the ground bends a frame's matches: it slopes, and what disagrees stands off it."""
+def _relief_rad(registered: RegisteredView) -> float:
+    """Return one sigma by which what stands off the ground, and so disagrees, bends a frame's matches."""
     place = registered.place_en_m
     edge_m = math.sqrt(1.5 * float(np.square(place - place.mean(axis=0)).sum(axis=1).mean()))  # of an even square
-    slope_rad = math.radians(MOUNT.slope_deg) if registered.terrain.is_level else 0.0
-    return math.hypot(MOUNT.relief_m * (1.0 - registered.agreement) / edge_m, slope_rad)
+    return MOUNT.relief_m * (1.0 - registered.agreement) / edge_m
 
 
 def _weights(mount: MountEstimate, poses: Sequence[Pose | None]) -> FloatArray:  # (A,)

@@ -40,7 +40,7 @@ class FrameLimits:
 
 @dataclass(frozen=True, slots=True)
 class Supposition:
-    """One account of how a told attitude is wrong. log: Three accounts of a mount."""
+    """One account of how a told attitude is wrong. log: Three accounts of a mount; Whose tilt is it?"""
 
     weight: float
     """Before a flight has shown anything."""
@@ -51,13 +51,16 @@ class Supposition:
     yaw_sigma_deg: float
     """Of the constant that the heading is wrong by: a compass that is far off speaks against the rest, too. A heading
     taken from the track crabs in wind."""
+    slope_deg: float
+    """One sigma of the ground's over what is seen, where no heights are known: a tilt that matches show in one frame
+    and not in the next is the ground's where a gimbal holds the camera, and the camera's where none does."""
 
 
 ACCOUNTS = (
-    Supposition(0.45, 0.3, 0.3, 5.0),  # told right, as a gimbal does
+    Supposition(0.45, 0.3, 0.3, 5.0, 3.0),  # told right, as a gimbal does
     # Wrong by a constant: ``fengyuan``'s first session looks 9 degrees further forward than it says.
-    Supposition(0.45, 7.0, 1.0, 10.0),
-    Supposition(0.1, 6.0, 10.0, 10.0),  # another in each frame: ``caliterra``'s camera hangs as the wind has it
+    Supposition(0.45, 7.0, 1.0, 10.0, 3.0),
+    Supposition(0.1, 6.0, 10.0, 10.0, 1.2),  # another in each frame: ``caliterra``'s camera hangs as the wind has it
 )
 
 
@@ -68,7 +71,7 @@ class MountPrior:
     Of the vectors see :mod:`runtime.locate.offset`.
     """
 
-    first: tuple[float, ...] = (0.10, 1e-3, 1e-3, 1e-3, 0.07, math.radians(1.5), math.radians(1.5))
+    first: tuple[float, ...] = (0.10, 1e-3, 1e-3, 1e-3, 0.07, math.radians(1.0), math.radians(1.0))
     """One sigma, the same in every frame: of altitude (nominal telemetry of two real flights), of a lens (video modes
     crop: three drones' were 7 to 10% longer than told), and of a lens that is no pinhole. log: Three accounts."""
     jitter: tuple[float, ...] = (0.03, 1e-3, 1e-3, 1e-3, 0.02, 1e-3, 1e-3)
@@ -77,16 +80,20 @@ class MountPrior:
     """One sigma a frame."""
     unknown_roll_sigma_deg: float = 4.0
     unknown_roll_jitter_deg: float = 1.5
+    unknown_roll_slope_deg: float = 1.2
+    """No gimbal holds the camera: the ground slopes less by every account. log: Whose tilt is it?"""
     yaw_jitter_deg: float = 3.0
     headings_apart_deg: float = 30.0
     """Between those tried when the heading is unknown. log: A heading that is not told."""
     relief_m: float = 3.0
     """By which points that disagree stand off the ground at the edge of what is seen: one sigma of a frame's bend."""
-    slope_deg: float = 1.2
-    """One sigma of the same, where no heights are known: the ground's slope over what is seen."""
     any_tilt_deg: float = 1.5
     no_bend_deg: float = 0.1
     """One sigma, while it is asked which points agree. Convention."""
+    lesson_side_share: float = 0.3
+    lesson_turn_deg: float = 45.0
+    """Of a view's side between the grounds of two frames, or between their headings: nearer ones see the same slopes
+    and roofs, and teach the mount once. log: Whose tilt is it?"""
     evidence_share: float = 0.5
     """Of a frame's evidence for an account: frames of one flight bend alike."""
     tail_power: float = 0.25

@@ -33,7 +33,7 @@ from runtime.locate.registration import Registrar
 from runtime.locate.retrieve import UNFITTED, Likeness, Retriever
 from runtime.locate.seek import Seeker, Sight
 from runtime.locate.stages import Stages
-from runtime.locate.state import FlightState
+from runtime.locate.state import FlightState, Lesson
 from runtime.locate.suspect import SUPPOSED, Suspicion
 from runtime.locate.verify import RegisteredView, Verifier, ViewKeypoints
 from runtime.model.engine import Engine
@@ -182,7 +182,7 @@ class Localizer:
     def _begin(self, frame: Frame) -> None:
         """Begin another session where the frame is of one, and take a start in with the first frame."""
         if frame.telemetry.session != self._state.session:
-            self._state = replace(self._state, session=frame.telemetry.session, mount=MountEstimate())
+            self._state = replace(self._state, session=frame.telemetry.session, mount=MountEstimate(), lesson=None)
             self._flow.forget()
         if self._start is not None:
             place, radius_m = self._start
@@ -235,10 +235,11 @@ class Localizer:
                 if doubtful
                 else self._none(frame, "unconfirmed")
             )
-        if share <= POSTERIOR.counting_outlier_share:
-            self._state = replace(self._state, mount=found.mount)
-        self._state = replace(self._state, suspicion=Suspicion(), missing_m=found.missing_m)
         ground, yaw_deg = registered.axis_ground(found.pose), yaw_of(found.pose.rotation)
+        if share <= POSTERIOR.counting_outlier_share:
+            lesson = Lesson(registered.registration.centre, yaw_deg)
+            self._state = self._state.taught(found.mount, lesson, registered.view.side_m)
+        self._state = replace(self._state, suspicion=Suspicion(), missing_m=found.missing_m)
         return self._said(frame, estimate, ground=ground, yaw_deg=yaw_deg)
 
     def _unregistered(self, frame: Frame, reason: NoFixReason, likeliest: GroundView | None = None) -> Verdict:

@@ -33,11 +33,12 @@ class Uncertainty:
 
     mount: FloatArray  # (7, 7) the same in every frame
     frame: FloatArray  # (7, 7) another in each
+    slope_rad: float  # one sigma of the ground's, where no heights are known
 
-    def bent(self, bend_rad: float) -> Uncertainty:
-        """Return the same with one sigma by which this frame's ground bends matches."""
+    def bent(self, relief_rad: float, *, slopes: bool) -> Uncertainty:
+        """Return the same with one sigma by which roofs and crowns bend this frame's matches, and perhaps a slope."""
         frame = self.frame.copy()
-        frame[BEND, BEND] += bend_rad**2 * np.eye(2)
+        frame[BEND, BEND] += (relief_rad**2 + (self.slope_rad**2 if slopes else 0.0)) * np.eye(2)
         return replace(self, frame=frame)
 
 
@@ -196,7 +197,8 @@ def _uncertainty(rotation: FloatArray, one: Supposition, *, roll_known: bool, ya
         frame[TURN, TURN] += math.radians(MOUNT.yaw_jitter_deg) ** 2 * about_up
     else:
         frame[TURN, TURN] += math.radians(MOUNT.headings_apart_deg) ** 2 / 12 * about_up
-    return Uncertainty(mount, frame)
+    slope_deg = one.slope_deg if roll_known else MOUNT.unknown_roll_slope_deg
+    return Uncertainty(mount, frame, math.radians(slope_deg))
 
 
 def is_plausible(

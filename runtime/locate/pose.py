@@ -22,6 +22,7 @@ from runtime.locate.offset import BEND, FOCAL, HEIGHT, SIZE, TURN, OffsetPrior
 from runtime.types import FloatArray
 
 _STEP = np.array([1e-2, 1e-2] + [1e-5] * SIZE)  # metres, 1, radians: for the numeric Jacobian
+_LEAST_FALL = 0.05  # towards sloping ground, of the fall towards level one: a ray along a slope never meets it
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class _Sight:
     rays: FloatArray  # (N, 3) in camera axes
     pivot: FloatArray  # (1, 3) the ray in their middle, whose ground no bend moves
     rotation: FloatArray  # (3, 3) told
+    uphill: FloatArray  # (2, 2) east-north: what a bend about the picture's x and y axes is a slope towards
     height_m: float
     terrain: Terrain
     up_m: FloatArray  # (N,) height of the places that were matched
@@ -129,7 +131,10 @@ class _Sight:
     def of(
         cls, rays: FloatArray, rotation: FloatArray, height_m: float, terrain: Terrain, place_en_m: FloatArray
     ) -> _Sight:
-        return cls(rays, np.median(rays, axis=0)[None], rotation, height_m, terrain, terrain.up_m(place_en_m))
+        right = rotation[:2, 0] / max(math.hypot(*rotation[:2, 0]), 1e-9)
+        uphill = -np.array([[-right[1], right[0]], right])
+        pivot, up_m = np.median(rays, axis=0)[None], terrain.up_m(place_en_m)
+        return cls(rays, pivot, rotation, uphill, height_m, terrain, up_m)
 
     def ground(self, states: FloatArray) -> FloatArray:
         """Return where rays come down to the level of the place that was matched, under each of (K, 9) states:
@@ -137,9 +142,10 @@ class _Sight:
         """
         offsets = states[:, 2:]
         scale = np.array([_lens_scale(one[FOCAL]) for one in offsets])[:, None]  # (K, 1, 3)
-        turned = np.array([self.rotation @ rotation_from_vector(one[TURN]) for one in offsets])
-        bend = np.array([_bend_rotation(one) for one in offsets])
-        across = _across(self.rays * scale, self.pivot * scale, turned, bend)  # (K, N, 2)
+        back = np.array([(self.rotation @ rotation_from_vector(one[TURN])).T for one in offsets])
+        across = _bent(
+            _slope((self.rays * scale) @ back), _slope((self.pivot * scale) @ back), _slopes_of(offsets) @ self.uphill
+        )
         over_m = self.height_m * np.exp(offsets[:, HEIGHT]) + self.terrain.up_m(states[:, :2])  # (K,)
         return np.asarray(states[:, None, :2] + across * (over_m[:, None] - self.up_m)[..., None])
 
@@ -150,18 +156,16 @@ class _Sight:
         return ground[0], moved.T
 
 
-def _across(
-    rays: FloatArray,  # (..., N, 3) in camera axes
-    pivot: FloatArray,  # (..., 1, 3) whose ground no bend moves
-    turned: FloatArray,  # (K, 3, 3) east-north-up from camera
-    bend: FloatArray,  # (K, 3, 3) in camera axes
+def _bent(
+    across: FloatArray,  # (K, N, 2) a metre of fall
+    pivot: FloatArray,  # (K, 1, 2) the same of the ray whose ground stays where it is
+    slope: FloatArray,  # (K, 2) of the ground, east-north
 ) -> FloatArray:  # (K, N, 2)
-    """Return how far rays go across a metre of fall, bent; NaN above the horizon."""
-    from_bent = (turned @ bend).transpose(0, 2, 1)
-    still, moved = pivot @ turned.transpose(0, 2, 1), pivot @ from_bent
-    # The way to the pivot's ground stays as long as it is without the bend.
-    nearer = moved[..., 2:] / still[..., 2:]
-    return np.asarray((_slope(rays @ from_bent) - _slope(moved)) * nearer + _slope(still))
+    """Return how far rays go until they meet ground that slopes; NaN where they never do."""
+    fall = 1.0 + (across * slope[:, None]).sum(axis=2, keepdims=True)
+    at_pivot = 1.0 + (pivot * slope[:, None]).sum(axis=2, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(fall > _LEAST_FALL, across * at_pivot / fall, np.nan)
 
 
 def _slope(directions: FloatArray) -> FloatArray:  # (..., 2)
@@ -170,9 +174,13 @@ def _slope(directions: FloatArray) -> FloatArray:  # (..., 2)
         return np.where(directions[..., 2:] < -1e-6, directions[..., :2] / -directions[..., 2:], np.nan)
 
 
-def _bend_rotation(offset: FloatArray) -> FloatArray:
-    """Return (3, 3) the rotation that an offset (7,) bends matches by."""
-    return rotation_from_vector(np.append(offset[BEND], 0.0))
+def _slopes_of(offsets: FloatArray) -> FloatArray:  # (K, 2)
+    """Return the slopes that the bends of offsets (K, 7) stand for.
+
+    What a slope does to matches grows with the height and with the square of a ray's slope. Both are taken out: a
+    shorter lens must not make all bends of a flight small, and so seem likelier.
+    """
+    return np.asarray(offsets[:, BEND] * np.exp(2.0 * offsets[:, FOCAL] - offsets[:, HEIGHT])[:, None])
 
 
 def rotation_from_vector(vector: FloatArray) -> FloatArray:

@@ -11,17 +11,32 @@ import numpy as np
 
 from runtime.errors import SettingsError
 from runtime.fix import Doubt
+from runtime.geo.local import LocalFrame, short_way_deg
 from runtime.geo.mercator import LatLon
 from runtime.locate.belief import Belief
 from runtime.locate.domain import DomainMean
 from runtime.locate.feed import Feed
 from runtime.locate.kept import check_bounded
-from runtime.locate.limits import FRAME, REGISTRATION
+from runtime.locate.limits import FRAME, MOUNT, REGISTRATION
 from runtime.locate.mount import MountEstimate
 from runtime.locate.suspect import Suspicion
 from runtime.types import FloatArray
 
 FORMAT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a frame that taught the mount saw."""
+
+    ground: LatLon  # in the middle
+    yaw_deg: float
+
+    def is_over(self, now: Lesson, side_m: float) -> bool:
+        """Whether a frame sees other ground, or sees it from another side: its slopes and roofs are others."""
+        apart_m = math.hypot(*LocalFrame(self.ground).to_en(now.ground))
+        turned_deg = abs(short_way_deg(now.yaw_deg - self.yaw_deg))
+        return apart_m >= MOUNT.lesson_side_share * side_m or turned_deg >= MOUNT.lesson_turn_deg
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,8 @@ class FlightState:
     """What telemetry would have to say, where nothing fits; not kept."""
     domain: DomainMean = field(default_factory=DomainMean)
     """What the frames have in common; not kept."""
+    lesson: Lesson | None = None
+    """The newest that the mount was taught; not kept."""
     tilt_doubted: int = 0
     """So many more registrations that bear the attitude out are needed, before few points that agree with it count."""
     missing_m: float = 0.0
@@ -71,6 +88,14 @@ class FlightState:
         """Take in how far from what was expected a frame found the camera to look, believed or not."""
         far = tilt_rad > math.radians(REGISTRATION.max_tilts_deg[1])
         return replace(self, tilt_doubted=REGISTRATION.tilt_doubted if far else max(self.tilt_doubted - 1, 0))
+
+    def taught(self, mount: MountEstimate, lesson: Lesson, side_m: float) -> FlightState:
+        """Take in what a frame that sees a square of ``side_m`` taught of the mount, once for the same ground: what
+        bends its matches bends those of all frames that see it.
+        """
+        if self.lesson is not None and not self.lesson.is_over(lesson, side_m):
+            return self
+        return replace(self, mount=mount, lesson=lesson)
 
     def doubts(self) -> tuple[Doubt, ...]:
         """Return what is told and contradicted by the map, or by itself."""

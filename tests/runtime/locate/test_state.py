@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 
 from runtime.errors import SettingsError
+from runtime.geo.local import LocalFrame
 from runtime.geo.mercator import LatLon
 from runtime.locate.belief import Belief
-from runtime.locate.limits import FRAME, REGISTRATION
+from runtime.locate.limits import FRAME, MOUNT, REGISTRATION
 from runtime.locate.mount import Account, MountEstimate
 from runtime.locate.offset import SIZE
 from runtime.locate.position import PositionMeasurement
 from runtime.locate.posterior import Posterior
-from runtime.locate.state import FlightState
+from runtime.locate.state import FlightState, Lesson
+
+ORIGIN = LatLon(47.5, 8.2)
 
 
 def flown() -> FlightState:
@@ -29,7 +32,7 @@ def flown() -> FlightState:
         belief = belief.registering(
             PositionMeasurement(t_s * 1_000_000, np.array([float(t_s), 0.0]), np.eye(2) * 4.0, 0.002)
         )
-    return FlightState(LatLon(47.5, 8.2), belief, constant([0.1, 0.02, 0.0, 0.0]), session="1", newest_us=2_000_000)
+    return FlightState(ORIGIN, belief, constant([0.1, 0.02, 0.0, 0.0]), session="1", newest_us=2_000_000)
 
 
 def constant(offset: list[float]) -> MountEstimate:
@@ -120,3 +123,21 @@ def test_an_attitude_that_was_contradicted_must_be_borne_out_anew() -> None:
         assert state.tilt_doubted == left
         state = state.having_found_tilt(math.radians(2.0))
     assert state.tilt_doubted == 0
+
+
+def test_the_same_ground_teaches_the_mount_once() -> None:
+    """A hill that is in sight for twenty frames bends them alike: it is one witness for a tilt, not twenty."""
+    state, seen = FlightState(ORIGIN, Belief(Posterior(1e6))), LocalFrame(ORIGIN)
+    side_m, first, other = 100.0, MountEstimate(), replace(MountEstimate())
+    state = state.taught(first, Lesson(ORIGIN, 350.0), side_m)
+    assert state.mount is first
+    near, far = MOUNT.lesson_side_share * side_m - 1.0, MOUNT.lesson_side_share * side_m + 1.0
+    for away_m, yaw_deg, is_taught in (
+        (near, 350.0, False),
+        (far, 350.0, True),
+        (near, 20.0, False),
+        (near, 36.0, True),
+    ):
+        after = state.taught(other, Lesson(seen.to_latlon(0.0, away_m), yaw_deg), side_m)
+        assert (after.mount is other) == is_taught
+        assert after.lesson == (Lesson(seen.to_latlon(0.0, away_m), yaw_deg) if is_taught else state.lesson)
