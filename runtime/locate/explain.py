@@ -24,7 +24,7 @@ class Explained:
     position_en_m: FloatArray  # (2,) of the drone, about the registration's origin
     cov_m2: FloatArray  # (2, 2)
     pose: Pose  # under the likeliest account
-    tilt_rad: float  # of that pose, from what this account expected
+    tilt_rad: float  # from what an account expected, the furthest of those that may be right
     missing_m: float  # one sigma of what may be missing of a tilt that was found far from what is told
     mount: MountEstimate  # with what this frame taught
 
@@ -48,10 +48,12 @@ def explained(registered: RegisteredView, mount: MountEstimate, floor_m: float) 
         return None
     share, found = np.array([weight for weight, _, _ in solved]), [pose for _, pose, _ in solved]
     middle, cov_m2 = _together(share, found)
-    _, pose, account = max(solved, key=lambda one: one[0])
-    tilt_rad = math.hypot(*(pose.offset - account.mean)[TURN][:2])
-    tilt = share @ np.array([one.offset[TURN] for one in found])
-    missing_m = _missing_share(registered.agreement) * math.hypot(*tilt[:2]) * pose.height_m
+    pose = max(solved, key=lambda one: one[0])[1]
+    # Sloping ground explains much of a tilt: that the likeliest account found none does not rule it out.
+    heard = [one for one in solved if one[0] >= min(MOUNT.heard, float(share.max()))]
+    tilt_rad = max(math.hypot(*(one.offset - account.mean)[TURN][:2]) for _, one, account in heard)
+    against_told_rad = max(math.hypot(*one.offset[TURN][:2]) for _, one, _ in heard)
+    missing_m = _missing_share(registered.agreement) * against_told_rad * pose.height_m
     return Explained(middle, cov_m2, pose, tilt_rad, missing_m, mount.learned(priors, poses, weights))
 
 

@@ -57,7 +57,7 @@ class Supposition:
 
 
 ACCOUNTS = (
-    Supposition(0.45, 0.3, 0.3, 5.0, 3.0),  # told right, as a gimbal does
+    Supposition(0.45, 0.5, 0.5, 5.0, 3.0),  # told right, as a gimbal does
     # Wrong by a constant: ``fengyuan``'s first session looks 9 degrees further forward than it says.
     Supposition(0.45, 7.0, 1.0, 10.0, 3.0),
     Supposition(0.1, 6.0, 10.0, 10.0, 1.2),  # another in each frame: ``caliterra``'s camera hangs as the wind has it
@@ -96,10 +96,12 @@ class MountPrior:
     and roofs, and teach the mount once. log: Whose tilt is it?"""
     evidence_share: float = 0.5
     """Of a frame's evidence for an account: frames of one flight bend alike."""
-    tail_power: float = 0.25
+    tail_power: float = 0.15
     """Of the accounts' weights, for the covariance: an account that is improbable is not so at one in a thousand."""
     forgotten: float = 0.01
     """A frame: of what the accounts have come to weigh."""
+    heard: float = 0.1
+    """An account that weighs so much may be right about how far from what was expected the camera looks. Convention."""
     refuted: float = 0.02
     """An account that weighs less begins anew. Convention."""
     gate: float = 11.8
@@ -111,7 +113,7 @@ class MountPrior:
     doubted_log_height: float = 0.15
     doubted_log_focal: float = 0.12
     """Further off than this, surely, and it is said that the telemetry is wrong. Convention."""
-    missing_tilt: float = 0.3
+    missing_tilt: float = 0.4
     """Of a tilt that was found: one sigma of what is missing of it, at the first of ``tilt_agreements``, and nothing at
     a good one. log: One belief."""
     similarity_scale_sigma: float = 0.05
