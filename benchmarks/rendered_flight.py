@@ -19,7 +19,7 @@ from runtime.sensors.camera_info import write_camera
 from runtime.types import Picture
 from train.world import flight as world
 
-WIND_DEG = 30.0  # where it comes from, off the first leg
+WIND_DEG = 30.0  # bearing that it comes from
 
 
 def write_flight(

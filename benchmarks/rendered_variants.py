@@ -193,15 +193,18 @@ def line(flown: Path, cache: TileCache, args: argparse.Namespace) -> str:
 
 
 def along_and_across(verdicts: Sequence[Verdict], truth: Mapping[int, Truth]) -> tuple[float, float]:
-    """Median errors of the drone's place in metres: forward by where the camera looks, and to the right of it."""
-    errors = []
+    """Median errors of the drone's place in metres: forward by where the camera looks, and to the right of it.
+
+    Straight down forward is where it hangs over by some degrees.
+    """
+    errors = [(math.nan, math.nan)]
     for fix in verdicts:
         true = truth[fix.t_us]
         if isinstance(fix, Fix) and true.drone is not None and true.ground is not None:
             off, view = (np.array(LocalFrame(true.drone).to_en(at)) for at in (LatLon(fix.lat, fix.lon), true.ground))
             forward = view / max(float(np.hypot(*view)), 1e-9)
             errors.append((float(off @ forward), float(off @ (forward[1], -forward[0]))))
-    along, across = np.median(np.array(errors), axis=0).tolist()
+    along, across = np.median(np.array(errors[1:] or errors), axis=0).tolist()
     return along, across
 
 

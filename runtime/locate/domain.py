@@ -24,12 +24,17 @@ class DomainMean:
     count: int = 0
     newest: NDArray[np.float32] | None = None  # (D,) that was taken in
     compared: int = 0  # frames with all of the map
-    likeness: float = 0.0  # mean cosine of these with the tile that is most like each, the newest ones'
+    mean_cosine: float = 0.0  # of the newest of these with the likest of the tiles that each was searched for
 
     @property
     def differs(self) -> bool:
-        """Whether frames look unlike all of the map."""
-        return self.compared >= DOMAIN.least_frames and self.likeness < DOMAIN.like_cosine
+        """Whether frames look unlike all of the map, and unlike each other: over one place they have the place in
+        common.
+        """
+        if self.total is None or self.compared < DOMAIN.least_frames:
+            return False
+        shared = float(np.linalg.norm(self.total)) / self.count
+        return self.mean_cosine < DOMAIN.like_cosine and shared < DOMAIN.one_place
 
     def taken_out(
         self,
@@ -48,9 +53,18 @@ class DomainMean:
         now, mean = self, np.asarray(np.mean(embeddings, axis=0), np.float32)
         if best_cosine is not None:
             compared = self.compared + 1
-            likeness = self.likeness + (best_cosine - self.likeness) / min(compared, DOMAIN.remembered_frames)
-            now = replace(self, compared=compared, likeness=likeness)
-        if self.newest is not None and float(mean @ self.newest) > DOMAIN.same_ground_cosine * float(mean @ mean):
+            weight = 1.0 / min(compared, DOMAIN.remembered_frames)
+            now = replace(
+                self, compared=compared, mean_cosine=self.mean_cosine + weight * (best_cosine - self.mean_cosine)
+            )
+        if self.newest is not None and _cosine(mean, self.newest) > DOMAIN.same_ground_cosine:
             return now
         total = mean if self.total is None else np.asarray(self.total + mean, np.float32)
         return replace(now, total=total, count=self.count + 1, newest=mean)
+
+
+def _cosine(
+    a: NDArray[np.float32],  # (D,)
+    b: NDArray[np.float32],  # (D,)
+) -> float:
+    return float(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)

@@ -50,9 +50,9 @@ def explained(registered: RegisteredView, mount: MountEstimate, floor_m: float) 
     middle, cov_m2 = _together(share, found)
     pose = max(solved, key=lambda one: one[0])[1]
     # Sloping ground explains much of a tilt: that the likeliest account found none does not rule it out.
-    heard = [one for one in solved if one[0] >= min(MOUNT.heard, float(share.max()))]
-    tilt_rad = max(math.hypot(*(one.offset - account.mean)[TURN][:2]) for _, one, account in heard)
-    against_told_rad = max(math.hypot(*one.offset[TURN][:2]) for _, one, _ in heard)
+    likely = [one for one in solved if one[0] >= MOUNT.may_be_right]
+    tilt_rad = max(math.hypot(*(one.offset - account.mean)[TURN][:2]) for _, one, account in likely)
+    against_told_rad = max(math.hypot(*one.offset[TURN][:2]) for _, one, _ in likely)
     missing_m = _missing_share(registered.agreement) * against_told_rad * pose.height_m
     return Explained(middle, cov_m2, pose, tilt_rad, missing_m, mount.learned(priors, poses, weights))
 

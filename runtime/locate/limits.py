@@ -77,7 +77,7 @@ class MountPrior:
     jitter: tuple[float, ...] = (0.03, 1e-3, 1e-3, 1e-3, 0.02, 1e-3, 1e-3)
     """One sigma of each frame's own, beside the account's."""
     drift: tuple[float, ...] = (0.005, 0.001, 0.001, 0.002, 0.0005, 1e-4, 1e-4)
-    """One sigma a frame."""
+    """One sigma a lesson."""
     unknown_roll_sigma_deg: float = 4.0
     unknown_roll_jitter_deg: float = 1.5
     unknown_roll_slope_deg: float = 1.2
@@ -91,17 +91,17 @@ class MountPrior:
     no_bend_deg: float = 0.1
     """One sigma, while it is asked which points agree. Convention."""
     lesson_side_share: float = 0.3
+    """Of a view's side, between the grounds of two lessons: nearer ones see the same slopes and roofs."""
     lesson_turn_deg: float = 45.0
-    """Of a view's side between the grounds of two frames, or between their headings: nearer ones see the same slopes
-    and roofs, and teach the mount once. log: Whose tilt is it?"""
+    """Between their headings: the same ground slopes another way. log: Whose tilt is it?"""
     evidence_share: float = 0.5
     """Of a frame's evidence for an account: frames of one flight bend alike."""
     tail_power: float = 0.15
     """Of the accounts' weights, for the covariance: an account that is improbable is not so at one in a thousand."""
     forgotten: float = 0.01
-    """A frame: of what the accounts have come to weigh."""
-    heard: float = 0.1
-    """An account that weighs so much may be right about how far from what was expected the camera looks. Convention."""
+    """A lesson: of what the accounts have come to weigh."""
+    may_be_right: float = 0.1
+    """Weight of an account that is asked how far from what was expected the camera looks. Convention."""
     refuted: float = 0.02
     """An account that weighs less begins anew. Convention."""
     gate: float = 11.8
@@ -151,6 +151,8 @@ class DomainLimits:
     """So many newest ones say it. Convention."""
     like_cosine: float = 0.65
     """Their mean best cosine: years and seasons apart it is lower."""
+    one_place: float = 0.85
+    """Length of the mean of their embeddings: over one place 0.94, over akagi's and levir's ground 0.7 to 0.8."""
     shrinking: int = 16
     """Frames that the mean is weighed against, being that of one place while there are few."""
     same_ground_cosine: float = 0.95

@@ -152,7 +152,7 @@ class Localizer:
             return self._unregistered(frame, "no_ground_seen")
         sight = Sight(frame, self._frame, keypoints, grounds, self._state.mount, self._state.domain)
         sought = self._seeker.seek(self._state.belief, sight)
-        self._state = replace(self._state, domain=sought.domain(self._state.domain))
+        self._state = replace(self._state, domain=sought.taught(self._state.domain))
         self._believe(sought.belief)
         if isinstance(sought.found, RegisteredView):
             return self._weighed(frame, sought.found, sought.likeness)

@@ -3,7 +3,8 @@
 Seven numbers: the logarithm of the height; a rotation vector in camera axes, radians; the logarithm of the focal
 length; and a bend about the picture's x and y axes, radians. A bend is what sloping ground, buildings, a map's seams
 and a lens that is no pinhole do to matches: they look as if the camera was tilted, and are not moved by it. It is
-told as the slope of the ground that does so: downhill to where the picture's top looks, and to its right.
+told as the slope of the ground that does so under the told lens and height: downhill to where the picture's top looks,
+and to its right.
 """
 
 from __future__ import annotations

@@ -61,9 +61,8 @@ def solve_pose(
 
     ``height_m`` is above the ground under the camera, ``terrain`` in the frame of the places. ``floor_m`` is the least
     that a residual can be believed to mean, about a pixel of the map. The matches count as ``points`` at most, and of
-    many only some are looked at. With the
-    ``start`` of an earlier solution with the same told values a residual means what it meant there, so that evidence
-    under several priors can be compared.
+    many only some are looked at. With the ``start`` of an earlier solution with the same told values a residual means
+    what it meant there, so that evidence under several priors can be compared.
     """
     some = slice(None, None, max(math.ceil(len(pixel) / POSE.thinned_points), 1))
     pixel, place_en_m = pixel[some], place_en_m[some]
@@ -144,7 +143,7 @@ class _Sight:
         scale = np.array([_lens_scale(one[FOCAL]) for one in offsets])[:, None]  # (K, 1, 3)
         back = np.array([(self.rotation @ rotation_from_vector(one[TURN])).T for one in offsets])
         across = _bent(
-            _slope((self.rays * scale) @ back), _slope((self.pivot * scale) @ back), _slopes_of(offsets) @ self.uphill
+            _across((self.rays * scale) @ back), _across((self.pivot * scale) @ back), _slopes_of(offsets) @ self.uphill
         )
         over_m = self.height_m * np.exp(offsets[:, HEIGHT]) + self.terrain.up_m(states[:, :2])  # (K,)
         return np.asarray(states[:, None, :2] + across * (over_m[:, None] - self.up_m)[..., None])
@@ -168,7 +167,7 @@ def _bent(
         return np.where(fall > _LEAST_FALL, across * at_pivot / fall, np.nan)
 
 
-def _slope(directions: FloatArray) -> FloatArray:  # (..., 2)
+def _across(directions: FloatArray) -> FloatArray:  # (..., 2)
     """Return how far directions (..., 3) go across a metre of fall; NaN above the horizon."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(directions[..., 2:] < -1e-6, directions[..., :2] / -directions[..., 2:], np.nan)

@@ -45,7 +45,7 @@ class Sought:
     likeness: Likeness | None = None  # after a search of all the map
     looks: Sequence[Look] = ()  # where the encoder was asked
 
-    def domain(self, before: DomainMean) -> DomainMean:
+    def taught(self, before: DomainMean) -> DomainMean:
         """Take what the encoder saw into what the flight's frames have in common."""
         if not self.looks:
             return before

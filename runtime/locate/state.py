@@ -90,8 +90,8 @@ class FlightState:
         return replace(self, tilt_doubted=REGISTRATION.tilt_doubted if far else max(self.tilt_doubted - 1, 0))
 
     def taught(self, mount: MountEstimate, lesson: Lesson, side_m: float) -> FlightState:
-        """Take in what a frame that sees a square of ``side_m`` taught of the mount, once for the same ground: what
-        bends its matches bends those of all frames that see it.
+        """Take in what a frame that sees a square of ``side_m`` taught of the mount, unless it sees the ground of the
+        newest lesson: what bends its matches bends those of all frames that see it.
         """
         if self.lesson is not None and not self.lesson.is_over(lesson, side_m):
             return self

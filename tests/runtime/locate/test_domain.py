@@ -70,3 +70,14 @@ def test_ground_that_stays_in_sight_counts_once_and_headings_count_as_one_frame(
     assert moved.count == 2
     assert moved.total is not None
     np.testing.assert_allclose(moved.total, frames[0] + (frames[1] + frames[2]) / 2, atol=1e-6)
+
+
+def test_over_one_place_the_place_is_not_taken_out() -> None:
+    """A lost drone that circles: its frames overlap, and have the place itself in common."""
+    rng = np.random.default_rng(6)
+    place = unit(rng.normal(size=DIM))
+    frames = unit(place + 0.35 * unit(rng.normal(size=(60, DIM))))
+    domain = taught(frames, 0.3)
+    assert domain.count > 50
+    assert not domain.differs
+    assert domain.taken_out(frames) is frames

@@ -11,7 +11,7 @@ import pytest
 from runtime.geo.camera import Attitude, axis_ground
 from runtime.locate.limits import ACCOUNTS, MOUNT
 from runtime.locate.mount import Account, MountEstimate, Uncertainty, first_uncertainty, is_plausible
-from runtime.locate.offset import FOCAL, HEIGHT, SIZE, TURN
+from runtime.locate.offset import BEND, FOCAL, HEIGHT, SIZE, TURN
 from runtime.locate.pose import Pose
 from runtime.types import FloatArray
 
@@ -188,3 +188,12 @@ def test_a_lens_that_was_measured_is_held_on_to() -> None:
         assert np.delete(known.mount.ravel(), FOCAL * (SIZE + 1)) == pytest.approx(
             np.delete(told.mount.ravel(), FOCAL * (SIZE + 1))
         )
+
+
+def test_ground_slopes_less_where_no_gimbal_holds_the_camera_and_not_at_all_where_heights_are_known() -> None:
+    held, hung = (first_uncertainty(NADIR, roll_known=known, yaw_known=True) for known in (True, False))
+    assert [math.degrees(one.slope_rad) for one in held] == pytest.approx([one.slope_deg for one in ACCOUNTS])
+    assert [math.degrees(one.slope_rad) for one in hung] == pytest.approx([MOUNT.unknown_roll_slope_deg] * 3)
+    sloping, known = (held[TOLD].bent(0.01, slopes=slopes).frame[BEND, BEND] for slopes in (True, False))
+    assert sloping - known == pytest.approx(held[TOLD].slope_rad ** 2 * np.eye(2))
+    assert known - held[TOLD].frame[BEND, BEND] == pytest.approx(0.01**2 * np.eye(2))

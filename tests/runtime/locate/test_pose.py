@@ -206,25 +206,30 @@ def test_ground_that_slopes_bends_matches_and_moves_no_drone_whose_gimbal_is_bel
 @pytest.mark.parametrize("pitch_deg", [-90.0, -50.0])
 @pytest.mark.parametrize("longer", [-0.07, 0.0, 0.07])
 @pytest.mark.parametrize("slope_en", [(0.08, 0.0), (0.0, -0.08), (-0.05, 0.06)])
+@pytest.mark.parametrize("yaw_deg", [0.0, 130.0])
 def test_a_bend_is_the_slope_of_the_ground_whatever_the_lens(
-    slope_en: tuple[float, float], longer: float, pitch_deg: float
+    slope_en: tuple[float, float], longer: float, pitch_deg: float, yaw_deg: float
 ) -> None:
-    """The camera looks north from the origin; each ray meets a plane through the ground in the picture's middle."""
+    """From the origin each ray meets a plane through the ground in the picture's middle."""
     rng = np.random.default_rng(5)
     pixel = rng.uniform((0.0, 0.0), (CAMERA.width_px - 1.0, CAMERA.height_px - 1.0), (150, 2))
-    nominal = np.asarray(Attitude(0.0, pitch_deg, 0.0).enu_from_camera())
+    nominal = np.asarray(Attitude(0.0, pitch_deg, yaw_deg).enu_from_camera())
     level = ground_from_pixels(CAMERA.zoomed(1.0 + longer), nominal, HEIGHT_M, pixel)
     middle = ground_from_pixels(CAMERA.zoomed(1.0 + longer), nominal, HEIGHT_M, np.median(pixel, axis=0)[None])[0]
     rise_m = level @ slope_en - middle @ slope_en
     place = level * (1.0 - rise_m / (HEIGHT_M + level @ slope_en))[:, None]
-    assert place @ slope_en - middle @ slope_en == pytest.approx(HEIGHT_M * (1 - place[:, 1] / level[:, 1]), abs=1e-6)
+    fallen_m = HEIGHT_M * (1 - np.linalg.norm(place, axis=1) / np.linalg.norm(level, axis=1))
+    assert (place - middle) @ slope_en == pytest.approx(fallen_m, abs=1e-6)
     sigma = np.array([0.1, *np.radians([0.3, 0.3, 0.3]), 1e-6, 0.2, 0.2])
     prior = OffsetPrior(np.array([0.0, 0.0, 0.0, 0.0, math.log1p(longer), 0.0, 0.0]), np.diag(sigma**2))
     pose = solve_pose(CAMERA, nominal, HEIGHT_M, pixel, place, prior=prior, floor_m=0.05)
     assert pose is not None
     assert math.hypot(pose.east_m, pose.north_m) < 0.5
     told = pose.offset[BEND] * math.exp(2.0 * pose.offset[FOCAL] - pose.offset[HEIGHT])
-    assert -told[::-1] == pytest.approx(slope_en, abs=0.01)
+    assert pose.height_m == pytest.approx(HEIGHT_M, rel=0.02)
+    forward = np.array([math.sin(math.radians(yaw_deg)), math.cos(math.radians(yaw_deg))])
+    right = np.array([forward[1], -forward[0]])
+    assert -told == pytest.approx([slope_en @ forward, slope_en @ right], abs=0.01)
 
 
 @pytest.mark.parametrize("tilt_deg", [0.0, 6.0])
