@@ -100,7 +100,7 @@ class MountPrior:
     """Of the accounts' weights, for the covariance: an account that is improbable is not so at one in a thousand."""
     forgotten: float = 0.01
     """A lesson: of what the accounts have come to weigh."""
-    may_be_right: float = 0.1
+    may_be_right: float = 0.05
     """Weight of an account that is asked how far from what was expected the camera looks. Convention."""
     refuted: float = 0.02
     """An account that weighs less begins anew. Convention."""
@@ -113,7 +113,7 @@ class MountPrior:
     doubted_log_height: float = 0.15
     doubted_log_focal: float = 0.12
     """Further off than this, surely, and it is said that the telemetry is wrong. Convention."""
-    missing_tilt: float = 0.4
+    missing_tilt: float = 0.5
     """Of a tilt that was found: one sigma of what is missing of it, at the first of ``tilt_agreements``, and nothing at
     a good one. log: One belief."""
     similarity_scale_sigma: float = 0.05
