@@ -22,8 +22,8 @@ HEAD = """# What became of every lie
 Of each lie that `benchmarks/lies.py` tells of a flight: fixes of frames, and the error of the worst fix in metres.
 Behind it stands what must not be: wrong fixes (over 25 m off and outside the protection level), fixes outside the
 protection level, jumps. No fix is the right answer to a lie; a fix that is right in spite of it is a better one.
-Predictions are in `docs/log.md` (What no match says; Three accounts of a mount; Whose tilt is it?), the summary in `docs/accuracy.md`
-(Lies). This file is written by `python benchmarks/lies_table.py OUTCOMES.jsonl ...`.
+Predictions are in `docs/log.md` (What no match says; Three accounts of a mount; Whose tilt is it?), the summary in
+`docs/accuracy.md` (Lies). This file is written by `python benchmarks/lies_table.py OUTCOMES.jsonl ...`.
 """
 
 
