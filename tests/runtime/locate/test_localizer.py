@@ -149,7 +149,9 @@ def test_frames_that_look_unlike_the_map_are_searched_for_less_what_they_have_in
         Retriever, "anywhere", lambda self, frame, looks: asked.extend(looks) or anywhere(self, frame, looks)
     )
     for like_cosine, is_taken_out in ((-1.0, False), (2.0, True)):
-        monkeypatch.setattr("runtime.locate.domain.DOMAIN", replace(DOMAIN, like_cosine=like_cosine, least_frames=2))
+        monkeypatch.setattr(
+            "runtime.locate.domain.DOMAIN", replace(DOMAIN, like_cosine=like_cosine, least_frames=2, one_place=2.0)
+        )
         flown = localizer(toy_tiles, engine, flight, None)
         asked.clear()
         for frame in frames[:4]:
