@@ -152,7 +152,7 @@ class DomainLimits:
     like_cosine: float = 0.65
     """Their mean best cosine: years and seasons apart it is lower."""
     one_place: float = 0.85
-    """Length of the mean of their embeddings: over one place 0.94, over akagi's and levir's ground 0.7 to 0.8."""
+    """Length of the mean of their embeddings: over one place (simulated) 0.94, over akagi's ground 0.75."""
     shrinking: int = 16
     """Frames that the mean is weighed against, being that of one place while there are few."""
     same_ground_cosine: float = 0.95

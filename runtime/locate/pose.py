@@ -68,13 +68,7 @@ def solve_pose(
     pixel, place_en_m = pixel[some], place_en_m[some]
     sight = _Sight.of(camera.rays(pixel), rotation, height_m, terrain, place_en_m)
     before = np.concatenate([[0.0, 0.0], prior.mean])
-    state = before.copy()
-    if start is not None:
-        state[2:] = start.offset
-    ground = sight.ground(state[None])[0]
-    if not np.isfinite(ground).all():
-        return None
-    state[:2] = np.median(place_en_m - ground, axis=0)
+    state = _first_state(sight, place_en_m, prior.mean if start is None else start.offset)
     information = np.zeros((2 + SIZE, 2 + SIZE))
     information[2:, 2:] = np.linalg.inv(prior.cov)
     for _ in range(POSE.rounds):
@@ -105,6 +99,12 @@ def solve_pose(
         sigma,
         _log_evidence(misfit, state[2:], cov, prior),
     )
+
+
+def _first_state(sight: _Sight, place_en_m: FloatArray, offset: FloatArray) -> FloatArray:  # (9,)
+    """Return the state with an offset (7,) that puts most points on their places (N, 2); NaN above the horizon."""
+    ground = sight.ground(np.concatenate([[0.0, 0.0], offset])[None])[0]
+    return np.concatenate([np.median(place_en_m - ground, axis=0), offset])
 
 
 def _log_evidence(misfit: float, offset: FloatArray, cov: FloatArray, prior: OffsetPrior) -> float:
